@@ -1,0 +1,24 @@
+"""Who is calling and what they may do: tokens, credentials, hierarchy, restrictions, buckets (auth.md)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AuthDoc:
+    """What a token or a credential says of its bearer. `claims` is empty for Basic credentials."""
+
+    account_id: str
+    owner_id: str | None = None
+    method: str | None = None
+    claims: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def original_account_id(self) -> str | None:
+        """The account that impersonates, where one does."""
+        return self.claims.get("original_account_id")
+
+    @property
+    def original_owner_id(self) -> str | None:
+        """The user that impersonates, where one does."""
+        return self.claims.get("original_owner_id")

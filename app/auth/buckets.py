@@ -1,0 +1,125 @@
+"""Token buckets that limit requests, one count for all workers of a machine (auth.md section 6).
+
+The buckets lie in memory that the workers share, in slots found by a digest of their name; the lock is one
+that the kernel releases when a worker dies.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import struct
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from app.documents import object_member
+from app.store.recent import Recent
+
+SLOTS = 1 << 15
+_SLOT = struct.Struct("16sdd")
+_PROBES = 8
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a bucket holds, how much is added in each period, and when it is forgotten (both in seconds)."""
+
+    most: int = 100
+    added: int = 10
+    period: float = 1.0
+    idle: float = 600.0
+
+
+class Buckets:
+    """All buckets of this machine. Make it before the workers fork; safe with threads and processes."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()
+        self._file.truncate(SLOTS * _SLOT.size)
+        self._memory = mmap.mmap(self._file.fileno(), SLOTS * _SLOT.size)
+        self._mutex = threading.Lock()
+
+    def take(self, name: str, cost: int, size: Size) -> bool:
+        """Take `cost` tokens; False, and nothing taken, where there are fewer."""
+        return self._change(name, size, lambda tokens: tokens - cost if tokens >= cost else None)
+
+    def drain(self, name: str, size: Size) -> None:
+        """Take all tokens there are."""
+        self._change(name, size, lambda tokens: 0)
+
+    def _change(self, name: str, size: Size, change: Any) -> bool:
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        with self._mutex:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
+            try:
+                now = time.monotonic()
+                offset, tokens, filled = self._find(digest, now, size)
+                left = change(tokens)
+                _SLOT.pack_into(self._memory, offset, digest, tokens if left is None else left, filled)
+                return left is not None
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _find(self, digest: bytes, now: float, size: Size) -> tuple[int, float, float]:
+        """Offset, tokens and time of the last filling; a bucket that is not there starts full.
+
+        Where all slots it may lie in are taken, the one that was filled longest ago gives way.
+        """
+        home = int.from_bytes(digest[:8], "big")
+        oldest, oldest_filled = 0, float("inf")
+        for probe in range(_PROBES):
+            offset = (home + probe) % SLOTS * _SLOT.size
+            known, tokens, filled = _SLOT.unpack_from(self._memory, offset)
+            if known == digest and now - filled < size.idle:
+                periods = int((now - filled) / size.period)
+                return offset, min(size.most, tokens + periods * size.added), filled + periods * size.period
+            if known == digest:
+                return offset, size.most, now
+            if filled < oldest_filled:
+                oldest, oldest_filled = offset, filled
+        return oldest, size.most, now
+
+
+def size_for(recent: Recent, nodes: tuple[str, ...]) -> Size:
+    """The size of crossbar's buckets, from `system_config/token_buckets`."""
+
+    def read(*paths: tuple[str, ...], default: int) -> int:
+        for path in paths:
+            value = recent.setting("token_buckets", *path, nodes=nodes)
+            if type(value) is int and value > 0:
+                return value
+        return default
+
+    most, rate, unit = "max_bucket_tokens", "tokens_fill_rate", "tokens_fill_time"
+    period = recent.setting("token_buckets", "crossbar", unit, nodes=nodes) or recent.setting(
+        "token_buckets", unit, nodes=nodes
+    )
+    return Size(
+        most=read(("crossbar", most), ("default", most), (most,), default=Size.most),
+        added=read(("crossbar", rate), (rate,), default=Size.added),
+        period=_PERIODS.get(period, Size.period) if isinstance(period, str) else Size.period,
+        idle=read(("inactivity_timeout_s",), default=int(Size.idle)),
+    )
+
+
+def cost_of(
+    recent: Recent, nodes: tuple[str, ...], account_id: str, endpoint: str, verb: str, advertised: int = 1
+) -> int:
+    """What a request costs. `advertised` is what it costs where `token_costs` is an object without an entry."""
+    costs = recent.setting("crossbar", "token_costs", default=1, nodes=nodes)
+    if not isinstance(costs, dict):
+        return costs if type(costs) is int and costs >= 0 else 1
+    for path in (
+        (account_id, endpoint, verb),
+        (account_id, endpoint),
+        (account_id,),
+        (endpoint, verb),
+        (endpoint,),
+    ):
+        cost = object_member(costs, *path)
+        if type(cost) is int and cost >= 0:
+            return cost
+    return advertised

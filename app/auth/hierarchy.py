@@ -1,0 +1,28 @@
+"""Which account may act on which: crossbar's simple_authz (auth.md section 5.1)."""
+
+from app.documents import Document, is_true
+from app.documents.names import account_db
+from app.store.recent import Recent
+
+
+def account(recent: Recent, account_id: str) -> Document | None:
+    """The account's own copy of its document; soft-deleted ones too, as Kazoo reads it."""
+    return recent.find_doc(account_db(account_id), account_id)
+
+
+def is_superduper_admin(document: Document | None) -> bool:
+    """Whether an account may act on all others."""
+    return document is not None and is_true(document.get("pvt_superduper_admin"))
+
+
+def tree(document: Document | None) -> list[str]:
+    """The ancestors of an account, root first, itself left out."""
+    ancestors = (document or {}).get("pvt_tree")
+    return [ancestor for ancestor in ancestors if isinstance(ancestor, str)] if isinstance(ancestors, list) else []
+
+
+def is_allowed(recent: Recent, auth_account_id: str, requested: Document | None) -> bool:
+    """The rule between tenants: superduper, the account itself, or one of its ancestors."""
+    if requested is not None and (requested["_id"] == auth_account_id or auth_account_id in tree(requested)):
+        return True
+    return is_superduper_admin(account(recent, auth_account_id))

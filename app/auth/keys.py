@@ -1,0 +1,109 @@
+"""Kazoo's signing keys and the server secret, where Kazoo keeps them (auth.md section 2.2).
+
+They are created here only for a new embedded store. On a CouchDB they are Kazoo's to make: a second maker
+would lose to the first one's caches.
+"""
+
+import secrets
+import threading
+import time
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from app.documents.names import SYSTEM_AUTH, SYSTEM_CONFIG, new_id
+from app.store import NotFound, Store, is_document_id
+from app.store.recent import Recent
+
+ATTACHMENT = "private_key.pem"
+CONTENT_TYPE = "application/x-pem-file"
+SECONDS = 2.0
+MOST_KEY_IDS = 1000
+LONGEST_KEY_ID = 128
+
+
+class KeysMissing(Exception):
+    """The store lacks what Kazoo creates at its first start; the text says what."""
+
+
+class KeyRing:
+    """The RSA keys by id, and the secrets of `system_config/auth`. Safe with threads."""
+
+    def __init__(self, store: Store, recent: Recent, nodes: tuple[str, ...]):
+        self._store = store
+        self._recent = recent
+        self._nodes = nodes
+        self._keys: dict[str, tuple[float, bytes, rsa.RSAPrivateKey | None]] = {}
+        self._lock = threading.Lock()
+
+    def private_key(self, key_id: str) -> rsa.RSAPrivateKey | None:
+        """The key as stored at most SECONDS ago; None for an unknown id, for which nothing is created.
+
+        The same key is the same object as long as the stored one does not change.
+        """
+        if not is_document_id(key_id) or len(key_id) > LONGEST_KEY_ID:
+            return None
+        now = time.monotonic()
+        known = self._keys.get(key_id)
+        if known and now - known[0] < SECONDS:
+            return known[2]
+        pem = self._stored(key_id)
+        key = known[2] if known and known[1] == pem else _load(pem)
+        with self._lock:
+            if len(self._keys) >= MOST_KEY_IDS:
+                self._keys.clear()
+            self._keys[key_id] = (now, pem, key)
+        return key
+
+    def signing_key(self) -> tuple[str, rsa.RSAPrivateKey]:
+        """The current key and its id. Raises KeysMissing."""
+        key_id = self._secret("system_key")
+        key = self.private_key(key_id)
+        if key is None:
+            raise KeysMissing(f"{SYSTEM_AUTH}/{key_id} has no usable {ATTACHMENT}")
+        return key_id, key
+
+    def server_secret(self) -> str:
+        """Half of what identity signatures are made with. Raises KeysMissing."""
+        return self._secret("secret_for_user_signature")
+
+    def check(self) -> None:
+        """Raises KeysMissing where this store cannot mint or verify tokens."""
+        self.signing_key()
+        self.server_secret()
+
+    def _secret(self, name: str) -> str:
+        value = self._recent.setting("auth", name, nodes=self._nodes)
+        if not isinstance(value, str) or not value:
+            raise KeysMissing(f"{SYSTEM_CONFIG}/auth has no default.{name}")
+        return value
+
+    def _stored(self, key_id: str) -> bytes:
+        try:
+            return self._store.open_attachment(SYSTEM_AUTH, key_id, ATTACHMENT)
+        except NotFound:
+            return b""
+
+
+def _load(pem: bytes) -> rsa.RSAPrivateKey | None:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
+def generate_pem() -> bytes:
+    """A fresh 2048-bit key in the form Kazoo stores (PKCS#1)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+
+
+def new_secrets() -> tuple[str, str]:
+    """A key id and a server secret for a store that has none yet."""
+    return new_id(), secrets.token_hex(16)

@@ -1,0 +1,124 @@
+"""JSON web tokens, minted and verified as Kazoo does (auth.md sections 2.1 to 2.5)."""
+
+import hashlib
+import threading
+import time
+from typing import Any
+
+import jwt
+
+from app.auth import identity
+from app.auth.keys import KeyRing
+from app.documents.fields import is_deleted
+from app.documents.names import account_db, is_account_id
+from app.store import is_document_id
+from app.store.recent import Recent
+
+ALGORITHMS = ("RS256", "RS384", "RS512")
+ISSUER = "kazoo"
+LONGEST = 8192
+MOST_REMEMBERED = 10_000
+
+# Kazoo looks at `exp` alone, and at that after the signature.
+_SIGNATURE_ONLY = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")} | {
+    "verify_signature": True
+}
+
+
+class Tokens:
+    """Mints and verifies tokens. Safe with threads.
+
+    What is remembered is only that a signature is good under a key; expiry and identity are looked at on
+    every use.
+    """
+
+    def __init__(self, keys: KeyRing, recent: Recent, strict: bool = False):
+        self._keys = keys
+        self._recent = recent
+        self._strict = strict
+        self._signed: dict[bytes, tuple[Any, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def verify(self, token: str) -> dict[str, Any] | None:
+        """The claims of a good token, None for any other. Raises the store's Unavailable.
+
+        The caller must not change the claims.
+        """
+        if len(token) > LONGEST:
+            return None
+        claims = self._signed_claims(token)
+        if claims is None or claims.get("iss") != ISSUER or not _is_alive(claims):
+            return None
+        account_id = claims.get("account_id")
+        if not isinstance(account_id, str) or not is_account_id(account_id):
+            return None
+        return claims if self._has_good_identity(claims) else None
+
+    def mint(self, claims: dict[str, Any], seconds: int) -> str:
+        """A token with these claims, those that are None left out; `seconds` of life, for ever if not above 0.
+
+        Without a stored secret of the identity the token has no `identity_sig` (auth.md 2.4, step 5).
+        """
+        claims = {name: value for name, value in claims.items() if value is not None}
+        who = identity.identity_of(claims)
+        secret = self._identity_secret(claims["account_id"], who)
+        signed = {"iss": ISSUER}
+        if secret:
+            signed["identity_sig"] = identity.signature(who, secret, self._keys.server_secret())
+        signed |= claims
+        if seconds > 0:
+            signed["exp"] = int(time.time()) + seconds
+        key_id, key = self._keys.signing_key()
+        return jwt.encode(signed, key, algorithm="RS256", headers={"kid": key_id})
+
+    def _signed_claims(self, token: str) -> dict[str, Any] | None:
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in ALGORITHMS or not isinstance(key_id, str):
+            return None
+        key = self._keys.private_key(key_id)
+        if key is None:
+            return None
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        known = self._signed.get(digest)
+        if known and known[0] is key:
+            return known[1]
+        try:
+            claims = jwt.decode(token, key.public_key(), algorithms=[algorithm], options=_SIGNATURE_ONLY)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None
+        with self._lock:
+            if len(self._signed) >= MOST_REMEMBERED:
+                self._signed.clear()
+            self._signed[digest] = (key, claims)
+        return claims
+
+    def _has_good_identity(self, claims: dict[str, Any]) -> bool:
+        if "identity_sig" not in claims:
+            return not self._strict
+        given, who = claims["identity_sig"], identity.identity_of(claims)
+        if not isinstance(given, str) or not given or not isinstance(who, str):
+            return False
+        secret = self._identity_secret(claims["account_id"], who)
+        return bool(secret) and identity.matches(given, who, secret, self._keys.server_secret())
+
+    def _identity_secret(self, account_id: str, who: str) -> str | None:
+        if not is_document_id(who):
+            return None
+        document = self._recent.find_doc(account_db(account_id), who)
+        if document is None or is_deleted(document):
+            return None
+        if self._strict and document.get("enabled") is False:
+            return None
+        secret = document.get(identity.SECRET_FIELD)
+        return secret if isinstance(secret, str) else None
+
+
+def _is_alive(claims: dict[str, Any]) -> bool:
+    expires = claims.get("exp")
+    if expires is None:
+        return "exp" not in claims
+    return type(expires) in (int, float) and expires - time.time() > 0

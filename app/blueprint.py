@@ -1,0 +1,120 @@
+"""Where Flask ends and crossbar's pipeline begins: one catch-all route on the raw path."""
+
+import logging
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app
+from flask import request as flask_request
+from werkzeug.routing import BaseConverter, Rule
+
+from app import pipeline
+from app.auth.keys import KeysMissing
+from app.context import Context, Request, Stop, not_found_error, plain_error, system_error
+from app.pipeline import respond
+from app.services import Services
+from app.store import DatabaseMissing, Unavailable, ViewMissing
+
+ENDPOINT = "crossbar"
+
+log = logging.getLogger(__name__)
+
+crossbar = Blueprint("crossbar", __name__)
+
+
+class _AnyPath(BaseConverter):
+    """Matches every path, `//` and line breaks included; crossbar reads the raw one itself."""
+
+    regex = r"[\s\S]*"
+    part_isolating = False
+
+
+@crossbar.record
+def _add_catch_all(state) -> None:
+    app: Flask = state.app
+    app.url_map.converters["any_path"] = _AnyPath
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_map.add(Rule("/<any_path:path>", endpoint=ENDPOINT))
+    app.view_functions[ENDPOINT] = answer_request
+
+
+def answer_request(path: str) -> Response:
+    """Any request of any method. The path is taken from the request line, not from Flask."""
+    answer = handle(read_request(flask_request.environ), current_app.extensions["services"])
+    response = Response(answer.body, answer.status)
+    response.headers.clear()
+    for name, value in answer.headers.items():
+        response.headers[name] = value.encode("utf-8", "replace").decode("latin-1")
+    if answer.status != 304:
+        response.headers["content-length"] = str(len(answer.body))
+    return response
+
+
+def handle(request: Request, services: Services) -> respond.Answer:
+    """Send a request through the pipeline and make the answer, whatever happens on the way."""
+    request_id = request.headers.get("x-request-id") or secrets.token_hex(16)
+    context = Context(request, services, request_id)
+    try:
+        pipeline.run(context)
+        return respond.success(context)
+    except Stop as stop:
+        return respond.failure(context, stop)
+    except Exception as error:
+        return respond.failure(context, _fault(context, error))
+
+
+def _fault(context: Context, error: Exception) -> Stop:
+    """What is told of a fault that no stage expected (http.md section 6)."""
+    if isinstance(error, DatabaseMissing) and context.account_id:
+        return not_found_error(context.account_id)
+    if isinstance(error, ViewMissing):
+        log.error("%s: view %s is missing; see `python -m app views check`", context.request_id, error)
+        return plain_error(503, "datastore missing view")
+    if isinstance(error, (Unavailable, KeysMissing)):
+        log.error("%s: the store does not answer: %s", context.request_id, error)
+        return system_error(503, "datastore_unreachable", {"message": "datastore timeout"})
+    log.exception("%s: unexpected fault", context.request_id)
+    return Stop(500, {"error": "500", "message": "init failed"}, same_in_v1=True)
+
+
+class _Headers:
+    """Request headers by lower-case name, taken from the WSGI environment when asked for."""
+
+    def __init__(self, environ: dict):
+        self._environ = environ
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        key = name.upper().replace("-", "_")
+        value = self._environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")
+        return default if value is None else _utf8(value)
+
+
+def read_request(environ: dict) -> Request:
+    """The request as it came, from gunicorn's environment (or any that has no RAW_URI)."""
+    target, _, query_string = _raw_uri(environ).partition("?")
+    is_chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        target=target,
+        query_string=query_string,
+        headers=_Headers(environ),
+        peer=environ.get("REMOTE_ADDR", ""),
+        read_body=environ["wsgi.input"].read,
+        content_length=None if is_chunked else int(environ.get("CONTENT_LENGTH") or 0),
+    )
+
+
+def _raw_uri(environ: dict) -> str:
+    uri = environ.get("RAW_URI") or environ["PATH_INFO"] + (
+        f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
+    )
+    if not uri.startswith("/"):
+        parts = urlsplit(uri)
+        uri = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _utf8(uri).partition("#")[0]
+
+
+def _utf8(text: str) -> str:
+    """WSGI hands on bytes as Latin-1; clients mean UTF-8."""
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,0 +1,27 @@
+"""The commands of `python -m app`, one file each. A mistake of the caller's is one line on standard error."""
+
+import click
+
+from app.auth.keys import KeysMissing
+from app.commands.accounts import create_account, create_user
+from app.commands.documents import export_documents, import_documents
+from app.commands.serve import serve
+from app.settings import SettingsError
+from app.store import StoreError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The connectivity API of Kazoo 4.3. Settings come from the environment; see .env.example."""
+
+
+for command in (serve, import_documents, export_documents, create_account, create_user):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run a command; faults that an operator can mend are told without a traceback."""
+    try:
+        cli()
+    except (StoreError, KeysMissing, SettingsError) as error:
+        raise SystemExit(f"error: {type(error).__name__}: {error}") from None

@@ -1,0 +1,200 @@
+"""`create-account` and `create-user`, and what a new embedded store is given."""
+
+import base64
+import contextlib
+import secrets
+
+import click
+
+from app.auth import hierarchy
+from app.auth.credentials import accounts_by_name, accounts_by_realm, credential_hash
+from app.auth.identity import SECRET_FIELD
+from app.auth.keys import ATTACHMENT, CONTENT_TYPE, KeyRing, KeysMissing, generate_pem, new_secrets
+from app.documents import Document, fields, names
+from app.documents.clock import gregorian_now
+from app.documents.fields import Author
+from app.services import open_store
+from app.settings import Settings
+from app.store import NotFound, Store
+from app.store.design import documents_for
+from app.store.embedded import EmbeddedStore
+from app.store.recent import Recent
+
+SYSTEM_DATABASES = (names.ACCOUNTS, names.SERVICES, names.SYSTEM_AUTH, names.SYSTEM_CONFIG)
+DEMO_NAME, DEMO_REALM, DEMO_USER = "Demo", "demo.example.com", "demo"
+
+
+@click.command("create-account")
+@click.argument("name")
+@click.option("--realm", required=True, help="SIP realm, unique in the system.")
+@click.option("--parent", help="Id of the account above; the first account has none.")
+def create_account(name: str, realm: str, parent: str | None) -> None:
+    """Create an account NAME and print its id and API key."""
+    store, settings = _prepared_store()
+    account = add_account(store, settings, name, realm, parent)
+    click.echo(f"account_id {account['_id']}\napi_key    {account['pvt_api_key']}")
+
+
+@click.command("create-user")
+@click.argument("account_id")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
+def create_user(account_id: str, name: str, password_stdin: bool, level: str) -> None:
+    """Create a user NAME of an account and print the id."""
+    if password_stdin:
+        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if not password:
+        raise click.ClickException("the password is empty")
+    store, _ = _prepared_store()
+    click.echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
+
+
+def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
+    """Give a new embedded store its keys; on any other, raise KeysMissing where Kazoo's are not there."""
+    if isinstance(store, EmbeddedStore) and not store.has_db(names.SYSTEM_CONFIG):
+        create_system(store)
+        if demo:
+            _create_demo(store, settings)
+    try:
+        KeyRing(store, Recent(store), settings.config_nodes).check()
+    except KeysMissing as missing:
+        hint = "" if isinstance(store, EmbeddedStore) else "; start Kazoo on this CouchDB once, it creates them"
+        raise KeysMissing(f"{missing}{hint}") from None
+
+
+def create_system(store: Store) -> None:
+    """The system databases with a fresh signing key and server secret (auth.md section 2.2)."""
+    for db in SYSTEM_DATABASES:
+        store.create_db(db, documents_for(db))
+    key_id, server_secret = new_secrets()
+    pem = base64.b64encode(generate_pem()).decode("ascii")
+    attachments = {ATTACHMENT: {"content_type": CONTENT_TYPE, "data": pem}}
+    key = {"_id": key_id, "pvt_type": "system_key", "_attachments": attachments}
+    store.save_doc(names.SYSTEM_AUTH, _system_document(key, names.SYSTEM_AUTH))
+    secrets_document = {
+        "_id": "auth",
+        "pvt_type": "config",
+        "default": {"system_key": key_id, "secret_for_user_signature": server_secret},
+    }
+    store.save_doc(names.SYSTEM_CONFIG, _system_document(secrets_document, names.SYSTEM_CONFIG))
+    cluster = {"_id": "cluster", "pvt_type": "config", "default": {"cluster_id": names.new_id()}}
+    store.save_doc(names.SYSTEM_CONFIG, _system_document(cluster, names.SYSTEM_CONFIG))
+
+
+def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
+    """A new account in its own database, in `accounts` and in `services` (documents.md section 1)."""
+    recent = Recent(store)
+    above = hierarchy.account(recent, parent) if parent else None
+    if parent and above is None:
+        raise click.ClickException(f"there is no account {parent}")
+    master_id = recent.setting("accounts", "master_account_id", nodes=settings.config_nodes)
+    if not parent and master_id:
+        raise click.ClickException("there is a first account already: name it, or another, with --parent")
+    if accounts_by_realm(store, realm):
+        raise click.ClickException(f"the realm {realm} is taken")
+    if accounts_by_name(store, name):
+        raise click.ClickException(f"the name {name} is taken")
+    account_id = names.new_id()
+    tree = [*hierarchy.tree(above), parent] if parent else []
+    account = {
+        "_id": account_id,
+        "name": name,
+        "realm": realm.lower(),
+        "enabled": True,
+        "pvt_type": "account",
+        "pvt_tree": tree,
+        "pvt_enabled": True,
+        "pvt_superduper_admin": not parent,
+        "pvt_api_key": secrets.token_hex(32),
+        SECRET_FIELD: secrets.token_hex(16),
+    }
+    account = fields.stamp(account, account_id, _author())
+    store.create_db(names.account_db(account_id), documents_for(names.account_db(account_id)))
+    store.save_doc(names.account_db(account_id), account)
+    store.save_doc(names.ACCOUNTS, account)
+    services = {
+        "_id": account_id,
+        "pvt_type": "service",
+        "pvt_reseller": not parent,
+        "pvt_reseller_id": master_id or account_id,
+        "pvt_tree": tree,
+    }
+    store.save_doc(names.SERVICES, fields.stamp(services, account_id, _author()))
+    if not parent and isinstance(store, EmbeddedStore):
+        _remember_master(store, account_id)
+    return account
+
+
+def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
+    """A new user that can log in with this password (auth.md sections 3.2 and 4.3)."""
+    db, username = names.account_db(account_id), name.lower()
+    if not names.is_account_id(account_id) or not store.has_db(db):
+        raise click.ClickException(f"there is no account {account_id}")
+    if store.query_view(db, "users/list_by_username", key=username):
+        raise click.ClickException(f"the user {username} exists already")
+    user = {
+        "_id": names.new_id(),
+        "username": username,
+        "first_name": name,
+        "last_name": name,
+        "priv_level": level,
+        "enabled": True,
+        "pvt_type": "user",
+        "pvt_md5_auth": credential_hash(username, password, "md5"),
+        "pvt_sha1_auth": credential_hash(username, password, "sha"),
+        SECRET_FIELD: secrets.token_hex(16),
+    }
+    user = fields.stamp(user, account_id, _author())
+    store.save_doc(db, user)
+    return user
+
+
+def _prepared_store() -> tuple[Store, Settings]:
+    settings = Settings.from_environment()
+    store = open_store(settings)
+    prepare_store(store, settings)
+    return store, settings
+
+
+def _author() -> Author:
+    return Author(request_id=names.new_id(), is_authenticated=False)
+
+
+def _system_document(document: Document, db: str) -> Document:
+    now = gregorian_now()
+    return document | {"pvt_account_id": db, "pvt_account_db": db, "pvt_created": now, "pvt_modified": now}
+
+
+def _remember_master(store: Store, account_id: str) -> None:
+    document = {"_id": "accounts", "pvt_type": "config", "default": {"master_account_id": account_id}}
+    with contextlib.suppress(NotFound):
+        stored = store.open_doc(names.SYSTEM_CONFIG, "accounts")
+        document = {**stored, "default": {**stored.get("default", {}), "master_account_id": account_id}}
+    store.save_doc(names.SYSTEM_CONFIG, document)
+
+
+def _create_demo(store: Store, settings: Settings) -> None:
+    password = secrets.token_urlsafe(9)
+    account = add_account(store, settings, DEMO_NAME, DEMO_REALM)
+    add_user(store, account["_id"], DEMO_USER, password)
+    credentials = credential_hash(DEMO_USER, password)
+    click.echo(
+        f"""
+A demonstration account was created in {settings.data_dir}:
+
+    account_id  {account["_id"]}
+    api_key     {account["pvt_api_key"]}
+    user        {DEMO_USER}, password {password}
+
+Log in as the user, then list the account's trunks:
+
+    TOKEN=$(curl -s -X PUT http://{settings.host}:{settings.port}/v2/user_auth \\
+      -d '{{"data":{{"credentials":"{credentials}","account_name":"{DEMO_NAME}"}}}}' \\
+      | sed 's/.*"auth_token":"\\([^"]*\\)".*/\\1/')
+    curl -H "X-Auth-Token: $TOKEN" \\
+      http://{settings.host}:{settings.port}/v2/accounts/{account["_id"]}/connectivity
+"""
+    )

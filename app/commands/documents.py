@@ -1,0 +1,67 @@
+"""`import` and `export`: documents as lines of JSON, `{"db": ..., "doc": ...}`."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import click
+
+from app import json_text
+from app.services import open_store
+from app.settings import Settings
+from app.store.design import documents_for
+
+BATCH = 200
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.File("r", encoding="utf-8"))
+def import_documents(files: tuple[TextIO, ...]) -> None:
+    """Load documents from FILES ('-' is standard input) as they are, revisions kept.
+
+    A line is {"db": "<unencoded database name>", "doc": {...}}, attachments inline. Databases that are
+    missing are created, with the design documents that belong in them.
+    """
+    store = open_store(Settings.from_environment())
+    count = 0
+    for file in files:
+        lines = list(_lines(file)) if file.seekable() else _lines(file)
+        length = len(lines) if isinstance(lines, list) else None
+        with click.progressbar(lines, length=length, label=file.name) as bar:
+            for db, group in itertools.groupby(bar, key=lambda line: line["db"]):
+                store.create_db(db, documents_for(db))
+                while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
+                    store.load_docs(db, batch)
+                    count += len(batch)
+    click.echo(f"{count} documents imported into the {store.engine()}")
+
+
+def _lines(file: TextIO) -> Iterator[dict[str, Any]]:
+    for number, text in enumerate(file, 1):
+        if not text.strip():
+            continue
+        try:
+            line = json_text.loads(text.encode("utf-8"))
+            _check(line)
+        except ValueError as error:
+            raise click.ClickException(f"{file.name}, line {number}: {error}") from None
+        yield line
+
+
+def _check(line: Any) -> None:
+    document = line.get("doc") if isinstance(line, dict) else None
+    if not isinstance(document, dict) or not isinstance(line.get("db"), str):
+        raise ValueError('expected {"db": "...", "doc": {...}}')
+    if not isinstance(document.get("_id"), str) or not document["_id"]:
+        raise ValueError("the document has no _id")
+
+
+@click.command("export")
+@click.argument("databases", nargs=-1)
+def export_documents(databases: tuple[str, ...]) -> None:
+    """Write documents as `import` reads them: those of DATABASES, or of all."""
+    store = open_store(Settings.from_environment())
+    for db in databases or store.database_names():
+        for document in store.dump_docs(db):
+            click.echo(json.dumps({"db": db, "doc": document}, ensure_ascii=False))

@@ -1,0 +1,76 @@
+"""`serve`: the service under gunicorn."""
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from app.auth.buckets import Buckets
+from app.commands.accounts import prepare_store
+from app.factory import create_app
+from app.logs import configure_logging
+from app.services import make_services, open_store
+from app.settings import Settings
+from app.store.collation import sort_key
+
+# Crossbar's server takes request lines up to 8000 bytes.
+LONGEST_LINE = 8190
+MOST_HEADERS = 100
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [HOST]")
+@click.option("--port", type=int, help="Port to listen on.  [PORT]")
+@click.option("--workers", type=int, help="Worker processes.  [WORKERS]")
+@click.option("--demo", is_flag=True, help="Create a demonstration account in a new embedded store.")
+def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -> None:
+    """Serve the API."""
+    settings = _settings(host=host, port=port, workers=workers)
+    configure_logging(settings.log_level)
+    store = open_store(settings)
+    prepare_store(store, settings, demo=demo)
+    store.close()
+    sort_key("")
+    Server(settings, Buckets()).run()
+
+
+def _settings(**given: Any) -> Settings:
+    settings = Settings.from_environment()
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+class Server(BaseApplication):
+    """gunicorn with what this service needs of it. Each worker makes its own services after the fork."""
+
+    def __init__(self, settings: Settings, buckets: Buckets):
+        self._settings = settings
+        self._buckets = buckets
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's own settings."""
+        settings = self._settings
+        for name, value in {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "worker_class": "gthread",
+            "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
+            "timeout": 120,
+            "graceful_timeout": 10,
+            "keepalive": 30,
+            "limit_request_line": LONGEST_LINE,
+            "limit_request_fields": MOST_HEADERS,
+            "loglevel": settings.log_level.lower(),
+            "errorlog": "-",
+            "control_socket_disable": True,
+        }.items():
+            # A setting that an older gunicorn has not got is one that it does not need.
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application of one worker."""
+        return create_app(make_services(self._settings, self._buckets))

@@ -1,0 +1,202 @@
+"""The Context: one request on its way through the pipeline, and Stop, which takes it off that way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.auth import AuthDoc
+from app.documents import Document
+from app.documents.fields import Author
+from app.documents.names import account_db
+from app.schema.errors import Errors
+
+if TYPE_CHECKING:
+    from app.resources import Resource
+    from app.services import Services
+
+
+class Headers(Protocol):
+    """Request headers by lower-case name; a dict is one."""
+
+    def get(self, name: str) -> str | None:
+        """The value, None where the header is not there."""
+
+
+@dataclass
+class Request:
+    """What came over the wire, before anybody made sense of it.
+
+    `target` is the path as sent, without the query. `read_body` reads at most so many bytes;
+    `content_length` is None where the client did not say.
+    """
+
+    method: str
+    target: str
+    query_string: str
+    headers: Headers
+    peer: str
+    read_body: Callable[[int], bytes]
+    content_length: int | None = None
+
+
+@dataclass
+class Context:
+    """A request and all that the stages learn of it, in the order they learn it."""
+
+    request: Request
+    services: "Services"
+    request_id: str
+
+    # parse
+    version: str = "v2"
+    segments: list[str] = field(default_factory=list)
+    query: list[tuple[str, str | bool]] = field(default_factory=list)
+    envelope: dict[str, Any] = field(default_factory=dict)
+    data: Any = field(default_factory=dict)
+    content_type: str = ""
+
+    # identify
+    token: str | None = None
+    token_kind: str = "x-auth-token"
+    early_auth: AuthDoc | None = None
+
+    # route and methods
+    nouns: list[tuple[str, list[str]]] = field(default_factory=list)
+    resource: "Resource | None" = None
+    verb: str = ""
+    allowed: list[str] | None = None
+    is_cors: bool = False
+
+    # account, authenticate
+    account: Document | None = None
+    auth: AuthDoc | None = None
+
+    # negotiate
+    language: str | None = None
+
+    # validate and execute: what the resource answers
+    doc: Document | None = None
+    stored: Document | None = None
+    status: int = 200
+    resp_data: Any = None
+    revision: str | None = None
+    etag: str | None = None
+    location_id: str | None = None
+    paging: dict[str, Any] = field(default_factory=dict)
+    new_token: str | None = None
+
+    @property
+    def params(self) -> list[str]:
+        """What follows the last noun in the path."""
+        return self.nouns[-1][1] if self.nouns else []
+
+    @property
+    def account_id(self) -> str | None:
+        """The account the path names, once it is loaded."""
+        return self.account["_id"] if self.account else None
+
+    @property
+    def db(self) -> str:
+        """The database of the account the path names. Only for requests that have one."""
+        return account_db(self.account["_id"])
+
+    @property
+    def author(self) -> Author:
+        """Who this request's saves are by."""
+        auth = self.auth
+        if auth is None:
+            return Author(self.request_id, is_authenticated=False)
+        return Author(
+            self.request_id,
+            True,
+            auth.account_id,
+            auth.owner_id,
+            auth.original_account_id,
+            auth.original_owner_id,
+        )
+
+    def header(self, name: str) -> str | None:
+        """A request header by its lower-case name."""
+        return self.request.headers.get(name)
+
+    def query_value(self, name: str) -> str | bool | None:
+        """The first value of a query parameter; True for one without `=`."""
+        for key, value in self.query:
+            if key == name:
+                return value
+        return None
+
+    def req_value(self, name: str, default: Any = None) -> Any:
+        """A parameter from `data`, the query string or the envelope, in that order (http.md 2.5)."""
+        if isinstance(self.data, dict) and self.data.get(name) is not None:
+            return self.data[name]
+        value = self.query_value(name)
+        if value is None:
+            value = self.envelope.get(name)
+        return default if value is None else value
+
+    def respond(self, data: Any, status: int = 200) -> None:
+        """Answer with this data."""
+        self.resp_data, self.status = data, status
+
+    def respond_document(self, document: Document, data: Any, status: int = 200) -> None:
+        """Answer with this data and the document's revision."""
+        self.respond(data, status)
+        self.revision = document["_rev"]
+        self.etag = f'"{document["_rev"]}"'
+
+
+class Stop(Exception):
+    """The end of a request before its last stage. Make it with one of the functions below.
+
+    `body` is the error's part of the envelope, None for an answer without one; `text` is a whole body that
+    is no envelope; a `bare` answer has not even a request id.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        body: dict[str, Any] | None = None,
+        *,
+        same_in_v1: bool = False,
+        text: str | None = None,
+        bare: bool = False,
+    ):
+        super().__init__(status, (body or {}).get("message"))
+        self.status = status
+        self.body = body
+        self.same_in_v1 = same_in_v1
+        self.text = text
+        self.bare = bare
+
+
+def system_error(status: int, message: str, data: dict[str, Any] | None = None) -> Stop:
+    """An error in Kazoo's words; v1 shows only the text of `data` (http.md section 6)."""
+    data = data or {"message": message.replace("_", " ")}
+    return Stop(status, {"data": data, "error": str(status), "message": message})
+
+
+def plain_error(status: int, message: str, data: Any = None) -> Stop:
+    """An error whose `data` looks the same in v1 and v2; `{}` where there is none."""
+    data = {} if data is None else data
+    return Stop(status, {"data": data, "error": str(status), "message": message}, same_in_v1=True)
+
+
+def validation_error(errors: Errors) -> Stop:
+    """A 400 with Kazoo's validation errors."""
+    return plain_error(400, "validation error", errors)
+
+
+def not_found_error(cause: str) -> Stop:
+    """The 404 of a document or an account that is not there."""
+    return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})
+
+
+def empty(status: int) -> Stop:
+    """An answer without a body, as the HTTP layer below crossbar gives."""
+    return Stop(status)
+
+
+def bare(status: int) -> Stop:
+    """An answer of the HTTP layer alone."""
+    return Stop(status, bare=True)

@@ -1,0 +1,30 @@
+"""Pure functions on documents: names, times, private members, merging. No I/O."""
+
+from typing import Any
+
+Document = dict[str, Any]
+
+_EMPTY_TEXTS = ("", "0", "NULL", "undefined")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether Kazoo takes a value for none: 0, null, some texts, empty containers (documents.md, top)."""
+    if isinstance(value, str):
+        return value in _EMPTY_TEXTS
+    if isinstance(value, bool):
+        return False
+    return value is None or value in (0, [], {})
+
+
+def is_true(value: Any) -> bool:
+    """Kazoo's booleans: JSON true or the text "true"."""
+    return value is True or value == "true"
+
+
+def object_member(value: Any, *path: str) -> Any:
+    """The member at a path of names, None where anything on the way is missing or no object."""
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value

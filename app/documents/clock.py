@@ -1,0 +1,15 @@
+"""Kazoo's times: Gregorian seconds in documents, ISO 8601 in answers."""
+
+import time
+
+GREGORIAN_EPOCH = 62167219200
+
+
+def gregorian_now() -> int:
+    """Seconds since year 0, UTC."""
+    return int(time.time()) + GREGORIAN_EPOCH
+
+
+def iso_now() -> str:
+    """The moment as envelopes show it, e.g. ``2026-11-22T23:43:04Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,111 @@
+"""Query-string filters of lists (documents.md section 5.4). They look at the whole stored document."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from app import json_text
+from app.documents import Document, is_empty
+from app.schema.coercion import to_integer
+
+_PREFIXES = ("filter_", "has_key", "key_missing", "has_value", "value_missing")
+_TIMES = {
+    "created_from": ("pvt_created", False),
+    "created_to": ("pvt_created", True),
+    "modified_from": ("pvt_modified", False),
+    "modified_to": ("pvt_modified", True),
+}
+_MISSING = object()
+
+
+class _Rejected(Exception):
+    """What makes Kazoo's filter fail; the document is left out, whatever the filter asked."""
+
+
+def is_filter(name: str) -> bool:
+    """Whether a query parameter switches filtering on."""
+    return name.startswith(_PREFIXES) or name in _TIMES
+
+
+def passes(document: Document, query: Iterable[tuple[str, str | bool]]) -> bool:
+    """Whether a document passes all filters of a query string; other parameters are not looked at."""
+    try:
+        return all(_passes(document, name, value) for name, value in query if is_filter(name))
+    except _Rejected:
+        return False
+
+
+def _passes(document: Document, name: str, value: str | bool) -> bool:
+    if name in _TIMES:
+        return _passes_time(document, *_TIMES[name], value)
+    for prefix, test in _TESTS.items():
+        if name.startswith(prefix):
+            return test(_at(document, name.removeprefix(prefix)), _text_value(value))
+    presence = _PRESENCE.get(name)
+    return presence(_at(document, _text_value(value))) if presence else True
+
+
+def _text_value(value: str | bool) -> str:
+    if not isinstance(value, str):
+        raise _Rejected
+    return value
+
+
+def _passes_time(document: Document, member: str, is_upper: bool, bound: str | bool) -> bool:
+    """Inclusive. A document without the time passes lower bounds and fails upper ones."""
+    limit, time = to_integer(_text_value(bound)), document.get(member)
+    if limit is None:
+        raise _Rejected
+    if type(time) not in (int, float):
+        return not is_upper
+    return time <= limit if is_upper else time >= limit
+
+
+def _at(document: Document, path: str) -> Any:
+    """The value at a dotted path; in arrays a segment is an index from 1."""
+    value: Any = document
+    for segment in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(segment, _MISSING)
+        elif isinstance(value, list):
+            index = to_integer(segment)
+            if index is None or index < 1:
+                raise _Rejected
+            value = value[index - 1] if index <= len(value) else _MISSING
+        elif value is not _MISSING:
+            raise _Rejected
+    return value
+
+
+def _text(value: Any) -> str:
+    """A value as Kazoo compares it: lists of texts run together, missing and mixed ones are empty."""
+    if value is _MISSING:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(value) if all(isinstance(item, str) for item in value) else ""
+    return json_text.dumps(value)
+
+
+def _equals(value: Any, wanted: str) -> bool:
+    text = _text(value)
+    if text == wanted:
+        return True
+    try:
+        parsed = json.loads(wanted)
+    except (ValueError, RecursionError):
+        return False
+    return text in parsed if isinstance(parsed, list) else isinstance(parsed, str) and parsed == text
+
+
+_TESTS: dict[str, Callable[[Any, str], bool]] = {
+    "filter_not_": lambda value, wanted: not _equals(value, wanted),
+    "filter_": _equals,
+}
+_PRESENCE: dict[str, Callable[[Any], bool]] = {
+    "has_key": lambda value: value is not _MISSING,
+    "key_missing": lambda value: value is _MISSING,
+    "has_value": lambda value: value is not _MISSING and not is_empty(value),
+    "value_missing": lambda value: value is _MISSING or is_empty(value),
+}

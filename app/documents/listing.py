@@ -1,0 +1,84 @@
+"""Kazoo's paging of lists, with the arithmetic of its `page_size` (http.md section 9, documents.md 5.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+READ_AHEAD = 200
+
+
+@dataclass
+class Page:
+    """One page: `items` in descending key order, and the members of the envelope that go with it."""
+
+    items: list[Any] = field(default_factory=list)
+    page_size: int = 0
+    start_key: Any = None
+    next_start_key: Any = None
+
+
+def read_page(
+    fetch: Callable[[Any, int | None], list],
+    keep: Callable[[Any], bool] | None,
+    page_size: int,
+    start_key: Any = None,
+) -> Page:
+    """Read one page of rows that `keep` lets pass, all of them where it is None.
+
+    `fetch(start_key, limit)` gives rows with a `key`, ascending from start_key inclusive (None: from the
+    first). `page_size` counts rows looked at, the one ahead included, as Kazoo's does.
+    """
+    page, remaining = Page(), page_size
+    rows = _Rows(fetch, start_key, reads_ahead=keep is not None)
+    while True:
+        chunk = rows.peek(remaining + 1)
+        if start_key is not None:
+            page.start_key = start_key
+        if not chunk:
+            break
+        has_next = len(chunk) == remaining + 1
+        looked_at = chunk[:remaining]
+        kept = [row for row in looked_at if keep is None or keep(row)]
+        page.items = kept[::-1] + page.items
+        page.page_size += len(kept) if len(chunk) < remaining else len(chunk)
+        if not has_next:
+            break
+        page.next_start_key = start_key = chunk[-1].key
+        rows.advance(remaining)
+        remaining -= len(kept)
+        if remaining <= 0:
+            break
+    if not page.items:
+        page.page_size = 0
+    return page
+
+
+class _Rows:
+    """The rows from a key on, fetched when they are looked at; with a filter, more at a time than asked."""
+
+    def __init__(self, fetch: Callable[[Any, int | None], list], start_key: Any, reads_ahead: bool):
+        self._fetch = fetch
+        self._start_key = start_key
+        self._ahead = READ_AHEAD if reads_ahead else 0
+        self._rows: list = []
+        self._is_complete = False
+
+    def peek(self, count: int) -> list:
+        """The next `count` rows, fewer where there are no more."""
+        while len(self._rows) < count and not self._is_complete:
+            self._read(max(count - len(self._rows), self._ahead))
+        return self._rows[:count]
+
+    def advance(self, count: int) -> None:
+        """Go past so many rows."""
+        del self._rows[:count]
+
+    def _read(self, count: int) -> None:
+        if not self._rows:
+            rows = self._fetch(self._start_key, count)
+            self._is_complete = len(rows) < count
+            self._rows = rows
+            return
+        rows = self._fetch(self._rows[-1].key, count + 1)
+        self._is_complete = len(rows) < count + 1
+        self._rows += rows[1:]

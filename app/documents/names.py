@@ -1,0 +1,59 @@
+"""Names of accounts and databases (documents.md section 1).
+
+The unencoded form (`account/11/fd/f247…`) is what CouchDB calls a database and what the store takes; the
+encoded form (`account%2F11%2Ffd%2Ff247…`) is what documents and notices carry.
+"""
+
+import re
+import secrets
+import time
+from urllib.parse import quote
+
+ACCOUNTS = "accounts"
+SERVICES = "services"
+SYSTEM_CONFIG = "system_config"
+SYSTEM_AUTH = "system_auth"
+PORT_REQUESTS = "port_requests"
+
+_ACCOUNT_DB = re.compile(r"account/(.{2})/(.{2})/(.{28})", re.DOTALL)
+
+
+def new_id() -> str:
+    """A fresh document or account id: 32 lower-case hex characters."""
+    return secrets.token_hex(16)
+
+
+def is_account_id(text: str) -> bool:
+    """Kazoo knows a raw account id by its length in bytes alone."""
+    return len(text.encode("utf-8", "surrogatepass")) == 32
+
+
+def account_db(account_id: str) -> str:
+    """The unencoded database name of an account."""
+    return f"account/{account_id[:2]}/{account_id[2:4]}/{account_id[4:]}"
+
+
+def account_of(db: str) -> str | None:
+    """The account whose database this is; None for month databases and all others."""
+    match = _ACCOUNT_DB.fullmatch(db)
+    return "".join(match.groups()) if match else None
+
+
+def month_db(account_id: str, at: float | None = None) -> str:
+    """The account's database of one month (UTC); `at` is in Unix seconds, default now."""
+    return account_db(account_id) + time.strftime("-%Y%m", time.gmtime(at))
+
+
+def number_db(number: str) -> str:
+    """The database that holds a normalised number, by its first five characters."""
+    return "numbers/" + number[:5]
+
+
+def encoded(db: str) -> str:
+    """The form of a database name that documents, notices and URLs carry."""
+    return quote(db, safe="")
+
+
+def alphanumeric(text: str) -> str:
+    """A name as Kazoo looks it up: lower case, letters and digits of ASCII only."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,0 +1,95 @@
+"""What is told to the other nodes after a write: crossbar's messages, each a method (documents.md section 9)."""
+
+import re
+import secrets
+from typing import Protocol
+
+from app.documents import Document
+from app.documents.names import account_of, encoded
+
+CONFIGURATION, REGISTRAR = "configuration", "registrar"
+_DATA_CACHE = "kazoo_data_cache"
+_APP_VERSION = "4.0.0"
+_PLAIN = re.compile(r"[A-Za-z0-9_~-]")
+
+
+class Line(Protocol):
+    """Where messages go."""
+
+    def publish(self, exchange: str, routing_key: str, payload: dict) -> None:
+        """Take a message without delay and without fail."""
+
+
+class Notices:
+    """Makes the messages and hands them on; to nobody where there is no broker."""
+
+    def __init__(self, line: Line | None, node: str):
+        self._line = line
+        self._node = node
+
+    def created(self, db: str, document: Document) -> None:
+        """A document is new."""
+        self._document_changed("doc_created", db, document)
+
+    def edited(self, db: str, document: Document) -> None:
+        """A document has another revision."""
+        self._document_changed("doc_edited", db, document)
+
+    def deleted(self, db: str, document: Document) -> None:
+        """A document is gone, softly (`pvt_deleted`) or wholly (`_deleted`)."""
+        self._document_changed("doc_deleted", db, document)
+
+    def saved(self, db: str, document: Document, is_new: bool) -> None:
+        """Either of the first two."""
+        (self.created if is_new else self.edited)(db, document)
+
+    def registrations_flushed(self, realm: str) -> None:
+        """All registrations of a realm are to be forgotten."""
+        payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
+        self._publish(REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
+
+    def _document_changed(self, event: str, db: str, document: Document) -> None:
+        pvt_type = document.get("pvt_type", "undefined")
+        key = f"{event}.{encoded(db)}.{pvt_type}.{routing_segment(document['_id'])}"
+        # Kazoo sends the two dates under each other's name.
+        payload = {
+            "Origin-Cache": _DATA_CACHE,
+            "Type": pvt_type,
+            "Rev": document["_rev"],
+            "Is-Soft-Deleted": document.get("pvt_deleted") is True,
+            "Date-Modified": document.get("pvt_created"),
+            "Date-Created": document.get("pvt_modified"),
+            "Account-ID": document.get("pvt_account_id") or account_of(db),
+            "Database": encoded(db),
+            "ID": document["_id"],
+        } | self._defaults(event, "configuration", "datamgr")
+        self._publish(CONFIGURATION, key, payload)
+
+    def _defaults(self, event: str, category: str, app: str) -> dict:
+        return {
+            "Node": self._node,
+            "Msg-ID": secrets.token_hex(16),
+            "Event-Name": event,
+            "Event-Category": category,
+            "App-Version": _APP_VERSION,
+            "App-Name": app,
+        }
+
+    def _publish(self, exchange: str, routing_key: str, payload: dict) -> None:
+        if self._line:
+            kept = {name: value for name, value in payload.items() if value not in (None, "")}
+            self._line.publish(exchange, routing_key, kept)
+
+
+def routing_segment(text: str) -> str:
+    """A text as one segment of a routing key: dots and all else unusual as %XX, spaces as +."""
+    if text in ("*", "#"):
+        return text
+    return "".join(
+        character
+        if _PLAIN.fullmatch(character)
+        else "+"
+        if character == " "
+        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
+        for character in text
+    )

@@ -1,0 +1,113 @@
+"""The line to the broker: a bounded queue and one thread, so that no request ever waits for RabbitMQ."""
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+import pika
+import pika.exceptions
+
+QUEUE_SIZE = 10_000
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+IDLE_SECONDS = 1.0
+TIMEOUT = 5.0
+EXCHANGES = ("configuration", "registrar")
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Publishes messages in order, when and as fast as the broker takes them.
+
+    While the broker is away messages queue up; what does not fit is dropped and counted. `on_drop` is called
+    for each message dropped. Safe with threads; the thread starts with the first message, so after the fork.
+    """
+
+    def __init__(self, url: str, on_drop: Callable[[], None] = lambda: None, size: int = QUEUE_SIZE):
+        self._parameters = pika.URLParameters(url)
+        self._parameters.socket_timeout = TIMEOUT
+        self._parameters.blocked_connection_timeout = TIMEOUT
+        self._queue: queue.Queue = queue.Queue(size)
+        self._on_drop = on_drop
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._connected = False
+        self.dropped = 0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker took the line, as far as is known."""
+        return self._connected
+
+    def publish(self, exchange: str, routing_key: str, payload: dict) -> None:
+        """Queue a message; drop it where the queue is full."""
+        self._start()
+        try:
+            self._queue.put_nowait((exchange, routing_key, json.dumps(payload, separators=(",", ":"))))
+        except queue.Full:
+            self.dropped += 1
+            self._on_drop()
+            if self.dropped & (self.dropped - 1) == 0:
+                log.warning("broker queue is full, %d notices dropped so far", self.dropped)
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Send what is queued, for so many seconds at most, and hang up."""
+        self._closing.set()
+        if self._thread:
+            self._thread.join(seconds)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        """Connect, send until the line breaks, wait a little longer each time, connect again."""
+        pause = SHORTEST_PAUSE
+        waiting: tuple[str, str, str] | None = None
+        while not (self._closing.is_set() and waiting is None and self._queue.empty()):
+            try:
+                channel = self._connect()
+                pause = SHORTEST_PAUSE
+                while True:
+                    waiting = waiting or self._next(channel)
+                    if waiting is None:
+                        if self._closing.is_set():
+                            channel.connection.close()
+                            return
+                        continue
+                    _send(channel, *waiting)
+                    waiting = None
+            except (pika.exceptions.AMQPError, OSError) as error:
+                self._connected = False
+                log.warning("broker is not reachable: %s %s", type(error).__name__, error)
+                if self._closing.wait(pause):
+                    return
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _connect(self) -> pika.adapters.blocking_connection.BlockingChannel:
+        channel = pika.BlockingConnection(self._parameters).channel()
+        for exchange in EXCHANGES:
+            channel.exchange_declare(exchange, exchange_type="topic", durable=False, auto_delete=False)
+        channel.confirm_delivery()
+        self._connected = True
+        return channel
+
+    def _next(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> tuple[str, str, str] | None:
+        """The next message; None after a while without one, in which the heartbeats are answered."""
+        try:
+            return self._queue.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            channel.connection.process_data_events(time_limit=0)
+            return None
+
+
+def _send(channel: pika.adapters.blocking_connection.BlockingChannel, exchange: str, key: str, body: str) -> None:
+    properties = pika.BasicProperties(content_type="application/json", timestamp=int(time.time()))
+    channel.basic_publish(exchange, key, body.encode("utf-8"), properties)

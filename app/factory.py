@@ -1,0 +1,14 @@
+"""Makes the WSGI application of one worker process."""
+
+from flask import Flask
+
+from app.blueprint import crossbar
+from app.services import Services
+
+
+def create_app(services: Services) -> Flask:
+    """The Flask application around these services."""
+    app = Flask("app", static_folder=None)
+    app.extensions["services"] = services
+    app.register_blueprint(crossbar)
+    return app

@@ -1,0 +1,1 @@
+"""Numbers and whose they are (documents.md section 7)."""

@@ -1,0 +1,62 @@
+"""Telephone numbers in E.164 form, by Kazoo's rules (documents.md section 7.3)."""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+
+BUILT_IN_CONVERTERS = (
+    (r"^(\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})$", "+1", ""),
+    (r"^011(\d{5,})$|^00(\d{5,})$", "+", ""),
+    (r"^[2-9]\d{7,}$", "+", ""),
+)
+BUILT_IN_RECONCILE = r"^(\+?1)?\d{10}$|^\+[2-9]\d{7,}$|^011\d*$|^00\d*$"
+
+Converters = tuple[tuple[str, str, str], ...]
+
+
+def converters(config: Callable) -> Converters:
+    """The rules of `number_manager`: (regex, prefix, suffix) in stored order; Kazoo's own where it has none."""
+    stored = config("number_manager", "e164_converters")
+    if not isinstance(stored, dict):
+        return BUILT_IN_CONVERTERS
+    return tuple(
+        (regex, str(rule.get("prefix", "")), str(rule.get("suffix", "")))
+        for regex, rule in stored.items()
+        if isinstance(rule, dict)
+    )
+
+
+def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
+    """The number in E.164 form; unchanged where no rule matches."""
+    if number.startswith("+"):
+        return number
+    for regex, prefix, suffix in rules:
+        match = _compiled(regex).search(number) if _compiled(regex) else None
+        if match:
+            groups = [group for group in match.groups() if group is not None]
+            return prefix + (groups[-1] if groups else match.group(0)) + suffix
+    return number
+
+
+def is_reconcilable(number: str, regex: str = BUILT_IN_RECONCILE) -> bool:
+    """Whether a normalised number is one that Kazoo keeps account of."""
+    pattern = _compiled(regex)
+    return bool(pattern and pattern.search(number))
+
+
+def known_numbers(typed: Iterable[str], config: Callable) -> dict[str, str]:
+    """The reconcilable ones of the DIDs a client typed, as {typed: normalised}."""
+    rules = converters(config)
+    regex = config("number_manager", "reconcile_regex")
+    regex = regex if isinstance(regex, str) else BUILT_IN_RECONCILE
+    found = {did: normalise(did, rules) for did in typed if did}
+    return {did: number for did, number in found.items() if is_reconcilable(number, regex)}
+
+
+@cache
+def _compiled(regex: str) -> re.Pattern | None:
+    """None for a pattern of the operator's that Python cannot read; it then matches nothing."""
+    try:
+        return re.compile(regex, re.ASCII)
+    except re.error:
+        return None

@@ -1,0 +1,59 @@
+"""The check against using other people's numbers (documents.md section 7.1)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from app.auth import AuthDoc, hierarchy
+from app.documents import Document
+from app.documents.names import number_db
+from app.numbers.normalise import known_numbers
+from app.store import Store
+from app.store.recent import Recent
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+AVAILABLE, RESERVED, DELETED = "available", "reserved", "deleted"
+
+
+def refused(services: "Services", auth: AuthDoc | None, dids: Iterable[str]) -> list[str]:
+    """The normalised numbers that the token's account may not use, in descending order.
+
+    Numbers the system does not know are nobody's, so they are not among them.
+    """
+    if auth is None:
+        return []
+    numbers = set(known_numbers(dids, services.config).values())
+    found = number_documents(services.store, numbers)
+    return sorted(
+        (number for number, document in found.items() if not may_use(services.recent, auth.account_id, document)),
+        reverse=True,
+    )
+
+
+def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document]:
+    """The documents of those numbers that the number databases know, by number."""
+    by_db: dict[str, list[str]] = {}
+    for number in numbers:
+        by_db.setdefault(number_db(number), []).append(number)
+    return {number: document for db, ids in by_db.items() for number, document in store.find_docs(db, ids).items()}
+
+
+def state(document: Document) -> str | None:
+    """The number's state; older documents keep it under another name."""
+    return document.get("pvt_state") or document.get("pvt_number_state")
+
+
+def may_use(recent: Recent, account_id: str, document: Document) -> bool:
+    """Whether an account may use a number."""
+    if state(document) == AVAILABLE or hierarchy.is_superduper_admin(hierarchy.account(recent, account_id)):
+        return True
+    owner_id = document.get("pvt_assigned_to")
+    if not isinstance(owner_id, str):
+        return False
+    owner = hierarchy.account(recent, owner_id)
+    if owner_id == account_id or account_id in hierarchy.tree(owner):
+        return True
+    if state(document) != RESERVED:
+        return False
+    return owner_id in hierarchy.tree(hierarchy.account(recent, account_id)) or hierarchy.is_superduper_admin(owner)

@@ -1,0 +1,39 @@
+"""The way of a request, top to bottom (http.md section 0). A stage returns, or raises Stop; none looks back."""
+
+from app.context import Context
+from app.pipeline.account import load_account
+from app.pipeline.authenticate import authenticate
+from app.pipeline.authorize import authorize
+from app.pipeline.execute import execute
+from app.pipeline.identify import identify_early, locate_token
+from app.pipeline.methods import allow_methods, answer_options, known_method
+from app.pipeline.negotiate import accept_content, negotiate
+from app.pipeline.parse import parse
+from app.pipeline.preconditions import check_preconditions
+from app.pipeline.route import route, split_path
+from app.pipeline.validate import validate
+
+STAGES = (
+    split_path,
+    parse,
+    locate_token,
+    known_method,
+    identify_early,
+    route,
+    allow_methods,
+    load_account,
+    authenticate,
+    authorize,
+    answer_options,
+    negotiate,
+    validate,
+    check_preconditions,
+    accept_content,
+    execute,
+)
+
+
+def run(context: Context) -> None:
+    """Send a request through all stages. Raises Stop."""
+    for stage in STAGES:
+        stage(context)

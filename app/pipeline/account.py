@@ -1,0 +1,25 @@
+"""The account a path names, loaded before anybody asks for credentials (http.md sections 0 and 1)."""
+
+from app.auth import hierarchy
+from app.context import Context, not_found_error, system_error
+from app.documents.names import is_account_id
+
+
+def load_account(context: Context) -> None:
+    """Fill in `account`. Stops with 404 on one that is malformed or missing."""
+    if context.request.method == "OPTIONS":
+        return
+    for noun, params in context.nouns:
+        if noun == "accounts" and params:
+            context.account = _load(context, params[0])
+
+
+def _load(context: Context, account_id: str) -> dict:
+    if not account_id:
+        raise system_error(404, "bad identifier", {"message": "missing account_id"})
+    if not is_account_id(account_id):
+        raise system_error(404, "bad identifier", {"message": f"invalid account_id '{account_id}'"})
+    account = hierarchy.account(context.services.recent, account_id)
+    if account is None:
+        raise not_found_error(account_id)
+    return account

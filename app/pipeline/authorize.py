@@ -1,0 +1,32 @@
+"""Whether the caller may: the rule between tenants, then the operator's restrictions (auth.md section 5)."""
+
+from app.auth import hierarchy, restrictions
+from app.context import Context, system_error
+
+
+def authorize(context: Context) -> None:
+    """Stop with 403 where either says no."""
+    if context.request.method == "OPTIONS":
+        return
+    services, auth = context.services, context.auth
+    allowed = context.resource.authorize(context)
+    if allowed is None:
+        allowed = auth is not None and hierarchy.is_allowed(services.recent, auth.account_id, context.account)
+    if auth is not None and not context.resource.is_anonymous(context) and _is_restricted(context):
+        raise system_error(403, "forbidden", {"cause": "access denied by token restrictions", "message": "forbidden"})
+    if not allowed:
+        raise system_error(403, "forbidden")
+
+
+def _is_restricted(context: Context) -> bool:
+    noun, params = context.nouns[-1]
+    services = context.services
+    return restrictions.is_denied(
+        services.recent,
+        services.settings.config_nodes,
+        context.auth,
+        context.account_id,
+        noun,
+        params,
+        context.verb,
+    )

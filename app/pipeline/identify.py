@@ -1,0 +1,67 @@
+"""Where the token is, and whose it is before anybody asks (auth.md sections 0 and 1)."""
+
+from app.auth import AuthDoc, hierarchy
+from app.auth.trial import disable_expired, expired_since
+from app.context import Context, Stop, validation_error
+from app.schema.errors import error
+
+TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
+_KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
+
+
+def locate_token(context: Context) -> None:
+    """Take the token from the first place that has one, even an empty one."""
+    header = context.header("x-auth-token")
+    if header is not None:
+        context.token = header
+        return
+    value = context.req_value("auth_token")
+    if isinstance(value, str):
+        context.token = value
+        return
+    authorization = context.header("authorization") or context.req_value("authorization")
+    if isinstance(authorization, str):
+        context.token_kind, context.token = _kind_of(authorization)
+
+
+def _kind_of(authorization: str) -> tuple[str, str]:
+    for prefix, kind in _KINDS:
+        if authorization.startswith(prefix):
+            return kind, authorization[len(prefix) :]
+    return UNKNOWN, authorization
+
+
+def identify_early(context: Context) -> None:
+    """Verify a token that is there. A bad one is no error yet; that of an expired trial is."""
+    if context.token_kind != TOKEN or not context.token:
+        return
+    auth = token_auth(context)
+    if auth:
+        stop_if_expired(context, auth)
+        context.early_auth = auth
+
+
+def token_auth(context: Context) -> AuthDoc | None:
+    """What the request's token says, None where it is not good for this request."""
+    claims = context.services.tokens.verify(context.token)
+    if claims is None:
+        return None
+    wanted = context.header("x-auth-account-id")
+    if wanted is not None and wanted != claims["account_id"]:
+        return None
+    return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
+
+
+def stop_if_expired(context: Context, auth: AuthDoc) -> None:
+    """Stop with 400 where the trial of the token's own account has run out."""
+    services = context.services
+    account = hierarchy.account(services.recent, auth.account_id)
+    expired = expired_since(account)
+    if expired is not None:
+        disable_expired(services.store, services.recent, auth.account_id)
+        raise expired_error(expired)
+
+
+def expired_error(expired: int) -> Stop:
+    """The 400 of a trial that ran out, `expired` in Gregorian seconds."""
+    return validation_error(error("account", "expired", message="account expired", cause=expired))

@@ -1,0 +1,49 @@
+"""Which verbs a path takes, and which of them the request means (http.md sections 3 and 4)."""
+
+from app.context import Context, bare, empty, system_error
+
+KNOWN = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+_REFUSED_BELOW = ("TRACE", "CONNECT")
+CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")
+# The order in which Kazoo's own sets of verbs come out.
+_ORDER = ("PATCH", "POST", "PUT", "GET", "DELETE", "HEAD")
+
+
+def known_method(context: Context) -> None:
+    """Stop with 501 on a method that crossbar has never heard of, or that its HTTP server keeps from it."""
+    if context.request.method in _REFUSED_BELOW:
+        raise bare(501)
+    if context.request.method not in KNOWN:
+        raise empty(501)
+
+
+def allow_methods(context: Context) -> None:
+    """Fill in `verb` and `allowed`. Stops with 405 on a verb the path does not take.
+
+    A POST may carry another verb in `verb`; any other method that names a verb must name its own.
+    """
+    method, resource, params = context.request.method, context.resource, context.params
+    context.verb = _verb(context)
+    takes = set(resource.allowed_methods(context, *params))
+    served = set(resource.served_methods(context, *params))
+    if method == "POST" and context.verb != "POST" and context.verb in takes:
+        takes.add("POST")
+    if takes != set(KNOWN):
+        context.allowed = [verb for verb in _ORDER if verb in takes]
+    context.is_cors = any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
+    if method == "OPTIONS" and context.is_cors:
+        return
+    tunnels = method == "POST" or context.verb == method
+    if context.verb not in served or not tunnels:
+        raise system_error(405, "invalid_method", {"message": "method not allowed"})
+
+
+def answer_options(context: Context) -> None:
+    """A preflight is answered here, without a body."""
+    if context.request.method == "OPTIONS":
+        raise empty(200)
+
+
+def _verb(context: Context) -> str:
+    verb = context.req_value("verb")
+    return verb.upper() if isinstance(verb, str) else context.request.method

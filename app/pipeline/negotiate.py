@@ -1,0 +1,63 @@
+"""What the client takes and what it sends: 406 and 415, and the language that is only echoed (http.md section 4)."""
+
+import re
+
+from app.context import Context, bare, empty
+from app.pipeline.parse import FORM_TYPE, JSON_TYPES
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = rf'[ \t]*;[ \t]*{_TOKEN}(?:=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?'
+_MEDIA_RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})((?:{_PARAMETER})*)")
+_PARAMETER_NAME = re.compile(rf"[ \t]*;[ \t]*({_TOKEN})")
+_LANGUAGE_RANGE = re.compile(
+    r"(\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
+)
+_LANGUAGES = ("en", "en-us", "en-gb")
+
+
+def negotiate(context: Context) -> None:
+    """Fill in `language`. Stops with 406, or 400 on headers that cannot be read."""
+    accept = context.header("accept")
+    if accept is not None and not _accepts_json(accept):
+        raise empty(406)
+    context.language = _language(context.header("accept-language"))
+
+
+def accept_content(context: Context) -> None:
+    """Stop with 415 where a body is to be stored that is no JSON."""
+    if context.verb in ("PUT", "POST", "PATCH") and context.content_type not in (*JSON_TYPES, FORM_TYPE):
+        raise empty(415)
+
+
+def _accepts_json(accept: str) -> bool:
+    """A parameter other than q defeats a media range; q itself is not looked at."""
+    accepts = False
+    for item in accept.split(","):
+        if not item.strip():
+            continue
+        match = _MEDIA_RANGE.fullmatch(item.strip(" \t"))
+        if not match:
+            raise empty(400)
+        kind, subtype = match.group(1).lower(), match.group(2).lower()
+        names = [name.lower() for name in _PARAMETER_NAME.findall(match.group(3))]
+        if names[:1] not in ([], ["q"]):
+            continue
+        accepts |= f"{kind}/{subtype}" in (*JSON_TYPES, "*/*", "application/*")
+    return accepts
+
+
+def _language(header: str | None) -> str:
+    """The best liked of English and the first language the client lists, in lower case."""
+    if header is None:
+        return _LANGUAGES[0]
+    ranges = []
+    for item in header.split(","):
+        match = _LANGUAGE_RANGE.fullmatch(item.strip(" \t"))
+        if not match:
+            raise bare(400)
+        ranges.append((match.group(1).lower(), float(match.group(2) or 1)))
+    offered = (*_LANGUAGES, ranges[0][0])
+    for language, quality in sorted(ranges, key=lambda item: -item[1]):
+        if quality > 0 and (language in offered or language == "*"):
+            return language if language in offered else _LANGUAGES[0]
+    return _LANGUAGES[0]

@@ -1,0 +1,117 @@
+"""Query string and body of a request, for every method (http.md section 2)."""
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from app import json_text
+from app.context import Context, Stop, validation_error
+from app.schema.errors import error
+
+MAX_UPLOAD_SIZE = 8_000_000
+JSON_TYPES = ("application/json", "application/x-json")
+FORM_TYPE = "application/x-www-form-urlencoded"
+_HEX = set("0123456789abcdefABCDEF")
+
+
+def parse(context: Context) -> None:
+    """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on what cannot be read."""
+    context.query = _parse_pairs(context.request.query_string)
+    context.content_type = _media_type(context.header("content-type"))
+    body = _read(context)
+    if context.content_type in JSON_TYPES:
+        if body:
+            _take_envelope(context, _decode(body))
+    elif context.content_type == FORM_TYPE and (body or context.request.content_length == 0):
+        _take_envelope(context, _form_envelope(body))
+
+
+def decode_percent(text: str) -> str:
+    """A text with its %XX decoded, as UTF-8. Raises ValueError on a malformed one."""
+    position = text.find("%")
+    while position >= 0:
+        if len(text) < position + 3 or not set(text[position + 1 : position + 3]) <= _HEX:
+            raise ValueError(text)
+        position = text.find("%", position + 3)
+    return unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
+
+
+def _media_type(header: str | None) -> str:
+    """The type of a body without its parameters; none given is JSON."""
+    return (header or "").split(";")[0].strip().lower() or JSON_TYPES[0]
+
+
+def _read(context: Context) -> bytes:
+    limit = context.services.config("crossbar", "max_upload_size", default=MAX_UPLOAD_SIZE)
+    limit = limit if type(limit) is int else MAX_UPLOAD_SIZE
+    announced = context.request.content_length
+    if announced is not None and announced > limit:
+        raise _too_large(limit)
+    body = context.request.read_body(limit + 1) if announced != 0 else b""
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> Stop:
+    message = f"Payload or Files must not be more than {limit} bytes"
+    return validation_error(error("file", "maxSize", target=limit, message=message))
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return json_text.loads(body)
+    except json_text.JSONTextError as reason:
+        raise _invalid_json(str(reason)) from None
+
+
+def _invalid_json(message: str) -> Stop:
+    return validation_error(error("json", "invalid", target="body", message=message))
+
+
+def _take_envelope(context: Context, decoded: Any) -> None:
+    """Normalise the top-level names and check `data` (http.md 2.2)."""
+    if not isinstance(decoded, dict):
+        raise _invalid_json("All JSON must be valid")
+    envelope: dict[str, Any] = {}
+    for name, value in decoded.items():
+        envelope[_normal_name(name)] = value
+    envelope = {name: value for name, value in envelope.items() if value is not None}
+    if "data" not in envelope:
+        raise validation_error(error("data", "required", message="Field is required but missing", value=envelope))
+    data = envelope["data"]
+    if not isinstance(data, (dict, list)):
+        types = "object, array"
+        message = f"Value did not match type(s): {types}"
+        raise validation_error(error("data", "type", message=message, target=types, value=data))
+    context.envelope, context.data = envelope, data
+
+
+def _normal_name(name: str) -> str:
+    return "".join(
+        character.lower() if "A" <= character <= "Z" else "_" if character == "-" else character for character in name
+    )
+
+
+def _form_envelope(body: bytes) -> Any:
+    """A form of one name without a value is JSON (as curl sends it); else the pairs are the envelope."""
+    pairs = _parse_pairs(body.decode("utf-8", "replace"))
+    if len(pairs) == 1 and pairs[0][1] is True:
+        return _decode(body)
+    return dict(pairs)
+
+
+def _parse_pairs(text: str) -> list[tuple[str, str | bool]]:
+    """The pairs of a query string or form, in order; True is the value of a name without `=`."""
+    pairs: list[tuple[str, str | bool]] = []
+    for part in text.split("&"):
+        if not part:
+            continue
+        name, equals, value = part.partition("=")
+        try:
+            name = decode_percent(name.replace("+", " "))
+            pairs.append((name, decode_percent(value.replace("+", " ")) if equals else True))
+        except ValueError:
+            raise validation_error(
+                error("query_string", "invalid", message="malformed percent-encoding", value=part)
+            ) from None
+    return pairs

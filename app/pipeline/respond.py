@@ -1,0 +1,151 @@
+"""The answer: Kazoo's envelopes and headers around what the pipeline came to (http.md sections 4 to 6)."""
+
+import gzip
+from dataclasses import dataclass, field
+from typing import Any
+
+from app import json_text
+from app.context import Context, Stop
+from app.documents.clock import iso_now
+
+VERSION = "4.3.143"
+COMPRESSED_FROM = 300
+_ALL_METHODS = "OPTIONS, GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS"
+_CORS = (
+    ("access-control-allow-origin", "*"),
+    (
+        "access-control-allow-headers",
+        "content-type, depth, user-agent, x-http-method-override, x-file-size, x-requested-with, "
+        "if-modified-since, x-file-name, cache-control, x-auth-token, x-kazoo-cluster-id, if-match",
+    ),
+    (
+        "access-control-expose-headers",
+        "content-type, x-auth-token, x-request-id, x-kazoo-cluster-id, location, etag, etag",
+    ),
+    ("access-control-max-age", "86400"),
+)
+_EXPIRED = "Fri, 01 Jan 1999 00:00:00 GMT"
+
+
+@dataclass
+class Answer:
+    """What goes over the wire. Header names are lower-case."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def success(context: Context) -> Answer:
+    """The answer to a request that went all the way."""
+    envelope = dict(context.paging) if context.version != "v1" else {}
+    if context.resp_data is not None:
+        envelope["data"] = context.resp_data
+    if context.revision is not None:
+        envelope["revision"] = context.revision
+    _sign(context, envelope, "success")
+    token = context.new_token or context.token
+    if token is not None:
+        envelope["auth_token"] = token
+    answer = Answer(context.status)
+    if context.location_id is not None:
+        answer.headers["location"] = _location(context)
+    if context.request.method == "GET":
+        _describe_entity(context, answer)
+    return _finish(context, answer, envelope)
+
+
+def failure(context: Context, stop: Stop) -> Answer:
+    """The answer to a request that was stopped."""
+    answer = Answer(stop.status)
+    if stop.text is not None:
+        answer.headers["content-type"] = "text/plain; charset=UTF-8"
+        answer.body = stop.text.encode("utf-8")
+        return answer
+    if stop.bare:
+        return answer
+    if stop.body is None:
+        if stop.status == 304:
+            _describe_entity(context, answer)
+        return _finish(context, answer, None)
+    envelope = dict(context.paging) if context.version != "v1" else {}
+    envelope |= stop.body
+    if not stop.same_in_v1 and context.version == "v1":
+        envelope["data"] = stop.body["data"]["message"]
+    envelope["status"] = "error"
+    _sign(context, envelope)
+    envelope["auth_token"] = "undefined" if context.token is None else context.token
+    return _finish(context, answer, envelope)
+
+
+def _sign(context: Context, envelope: dict[str, Any], status: str | None = None) -> None:
+    envelope["timestamp"] = iso_now()
+    envelope["version"] = VERSION
+    envelope["node"] = context.services.node_name
+    envelope["request_id"] = context.request_id
+    if status:
+        envelope["status"] = status
+
+
+def _describe_entity(context: Context, answer: Answer) -> None:
+    answer.headers["expires"] = _EXPIRED
+    if context.etag is not None:
+        answer.headers["etag"] = context.etag
+
+
+def _finish(context: Context, answer: Answer, envelope: dict[str, Any] | None) -> Answer:
+    """Add the body and the headers that depend on how far the request came."""
+    headers = answer.headers
+    headers["x-request-id"] = context.request_id
+    if context.language is not None and answer.status != 406:
+        headers["content-language"] = context.language
+        headers["vary"] = "accept-language, accept"
+    if context.is_cors or (envelope is not None and envelope.get("status") == "error"):
+        headers.update(_CORS)
+        headers["access-control-allow-methods"] = _allowed_methods(context)
+    if envelope is not None:
+        headers["content-type"] = "application/json"
+        text = json_text.pretty(envelope) if _wants_pretty(context) else json_text.dumps(envelope)
+        answer.body = text.encode("utf-8")
+        _compress(context, answer)
+    return answer
+
+
+def _allowed_methods(context: Context) -> str:
+    if context.allowed is None:
+        return _ALL_METHODS
+    methods = ["OPTIONS", *context.allowed]
+    asked = context.header("access-control-request-method")
+    return ", ".join(methods if asked is None or asked in methods else [asked, *methods])
+
+
+def _location(context: Context) -> str:
+    """The request's path and the new id, as the client wrote the one and the store the other."""
+    return f"{context.request.target.rstrip('/')}/{context.location_id}"
+
+
+def _wants_pretty(context: Context) -> bool:
+    header = context.header("x-pretty-print")
+    if header is not None:
+        return header == "true"
+    return context.req_value("pretty_print") in (True, "true")
+
+
+def _compress(context: Context, answer: Answer) -> None:
+    accepted = context.header("accept-encoding")
+    if accepted is None or len(answer.body) <= COMPRESSED_FROM or not _accepts_gzip(accepted):
+        return
+    if context.services.config("crossbar", "compress_response_body", default=True) is False:
+        return
+    answer.body = gzip.compress(answer.body, compresslevel=5, mtime=0)
+    answer.headers["content-encoding"] = "gzip"
+    vary = answer.headers.get("vary")
+    answer.headers["vary"] = f"{vary}, accept-encoding" if vary else "accept-encoding"
+
+
+def _accepts_gzip(accepted: str) -> bool:
+    for item in accepted.lower().split(","):
+        coding, _, quality = item.partition(";")
+        if coding.strip() == "gzip":
+            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

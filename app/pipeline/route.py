@@ -1,0 +1,68 @@
+"""The path as nouns with their parameters (http.md section 1)."""
+
+import re
+
+from app.context import Context, Stop, bare, plain_error, system_error
+from app.pipeline.parse import decode_percent
+from app.resources import NOUNS, UNKNOWN_NOUN
+
+LANDING_PAGE = """\
+This is the connectivity API of Kazoo 4.3, answered by kazoo-connectivity.
+Requests begin with a version, for example /v2/accounts/{ACCOUNT_ID}/connectivity
+"""
+_VERSION = re.compile(r"v[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+def split_path(context: Context) -> None:
+    """Fill in `version` and `segments`. A path that does not begin with a version gets the landing page."""
+    try:
+        segments = [_decode_twice(segment) for segment in context.request.target.split("/")]
+    except ValueError:
+        raise bare(400) from None
+    version = _VERSION.fullmatch(segments[1]) if len(segments) > 1 and segments[0] == "" else None
+    if not version:
+        raise Stop(200, text=LANDING_PAGE)
+    context.version = "v1" if segments[1] == "v1" else "v2"
+    # Kazoo takes v1.5 for a version, but knows no noun in it.
+    context.segments = [""] if version.group(1) else segments[2:]
+    while context.segments and context.segments[-1] == "" and not version.group(1):
+        context.segments.pop()
+
+
+def _decode_twice(segment: str) -> str:
+    decoded = decode_percent(segment)
+    try:
+        return decode_percent(decoded)
+    except ValueError:
+        return decoded
+
+
+def route(context: Context) -> None:
+    """Fill in `nouns` and `resource`. Stops with 404 on a path nobody answers."""
+    segments = context.segments
+    if segments and segments[0] == "account":
+        if context.early_auth is None:
+            raise plain_error(401, "invalid credentials")
+        segments = ["accounts", context.early_auth.account_id, *segments[1:]]
+    context.nouns = parse_nouns(segments)
+    noun, params = context.nouns[-1]
+    context.resource = NOUNS.get(noun, UNKNOWN_NOUN)
+    if not context.resource.resource_exists(context, *params):
+        context.allowed = []
+        raise system_error(404, "not_found")
+
+
+def parse_nouns(segments: list[str]) -> list[tuple[str, list[str]]]:
+    """``[("accounts", [A]), ("connectivity", [D])]``: a known noun and what follows it, up to the next.
+
+    A path that does not begin with a noun is one unknown noun. `schemas` takes all that follows it.
+    """
+    if not segments or segments[0] not in NOUNS:
+        return [("404", segments)]
+    nouns: list[tuple[str, list[str]]] = []
+    for segment in segments:
+        if segment in NOUNS and not (nouns and nouns[-1][0] == "schemas"):
+            nouns.append((segment, []))
+        else:
+            nouns[-1][1].append(segment)
+    return nouns

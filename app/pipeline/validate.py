@@ -1,0 +1,8 @@
+"""The resource's own checks, and what it loads for them (http.md section 8)."""
+
+from app.context import Context
+
+
+def validate(context: Context) -> None:
+    """Let the resource fill in `doc` and what it answers. It stops with its own errors."""
+    context.resource.validate(context, *context.params)

@@ -1,0 +1,40 @@
+"""The registry of nouns: one resource a crossbar module. A new endpoint is a file here and a name below."""
+
+from app.resources.about import About
+from app.resources.accounts import Accounts
+from app.resources.alerts import Alerts
+from app.resources.api_auth import ApiAuth
+from app.resources.apps_store import AppsStore
+from app.resources.base import Resource
+from app.resources.callflows import Callflows
+from app.resources.connectivity import Connectivity
+from app.resources.limits import Limits
+from app.resources.phone_numbers import PhoneNumbers
+from app.resources.schemas import SchemaDocuments
+from app.resources.shared_auth import SharedAuth
+from app.resources.token_auth import TokenAuth
+from app.resources.unknown import Unknown
+from app.resources.user_auth import UserAuth
+from app.resources.users import Users
+from app.resources.whitelabel import Whitelabel
+
+NOUNS: dict[str, Resource] = {
+    "about": About(),
+    "accounts": Accounts(),
+    "alerts": Alerts(),
+    "api_auth": ApiAuth(),
+    "apps_store": AppsStore(),
+    "callflows": Callflows(),
+    "connectivity": Connectivity(),
+    "limits": Limits(),
+    "phone_numbers": PhoneNumbers(),
+    "schemas": SchemaDocuments(),
+    "shared_auth": SharedAuth(),
+    "token_auth": TokenAuth(),
+    "user_auth": UserAuth(),
+    "users": Users(),
+    "whitelabel": Whitelabel(),
+}
+UNKNOWN_NOUN = Unknown()
+
+__all__ = ["NOUNS", "UNKNOWN_NOUN", "Resource"]

@@ -1,0 +1,85 @@
+"""The account document as UIs use it: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
+
+from app.auth import configuration
+from app.auth.trial import is_enabled
+from app.context import Context, system_error
+from app.documents import Document, fields, is_true
+from app.documents.names import ACCOUNTS
+from app.resources import crossbar_doc
+from app.resources.base import Resource
+
+TYPE = "account"
+
+
+UI_MEMBERS = ("ui_restrictions", "ui_metadata")
+
+
+class Accounts(Resource):
+    """One account. A POST may set the members that UIs keep there; what else is Kazoo's to change."""
+
+    METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE")}
+
+    def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """Reading, and the UIs' own save."""
+        return ("GET", "POST") if params else ()
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the account, or take the UIs' members over it."""
+        document = crossbar_doc.load(context, params[0], TYPE)
+        if context.verb == "POST":
+            context.doc = _with_ui_members(context, document)
+        context.respond_document(document, shown(context, document))
+
+    def execute(self, context: Context, *params: str) -> None:
+        """Save the account's own copy, then the one in `accounts`, which has revisions of its own."""
+        if context.verb != "POST":
+            return
+        stored = crossbar_doc.save(context, context.doc)
+        context.respond(shown(context, stored))
+        services = context.services
+        services.recent.forget(context.db, stored["_id"])
+        services.notices.edited(context.db, stored)
+        copy = services.store.find_doc(ACCOUNTS, stored["_id"])
+        aggregate = {**stored, "_rev": copy["_rev"]} if copy else _without_revision(stored)
+        aggregate["_rev"] = services.store.save_doc(ACCOUNTS, aggregate)
+        services.notices.saved(ACCOUNTS, aggregate, is_new=copy is None)
+
+
+def _with_ui_members(context: Context, document: Document) -> Document:
+    data = fields.public(context.data) if isinstance(context.data, dict) else {}
+    changed = sorted(
+        name
+        for name, value in data.items()
+        if name in document and name not in UI_MEMBERS and value != document[name]
+    )
+    if changed:
+        message = f"only {' and '.join(UI_MEMBERS)} can be changed here, not {', '.join(changed)}"
+        raise system_error(403, "forbidden", {"message": message})
+    return {**document, **{name: data[name] for name in UI_MEMBERS if name in data}}
+
+
+def _without_revision(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_rev"}
+
+
+def shown(context: Context, document: Document) -> Document:
+    """An account's public members and those private ones that Kazoo shows."""
+    recent = context.services.recent
+    account_id = document["_id"]
+    reseller_id = configuration.reseller_id(recent, account_id)
+    data = fields.answer_data(document)
+    data["wnm_allow_additions"] = is_true(document.get("pvt_wnm_allow_additions"))
+    data["superduper_admin"] = is_true(document.get("pvt_superduper_admin"))
+    data["created"] = document.get("pvt_created")
+    data["enabled"] = is_enabled(document)
+    data["reseller_id"] = reseller_id
+    data["is_reseller"] = configuration.is_reseller(recent, account_id)
+    data["billing_mode"] = _billing_mode(context, reseller_id)
+    return data
+
+
+def _billing_mode(context: Context, reseller_id: str | None) -> str:
+    if context.auth and reseller_id == context.auth.account_id:
+        return "limits_only"
+    master = context.services.config("accounts", "master_account_id")
+    return "normal" if reseller_id == master else "manual"

@@ -1,0 +1,15 @@
+"""System alerts: `/accounts/{ACCOUNT_ID}/alerts`. Kazoo's applications raise them; here there are none."""
+
+from app.context import Context
+from app.resources.base import ReadOnly
+
+
+class Alerts(ReadOnly):
+    """An empty list."""
+
+    METHODS = {0: ("GET", "PUT")}
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with no alerts."""
+        context.paging = {"page_size": 0}
+        context.respond([])

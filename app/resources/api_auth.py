@@ -1,0 +1,31 @@
+"""Logging in with an account's API key: `PUT /api_auth` (auth.md section 3.7)."""
+
+from app.auth import AuthDoc, credentials
+from app.context import Context, plain_error
+from app.resources import login
+from app.resources.base import Resource
+
+METHOD = "cb_api_auth"
+
+
+class ApiAuth(Resource):
+    """Answers with a token of the account itself; disabled and expired accounts get one too."""
+
+    METHODS = {0: ("PUT",)}
+
+    def is_anonymous(self, context: Context) -> bool:
+        """The key is the credential."""
+        return True
+
+    def authorize(self, context: Context) -> bool:
+        """For everybody."""
+        return True
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Find the account and answer with a token."""
+        api_key = login.validated(context, "api_auth")["api_key"]
+        account_ids = credentials.accounts_by_api_key(context.services.store, api_key)
+        if not account_ids:
+            context.paging = {"page_size": 0}
+            raise plain_error(404, "bad identifier", [api_key])
+        login.answer_token(context, AuthDoc(account_ids[0], method=METHOD))

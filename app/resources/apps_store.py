@@ -1,0 +1,15 @@
+"""The applications a UI offers: `/accounts/{ACCOUNT_ID}/apps_store`, read-only."""
+
+from app.context import Context
+from app.resources import apps
+from app.resources.base import ReadOnly
+
+
+class AppsStore(ReadOnly):
+    """The PBX Connector, where the operator names its address."""
+
+    METHODS = {0: ("GET",)}
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with what may be installed."""
+        context.respond(apps.store(context.services))

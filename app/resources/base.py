@@ -1,0 +1,46 @@
+"""What the pipeline asks of a resource: crossbar's own questions, with crossbar's own defaults."""
+
+from app.context import Context
+
+
+class Resource:
+    """One noun. `params` are the path's segments after it.
+
+    `METHODS` gives the verbs by number of params; a resource with more to say overrides the questions.
+    """
+
+    METHODS: dict[int, tuple[str, ...]] = {}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """Whether the path means anything here."""
+        return len(params) in self.METHODS
+
+    def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """The verbs that Kazoo takes on this path, as CORS headers list them."""
+        return self.METHODS[len(params)]
+
+    def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """Those of them that this service takes."""
+        return self.allowed_methods(context, *params)
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Whether the request needs no credentials."""
+        return False
+
+    def authorize(self, context: Context) -> bool | None:
+        """Whether the caller may; None leaves it to the rule between tenants."""
+        return None
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Load and check what the verb needs; for a GET, fill in the answer. Stops with its errors."""
+
+    def execute(self, context: Context, *params: str) -> None:
+        """Write what was validated. May raise the store's Conflict."""
+
+
+class ReadOnly(Resource):
+    """A resource that Kazoo lets clients change and this service only shows."""
+
+    def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """GET alone."""
+        return ("GET",)

@@ -1,0 +1,158 @@
+"""Trunks: `/accounts/{ACCOUNT_ID}/connectivity[/{CONNECTIVITY_ID}]`, crossbar's cb_connectivity."""
+
+import logging
+import re
+from typing import Any
+
+from app.context import Context, Stop, not_found_error, system_error, validation_error
+from app.documents import Document, connectivity, fields, names
+from app.documents.merge import merge
+from app.numbers import ownership
+from app.resources import crossbar_doc
+from app.resources.base import Resource
+from app.schema import Invalid
+from app.schema.errors import error
+
+SCHEMA = "connectivity"
+LISTING = "trunkstore/crossbar_listing"
+
+log = logging.getLogger(__name__)
+
+_GIVEN_ID = re.compile(r"[^_/\x00-\x1f\x7f][^/\x00-\x1f\x7f]*")
+
+
+class Connectivity(Resource):
+    """The collection and the items. PUT creates, POST replaces, PATCH merges, DELETE deletes softly."""
+
+    METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE")}
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Fill in `doc` with what is to be written and `stored` with what is there."""
+        _VALIDATE[context.verb, len(params)](context, *params)
+
+    def execute(self, context: Context, *params: str) -> None:
+        """Write `doc`, then mark its numbers and tell the other nodes."""
+        if context.verb != "GET":
+            _EXECUTE[context.verb](context)
+
+
+def _list(context: Context) -> None:
+    crossbar_doc.load_list(context, LISTING)
+
+
+def _read(context: Context, doc_id: str) -> None:
+    document = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+    context.respond_document(document, fields.answer_data(document))
+
+
+def _validate_create(context: Context) -> None:
+    data = context.data
+    given = fields.given_id(data) if isinstance(data, dict) else None
+    if given is not None and not (isinstance(given, str) and _GIVEN_ID.fullmatch(given)):
+        message = "Must be a text that does not begin with '_' and has no '/' or control characters"
+        raise validation_error(error("id", "invalid", message=message, value=given))
+    # An empty array, PHP's way to write an empty object, skips the schema in Kazoo and so has no defaults.
+    validated = {} if data == [] else _validated(context, _public_data(context))
+    document = {**validated, "pvt_type": connectivity.TYPE, "_id": given or names.new_id()}
+    _accept(context, document)
+
+
+def _validate_replace(context: Context, doc_id: str) -> None:
+    validated = _validated(context, _public_data(context))
+    context.stored = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+    _keep_revision(context)
+    _accept(context, {**validated, **fields.private(context.stored)})
+
+
+def _validate_patch(context: Context, doc_id: str) -> None:
+    """What is validated is the merged document, or the patch alone where there is nothing to merge with."""
+    stored = crossbar_doc.find(context, doc_id)
+    patch = _public_data(context)
+    validated = _validated(context, fields.public(merge(patch, stored)) if stored else patch)
+    if stored is None:
+        raise not_found_error(doc_id)
+    context.stored = crossbar_doc.of_type(stored, doc_id, connectivity.TYPE)
+    _keep_revision(context)
+    _accept(context, {**validated, **fields.private(stored)})
+
+
+def _validate_delete(context: Context, doc_id: str) -> None:
+    context.stored = context.doc = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+    _keep_revision(context)
+
+
+def _public_data(context: Context) -> Document:
+    data = context.data
+    if isinstance(data, dict):
+        return fields.public(data)
+    message = "Value did not match type(s): object"
+    raise validation_error(error("data", "type", message=message, target="object", value=data))
+
+
+def _validated(context: Context, data: Document) -> Document:
+    strict = context.services.config("crossbar", "schema_strict_validation", default=False)
+    try:
+        return context.services.schemas.get(SCHEMA).validate(data, coercing=strict is not True)
+    except Invalid as invalid:
+        raise validation_error(invalid.errors) from None
+
+
+def _keep_revision(context: Context) -> None:
+    """For the preconditions: the tag of what is about to be written over."""
+    context.etag = f'"{context.stored["_rev"]}"'
+
+
+def _accept(context: Context, document: Document) -> None:
+    """Force the realm, refuse numbers of others, and take the document."""
+    document = connectivity.with_realm(document, context.account.get("realm"))
+    refused = ownership.refused(context.services, context.auth, connectivity.dids(document))
+    if refused:
+        raise _unauthorized(refused)
+    for warning in connectivity.routing_warnings(document):
+        log.warning("%s/%s: %s", context.account_id, document["_id"], warning)
+    context.doc = document
+
+
+def _unauthorized(numbers: list[str]) -> Stop:
+    return system_error(403, "forbidden", {"message": f"unauthorized to use {', '.join(numbers)}"})
+
+
+def _create(context: Context) -> None:
+    stored = crossbar_doc.save(context, context.doc, status=201)
+    context.location_id = stored["_id"]
+    _flush_registrations(context)
+    context.services.notices.created(context.db, stored)
+
+
+def _replace(context: Context) -> None:
+    stored = crossbar_doc.save(context, context.doc)
+    context.services.notices.edited(context.db, stored)
+    _track_assignment(context, connectivity.dids(context.stored), connectivity.dids(stored))
+
+
+def _delete(context: Context) -> None:
+    deleted = crossbar_doc.delete(context, context.doc)
+    _flush_registrations(context)
+    context.services.notices.deleted(context.db, deleted)
+    _track_assignment(context, connectivity.dids(context.stored), [])
+
+
+def _track_assignment(context: Context, before: list[str], after: list[str]) -> None:
+    context.services.assignment.track(context.services, context.account_id, before, after)
+
+
+def _flush_registrations(context: Context) -> None:
+    realm = context.account.get("realm")
+    if isinstance(realm, str):
+        context.services.notices.registrations_flushed(realm)
+
+
+_VALIDATE: dict[tuple[str, int], Any] = {
+    ("GET", 0): _list,
+    ("PUT", 0): _validate_create,
+    ("GET", 1): _read,
+    ("POST", 1): _validate_replace,
+    ("PATCH", 1): _validate_patch,
+    ("DELETE", 1): _validate_delete,
+}
+_EXECUTE = {"PUT": _create, "POST": _replace, "PATCH": _replace, "DELETE": _delete}

@@ -1,0 +1,131 @@
+"""Loading, saving and deleting documents for resources, by Kazoo's rules (documents.md sections 2 to 5)."""
+
+import hashlib
+
+from app import json_text
+from app.context import Context, not_found_error
+from app.documents import Document, fields, filters, is_empty, is_true, listing, start_key
+from app.schema.coercion import to_integer
+from app.store import UNSET, NotFound, Row, ViewMissing, is_document_id
+
+DEFAULT_PAGE_SIZE = 50
+
+
+def load(context: Context, doc_id: str, pvt_type: str) -> Document:
+    """A live document of this type. Stops with 404 on any other (documents.md 3.5)."""
+    document = find(context, doc_id)
+    if document is None:
+        raise not_found_error(doc_id)
+    return of_type(document, doc_id, pvt_type)
+
+
+def of_type(document: Document, doc_id: str, pvt_type: str) -> Document:
+    """The document itself, where it is of this type or of none. Stops with 404."""
+    if is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type:
+        return document
+    raise not_found_error(doc_id)
+
+
+def find(context: Context, doc_id: str) -> Document | None:
+    """A live document of any type, read anew from the store; None where there is none."""
+    if not is_document_id(doc_id):
+        return None
+    try:
+        document = context.services.store.open_doc(context.db, doc_id)
+    except NotFound:
+        return None
+    return None if fields.is_deleted(document) else document
+
+
+def save(context: Context, document: Document, status: int = 200) -> Document:
+    """Stamp and write a document, answer with it, and return it as stored. Raises Conflict."""
+    stored = fields.stamp(document, context.account_id, context.author)
+    stored["_rev"] = context.services.store.save_doc(context.db, stored)
+    context.respond_document(stored, fields.answer_data(stored), status)
+    return stored
+
+
+def delete(context: Context, document: Document) -> Document:
+    """Delete softly, or wholly where the client says so, and answer with what was there. Raises Conflict.
+
+    The answer's revision is the one before the deletion (documents.md 3.4 and 4.2).
+    """
+    data = fields.answer_data(document) | {"_read_only": {"deleted": True}}
+    context.respond_document(document, data)
+    if is_true(context.req_value("should_soft_delete", True)):
+        stored = fields.stamp({**document, "pvt_deleted": True}, context.account_id, context.author)
+        stored["_rev"] = context.services.store.save_doc(context.db, stored)
+    else:
+        revision = context.services.store.delete_doc(context.db, document["_id"], document["_rev"])
+        stored = {**document, "_rev": revision, "_deleted": True}
+    return stored
+
+
+def load_list(context: Context, view: str) -> None:
+    """Answer with the ids of a view of the account's database, one page of them (documents.md section 5)."""
+    context.respond([row.id for row in load_rows(context, view)])
+
+
+def load_summaries(context: Context, view: str, is_optional: bool = False) -> None:
+    """Answer with the values of a view, one page of them; with none where an optional view is not there."""
+    try:
+        rows = load_rows(context, view)
+    except ViewMissing:
+        if not is_optional:
+            raise
+        rows = []
+    context.respond([row.value for row in rows])
+    if rows:
+        tag_answer(context)
+
+
+def tag_answer(context: Context) -> None:
+    """Give an answer that is no document a revision of its own, the MD5 of its text (http.md section 7)."""
+    context.revision = hashlib.md5(json_text.dumps(context.resp_data).encode("utf-8")).hexdigest()
+    context.etag = f'"{context.revision}"'
+
+
+def load_rows(context: Context, view: str, include_docs: bool = False) -> list[Row]:
+    """One page of a view's rows that pass the request's filters, in descending order; fills in `paging`."""
+    paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
+    has_filter = any(filters.is_filter(name) for name, _ in context.query)
+
+    def fetch(key, limit):
+        return context.services.store.query_view(
+            context.db,
+            view,
+            startkey=UNSET if key is None else key,
+            limit=limit,
+            include_docs=include_docs or has_filter,
+        )
+
+    def keep(row):
+        return row.doc is not None and filters.passes(row.doc, context.query)
+
+    asked = context.req_value("start_key")
+    first = start_key.decode(asked) if isinstance(asked, str) else None
+    if not paginates:
+        return [row for row in fetch(first, None) if not has_filter or keep(row)][::-1]
+    page = listing.read_page(fetch, keep if has_filter else None, page_size(context), first)
+    context.paging = _paging(page)
+    return page.items
+
+
+def page_size(context: Context) -> int:
+    """How many the client wants on a page: any positive number, or the text of one."""
+    asked = context.req_value("page_size")
+    wanted = asked if type(asked) is int else to_integer(asked)
+    if wanted is not None and wanted > 0:
+        return wanted
+    default = context.services.config("crossbar", "pagination_page_size", default=DEFAULT_PAGE_SIZE)
+    return default if type(default) is int and default > 0 else DEFAULT_PAGE_SIZE
+
+
+def _paging(page: listing.Page) -> dict:
+    paging = {}
+    if page.next_start_key is not None:
+        paging["next_start_key"] = start_key.encode(page.next_start_key)
+    paging["page_size"] = page.page_size
+    if page.start_key is not None:
+        paging["start_key"] = start_key.encode(page.start_key)
+    return paging

@@ -1,0 +1,40 @@
+"""Trunk limits as UIs read them: `/accounts/{ACCOUNT_ID}/limits`, read-only."""
+
+from app.context import Context
+from app.documents import fields
+from app.resources import crossbar_doc
+from app.resources.base import ReadOnly
+
+DOCUMENT = TYPE = "limits"
+_DEFAULTS = {
+    "allow_postpay": False,
+    "allow_prepay": True,
+    "authz_resource_types": [],
+    "burst_trunks": 0,
+    "enabled": True,
+    "inbound_trunks": 0,
+    "max_postpay_ammount": 0,
+    "outbound_trunks": 0,
+    "reserve_ammount": 0,
+    "soft_limit_inbound": False,
+    "soft_limit_outbound": False,
+    "twoway_trunks": 0,
+}
+
+
+class Limits(ReadOnly):
+    """The account's document of limits, or Kazoo's defaults where it has none."""
+
+    METHODS = {0: ("GET", "POST")}
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the limits."""
+        document = crossbar_doc.find(context, DOCUMENT)
+        if document is None:
+            context.respond({**_DEFAULTS, "id": DOCUMENT})
+            return
+        crossbar_doc.of_type(document, DOCUMENT, TYPE)
+        data = fields.answer_data(document)
+        data["allow_postpay"] = document.get("pvt_allow_postpay", False)
+        data["max_postpay_amount"] = document.get("pvt_max_postpay_amount", 0)
+        context.respond_document(document, data)

@@ -1,0 +1,76 @@
+"""What all ways to log in share: enabled or not, the minted token, and what Kazoo tells of the account."""
+
+from typing import Any
+
+from app.auth import AuthDoc, configuration, hierarchy
+from app.context import Context, Stop, plain_error, system_error, validation_error
+from app.documents import object_member
+from app.documents.names import account_db
+from app.pipeline.authenticate import charge
+from app.resources import apps
+from app.schema import Invalid
+
+LOGIN_COST = 35
+
+
+def validated(context: Context, schema: str) -> dict[str, Any]:
+    """The request's data against a schema; charges the bucket a second time first (auth.md section 6)."""
+    charge(context, advertised=LOGIN_COST, draining=True)
+    data = context.data if isinstance(context.data, dict) else {}
+    try:
+        return context.services.schemas.get(schema).validate(dict(data))
+    except Invalid as invalid:
+        raise validation_error(invalid.errors) from None
+
+
+def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None:
+    """Mint a token for this identity and answer with it and the account's particulars (auth.md 2.4 and 3.5)."""
+    services, nodes = context.services, context.services.settings.config_nodes
+    module = configuration.module_settings(services.recent, nodes, auth.account_id, auth.method)
+    if module.get("enabled", True) is False:
+        raise plain_error(401, "invalid credentials")
+    if object_member(module, "multi_factor", "enabled") is True:
+        # A second factor is asked for that this service cannot check; Kazoo still can.
+        raise plain_error(401, "invalid credentials")
+    claims = {
+        "account_id": auth.account_id,
+        "owner_id": auth.owner_id,
+        "as": switch_to,
+        "method": auth.method,
+    }
+    seconds = configuration.token_seconds(services.recent, nodes, module)
+    context.new_token = services.tokens.mint(claims, seconds)
+    context.respond(particulars(context, auth), 201)
+    context.revision = "automatic"
+    context.paging = {"page_size": 1}
+    context.location_id = auth.owner_id or auth.account_id
+
+
+def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
+    """The account as logins and token_auth describe it (auth.md section 4.5)."""
+    services = context.services
+    account = hierarchy.account(services.recent, auth.account_id) or {}
+    user = services.recent.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None
+    data = {
+        "owner_id": auth.owner_id,
+        "account_id": auth.account_id,
+        "ui_config": {},
+        "capabilities": {"voicemail": {"transcription": {"default": False, "available": False}}},
+        "is_master_account": auth.account_id == services.config("accounts", "master_account_id"),
+        "is_reseller": configuration.is_reseller(services.recent, auth.account_id),
+        "reseller_id": configuration.reseller_id(services.recent, auth.account_id),
+        "cluster_id": services.config("cluster", "cluster_id"),
+        "account_name": account.get("name"),
+        "language": (user or {}).get("language")
+        or account.get("language")
+        or services.config("crossbar", "default_language", default="en-US"),
+        "apps": apps.available(services),
+    }
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def refused(context: Context, looked_up: bool = False) -> Stop:
+    """The 401 of a login; where a view was asked, the envelope tells that it had no rows."""
+    if looked_up:
+        context.paging = {"page_size": 0}
+    return system_error(401, "invalid_credentials")

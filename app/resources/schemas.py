@@ -1,0 +1,59 @@
+"""The JSON schemas, and validation without storing: `/schemas[/{ID}[/validation]]` (http.md section 10)."""
+
+from app.context import Context, not_found_error, system_error, validation_error
+from app.documents import fields
+from app.resources.base import Resource
+from app.schema import Invalid, UnknownSchema
+
+VALIDATION = "validation"
+
+
+class SchemaDocuments(Resource):
+    """The raw files of `schemas/`, for everybody."""
+
+    METHODS = {0: ("GET",), 1: ("GET",), 2: ("PUT",)}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """A schema has nothing below it but its validation."""
+        return super().resource_exists(context, *params) and params[1:] in ((), (VALIDATION,))
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Schemas are public, except as seen through an account."""
+        return context.account is None
+
+    def authorize(self, context: Context) -> bool | None:
+        """The same."""
+        return True if context.account is None else None
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the list, a schema, or what a real save would make of the data."""
+        if not params:
+            context.respond(context.services.schemas.ids())
+        elif len(params) == 1:
+            _show(context, params[0])
+        else:
+            _validate_data(context, params[0])
+
+
+def _show(context: Context, name: str) -> None:
+    try:
+        schema = context.services.schemas.get(name)
+    except UnknownSchema:
+        raise not_found_error(name) from None
+    document = {**schema.raw, "_id": name, "_rev": schema.revision}
+    context.respond_document(document, fields.answer_data(document))
+
+
+def _validate_data(context: Context, name: str) -> None:
+    try:
+        schema = context.services.schemas.get(name)
+    except UnknownSchema:
+        message = f"schema {name} not found."
+        raise system_error(500, message, {"message": message}) from None
+    data = fields.public(context.data) if isinstance(context.data, dict) else {}
+    given = fields.given_id(context.data) if isinstance(context.data, dict) else None
+    try:
+        validated = schema.validate(data)
+    except Invalid as invalid:
+        raise validation_error(invalid.errors) from None
+    context.respond(validated if given is None else {**validated, "_id": given}, 201)

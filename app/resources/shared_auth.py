@@ -1,0 +1,53 @@
+"""Logging in with a token of another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
+
+Kazoo 4.3 itself has no such resource; its UI asks for it where one app has an `api_url` of its own
+(clients.md 1b). A request without `shared_token` is answered as Kazoo answers all of them.
+"""
+
+from app.auth import AuthDoc, hierarchy
+from app.context import Context
+from app.pipeline.authenticate import charge
+from app.pipeline.identify import stop_if_expired
+from app.resources import login
+from app.resources.base import Resource
+
+
+class SharedAuth(Resource):
+    """Answers like user_auth, with a fresh token for the bearer of one that is good here."""
+
+    METHODS = {0: ("PUT",)}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """Only to who brings a token."""
+        has_token = context.req_value("shared_token") is not None or context.request.method == "OPTIONS"
+        return super().resource_exists(context, *params) and has_token
+
+    def is_anonymous(self, context: Context) -> bool:
+        """The shared token is the credential."""
+        return True
+
+    def authorize(self, context: Context) -> bool:
+        """For everybody."""
+        return True
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Check the shared token for the account it is said to be of."""
+        charge(context, advertised=login.LOGIN_COST, draining=True)
+        auth = _shared_auth(context)
+        if auth is None:
+            raise login.refused(context)
+        stop_if_expired(context, auth)
+        login.answer_token(context, auth, auth.claims.get("as"))
+
+
+def _shared_auth(context: Context) -> AuthDoc | None:
+    """Whose token it is, where it is good for this account and realm."""
+    token, account_id = context.req_value("shared_token"), context.req_value("account_id")
+    claims = context.services.tokens.verify(token) if isinstance(token, str) else None
+    if claims is None or claims["account_id"] != account_id:
+        return None
+    realm = context.req_value("realm")
+    account = hierarchy.account(context.services.recent, account_id)
+    if account is None or (realm is not None and realm != account.get("realm")):
+        return None
+    return AuthDoc(account_id, claims.get("owner_id"), claims.get("method"), claims)

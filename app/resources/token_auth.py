@@ -1,0 +1,22 @@
+"""Who a token belongs to: `GET /token_auth` (auth.md section 3.8)."""
+
+from app.context import Context
+from app.documents import fields
+from app.resources import login
+from app.resources.base import Resource
+
+
+class TokenAuth(Resource):
+    """Shows the claims. DELETE answers as Kazoo does, and like there the token stays good."""
+
+    METHODS = {0: ("GET", "DELETE")}
+
+    def authorize(self, context: Context) -> bool:
+        """For everybody who has a good token."""
+        return True
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the claims and the account's particulars."""
+        if context.verb == "GET":
+            claims = fields.public(context.auth.claims)
+            context.respond({**claims, **login.particulars(context, context.auth)})

@@ -1,0 +1,70 @@
+"""Logging in with a user's credentials: `PUT /user_auth` (auth.md sections 3.1 to 3.6)."""
+
+from app.auth import AuthDoc, credentials, hierarchy
+from app.auth.trial import disable_expired, expired_since, is_enabled
+from app.context import Context, system_error, validation_error
+from app.pipeline.identify import expired_error
+from app.resources import login
+from app.resources.base import Resource
+from app.schema.errors import error
+
+METHOD = "cb_user_auth"
+
+
+class UserAuth(Resource):
+    """Answers with a token. `GET /user_auth/{TOKEN}` is Kazoo's 403, whoever asks."""
+
+    METHODS = {0: ("PUT",), 1: ("GET",)}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """`recovery` sends e-mail, which is Kazoo's to do."""
+        return super().resource_exists(context, *params) and params != ("recovery",)
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Logging in is; asking about a token is not."""
+        return context.verb == "PUT"
+
+    def authorize(self, context: Context) -> bool:
+        """Only a plain login is for everybody."""
+        return context.verb == "GET" or context.req_value("action") is None
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Find the user and answer with a token."""
+        if context.verb == "GET":
+            raise system_error(403, "forbidden")
+        data = login.validated(context, "user_auth")
+        account_ids = _accounts(context, data)
+        if not account_ids:
+            raise login.refused(context)
+        auth = _user(context, account_ids, data)
+        if auth is None:
+            raise login.refused(context, looked_up=True)
+        context.paging = {"page_size": 1}
+        _check_account(context, auth.account_id)
+        login.answer_token(context, auth, data.get("as"))
+
+
+def _accounts(context: Context, data: dict) -> list[str]:
+    store = context.services.store
+    realm, name = data.get("account_realm") or data.get("realm"), data.get("account_name")
+    found = credentials.accounts_by_realm(store, realm) if isinstance(realm, str) else []
+    return found or (credentials.accounts_by_name(store, name) if isinstance(name, str) else [])
+
+
+def _user(context: Context, account_ids: list[str], data: dict) -> AuthDoc | None:
+    for account_id in account_ids:
+        users = credentials.users_with(context.services.store, account_id, data["credentials"], data["method"])
+        if users:
+            return AuthDoc(users[0].account_id, users[0].owner_id, METHOD)
+    return None
+
+
+def _check_account(context: Context, account_id: str) -> None:
+    services = context.services
+    account = hierarchy.account(services.recent, account_id)
+    expired = expired_since(account)
+    if expired is not None:
+        disable_expired(services.store, services.recent, account_id)
+        raise expired_error(expired)
+    if not is_enabled(account):
+        raise validation_error(error("account", "disabled", message="account disabled"))

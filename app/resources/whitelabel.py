@@ -1,0 +1,29 @@
+"""Branding of UIs: `/whitelabel/{HOST}`. UIs ask for it before anybody logged in, and take a 404."""
+
+from app.context import Context, not_found_error
+from app.resources.base import ReadOnly
+
+PARTS = ("logo", "icon", "welcome")
+
+
+class Whitelabel(ReadOnly):
+    """No host has a brand here."""
+
+    METHODS = {1: ("GET",), 2: ("GET",)}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """A host, and the parts of its brand."""
+        return super().resource_exists(context, *params) and params[1:] in ((), *((part,) for part in PARTS))
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Nobody has logged in yet."""
+        return context.account is None
+
+    def authorize(self, context: Context) -> bool | None:
+        """For everybody."""
+        return True if context.account is None else None
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Kazoo's 404 of a look-up without a row."""
+        context.paging = {"page_size": 0}
+        raise not_found_error(params[0])

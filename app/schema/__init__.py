@@ -1,0 +1,75 @@
+"""Kazoo's validation of request data, driven by the raw files in `schemas/` alone (http.md section 8).
+
+A document is first checked by closures compiled from the schema, which also set its defaults; only where
+they refuse it does the `jsonschema` package say what is wrong. Both are built from the same file.
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from app.schema.coercion import coerce
+from app.schema.compiled import compile_schema
+from app.schema.errors import Errors, describe
+from app.schema.keywords import Validator, check_keywords
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "schemas"
+
+log = logging.getLogger(__name__)
+
+
+class UnknownSchema(LookupError):
+    """No file of that name in `schemas/`."""
+
+
+class Invalid(ValueError):
+    """Data that a schema refuses. `errors` is what Kazoo answers: {path: {keyword: {message, ...}}}."""
+
+    def __init__(self, errors: Errors):
+        super().__init__(", ".join(errors))
+        self.errors = errors
+
+
+class Schema:
+    """One schema: `raw` as the file has it, `revision` of its text, `validate` for data."""
+
+    def __init__(self, text: str):
+        self.raw: dict[str, Any] = json.loads(text)
+        self.revision = f"1-{hashlib.md5(text.encode()).hexdigest()}"
+        check_keywords(self.raw)
+        self._conforms = compile_schema(self.raw)
+        self._validator = Validator(self.raw)
+
+    def validate(self, data: Any, coercing: bool = True) -> Any:
+        """The data with defaults set and, unless told not to, texts made integers and booleans.
+
+        `data` is changed in place and returned. Raises Invalid.
+        """
+        while not self._conforms(data):
+            found = list(self._validator.iter_errors(data))
+            if not found:
+                log.error("compiled schema %s refuses what jsonschema accepts", self.raw.get("_id"))
+                break
+            if not (coercing and coerce(data, found)):
+                raise Invalid(describe(found))
+        return data
+
+
+class Schemas:
+    """All schemas of a directory, read once at start."""
+
+    def __init__(self, directory: Path = DIRECTORY):
+        self._schemas = {path.stem: Schema(path.read_text("utf-8")) for path in directory.glob("*.json")}
+
+    def ids(self) -> list[str]:
+        """The names of all schemas, sorted."""
+        return sorted(self._schemas)
+
+    def get(self, name: str) -> Schema:
+        """Raises UnknownSchema."""
+        try:
+            return self._schemas[name]
+        except KeyError:
+            raise UnknownSchema(name) from None

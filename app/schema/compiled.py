@@ -1,0 +1,144 @@
+"""Schemas as closures: set an object's defaults and tell whether it is valid, in one walk.
+
+Kazoo sets the defaults of an object before it looks for what is required in it, and only in objects that
+are there (http.md section 8.2).
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from app.schema.keywords import TYPES, pattern, usable_defaults
+
+Conforms = Callable[[Any], bool]
+
+_OBJECT_KEYWORDS = {"properties", "patternProperties", "required", "additionalProperties"}
+
+
+def compile_schema(schema: dict[str, Any]) -> Conforms:
+    """A function that sets the defaults in a value and tells whether the schema accepts it."""
+    if schema.get("type") == "object" and not schema.keys() & _VALUE_KEYWORDS:
+        return _object(schema)
+    checks = [make(schema) for keywords, make in _MAKERS if keywords & schema.keys()]
+    if not checks:
+        return lambda value: True
+    if len(checks) == 1:
+        return checks[0]
+    if len(checks) == 2:
+        first, second = checks
+        return lambda value: first(value) and second(value)
+    return lambda value: all(check(value) for check in checks)
+
+
+def _type(schema: dict[str, Any]) -> Conforms:
+    names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    types = tuple(kind for name in names for kind in TYPES[name])
+    if len(types) == 1:
+        return lambda value, kind=types[0]: type(value) is kind
+    return lambda value: type(value) in types
+
+
+def _enum(schema: dict[str, Any]) -> Conforms:
+    allowed = schema["enum"]
+    if all(type(item) is str for item in allowed):
+        return lambda value, texts=frozenset(allowed): type(value) is str and value in texts
+    return lambda value: any(type(value) is type(item) and value == item for item in allowed)
+
+
+def _length(schema: dict[str, Any]) -> Conforms:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", float("inf"))
+    return lambda value: type(value) is not str or least <= len(value) <= most
+
+
+def _range(schema: dict[str, Any]) -> Conforms:
+    least, most = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
+    return lambda value: type(value) not in (int, float) or least <= value <= most
+
+
+def _pattern(schema: dict[str, Any]) -> Conforms:
+    search = pattern(schema["pattern"]).search
+    return lambda value: type(value) is not str or search(value) is not None
+
+
+def _items(schema: dict[str, Any]) -> Conforms:
+    check = compile_schema(schema["items"])
+
+    def conforms(value: Any) -> bool:
+        if type(value) is not list:
+            return True
+        for item in value:
+            if not check(item):
+                return False
+        return True
+
+    return conforms
+
+
+def _object(schema: dict[str, Any]) -> Conforms:
+    others_conform = schema.get("type") != "object"
+    check_of = {name: compile_schema(inner) for name, inner in schema.get("properties", {}).items()}.get
+    check_other = _other_members(schema)
+    constants, containers = _defaults(schema)
+    required = schema.get("required", [])
+
+    def conforms(value: Any) -> bool:
+        if type(value) is not dict:
+            return others_conform
+        for name, default in constants:
+            if name not in value:
+                value[name] = default
+        for name, default in containers:
+            if name not in value:
+                value[name] = copy.deepcopy(default)
+        for name in required:
+            if name not in value:
+                return False
+        for name, member in value.items():
+            check = check_of(name)
+            if check is not None and not check(member):
+                return False
+            if check_other is not None and not check_other(name, member, check is not None):
+                return False
+        return True
+
+    return conforms
+
+
+def _other_members(schema: dict[str, Any]) -> Callable[[str, Any, bool], bool] | None:
+    """The check of members by patternProperties and additionalProperties, None where there are neither."""
+    closed = schema.get("additionalProperties") is False
+    patterns = [
+        (pattern(source).search, compile_schema(inner))
+        for source, inner in schema.get("patternProperties", {}).items()
+    ]
+    if not patterns and not closed:
+        return None
+
+    def conforms(name: str, member: Any, defined: bool) -> bool:
+        for matches, check in patterns:
+            if matches(name):
+                defined = True
+                if not check(member):
+                    return False
+        return defined or not closed
+
+    return conforms
+
+
+def _defaults(schema: dict[str, Any]) -> tuple[list, list]:
+    """The defaults that can be shared, and those that each document needs a copy of."""
+    defaults = usable_defaults(schema)
+    containers = [(name, default) for name, default in defaults if isinstance(default, (dict, list))]
+    return [pair for pair in defaults if pair not in containers], containers
+
+
+_MAKERS: list[tuple[set[str], Callable[[dict[str, Any]], Conforms]]] = [
+    ({"type"}, _type),
+    ({"enum"}, _enum),
+    ({"minLength", "maxLength"}, _length),
+    ({"minimum", "maximum"}, _range),
+    ({"pattern"}, _pattern),
+    ({"items"}, _items),
+    (_OBJECT_KEYWORDS, _object),
+]
+_VALUE_KEYWORDS = set().union(*(keywords for keywords, _ in _MAKERS)) - _OBJECT_KEYWORDS - {"type"}

@@ -1,0 +1,73 @@
+"""Validation errors in Kazoo's shape (http.md sections 8.4 and 8.5)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+Errors = dict[str, dict[str, dict[str, Any]]]
+
+
+def describe(found: Iterable[ValidationError]) -> Errors:
+    """All errors by path, in the order found; a later error on a path replaces the earlier one."""
+    return {path_text(error.absolute_path): {error.validator: _SHAPES[error.validator](error)} for error in found}
+
+
+def error(path: str, keyword: str, **members: Any) -> Errors:
+    """A single error that no schema finds, e.g. ``error("account", "expired", message=…, cause=…)``."""
+    return {path: {keyword: members}}
+
+
+def path_text(path: Iterable[str | int]) -> str:
+    """``servers.0.auth``: indexes from 0, dots inside a name as %2E."""
+    return ".".join(str(name).replace(".", "%2E") for name in path)
+
+
+def types_text(types: str | list[str]) -> str:
+    """The type or types of a schema as messages name them."""
+    return types if isinstance(types, str) else ", ".join(types)
+
+
+def _type(error: ValidationError) -> dict[str, Any]:
+    types = types_text(error.validator_value)
+    return {"message": f"Value did not match type(s): {types}", "target": types, "value": error.instance}
+
+
+def _length(message: str) -> Callable[[ValidationError], dict[str, Any]]:
+    def shape(error: ValidationError) -> dict[str, Any]:
+        return {
+            "message": message.format(error.validator_value),
+            "target": error.validator_value,
+            "cause": error.instance,
+            "value": error.instance,
+        }
+
+    return shape
+
+
+def _target(message: str) -> Callable[[ValidationError], dict[str, Any]]:
+    def shape(error: ValidationError) -> dict[str, Any]:
+        return {
+            "message": message.format(error.validator_value),
+            "target": error.validator_value,
+            "value": error.instance,
+        }
+
+    return shape
+
+
+def _value(message: str) -> Callable[[ValidationError], dict[str, Any]]:
+    return lambda error: {"message": message, "value": error.instance}
+
+
+_SHAPES: dict[str, Callable[[ValidationError], dict[str, Any]]] = {
+    "type": _type,
+    "enum": _target("Value not found in enumerated list of values"),
+    "minLength": _length("String must be at least {} characters"),
+    "maxLength": _length("String must not be more than {} characters"),
+    "minimum": _target("Value must be at least {}"),
+    "maximum": _target("Value must be at most {}"),
+    "pattern": _target("Failed to match pattern '{}'"),
+    "required": _value("Field is required but missing"),
+    "additionalProperties": _value("Strict checking of data is enabled; only include schema-defined properties"),
+}

@@ -1,0 +1,136 @@
+"""The `jsonschema` package's draft-4 validator with the keywords where Kazoo reads a schema its own way."""
+
+import copy
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft4Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+KEYWORDS = {
+    "additionalProperties",
+    "enum",
+    "items",
+    "maxLength",
+    "maximum",
+    "minLength",
+    "minimum",
+    "pattern",
+    "patternProperties",
+    "properties",
+    "required",
+    "type",
+}
+ANNOTATIONS = {"$schema", "_id", "default", "description", "id", "title"}
+
+
+TYPES = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+class UnsupportedKeyword(ValueError):
+    """A schema file uses a keyword whose errors nobody has written down yet."""
+
+
+@cache
+def pattern(source: str) -> re.Pattern:
+    """A pattern as Kazoo's PCRE matches it: code points, but only ASCII digits and letters (http.md 8.7)."""
+    return re.compile(source, re.ASCII)
+
+
+def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas directly inside a schema."""
+    for keyword in ("properties", "patternProperties"):
+        yield from schema.get(keyword, {}).values()
+    if "items" in schema:
+        yield schema["items"]
+
+
+def check_keywords(schema: dict[str, Any]) -> None:
+    """Refuse at start what would be silently ignored later. Raises UnsupportedKeyword."""
+    unknown = schema.keys() - KEYWORDS - ANNOTATIONS
+    if unknown or schema.get("additionalProperties", False) not in (True, False):
+        raise UnsupportedKeyword(", ".join(sorted(unknown)) or "additionalProperties as a schema")
+    for inner in subschemas(schema):
+        check_keywords(inner)
+
+
+def usable_defaults(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Defaults of an object's members, in schema order: only those that satisfy their own type."""
+    return [
+        (name, inner["default"])
+        for name, inner in schema.get("properties", {}).items()
+        if "default" in inner and type(inner["default"]) in TYPES.get(inner.get("type"), ())
+    ]
+
+
+def _properties(validator: Any, members: dict, instance: Any, schema: dict) -> Iterator[ValidationError]:
+    """Sets the defaults on its way, as the compiled schema does, so that both judge the same document."""
+    if not validator.is_type(instance, "object"):
+        return
+    for name, default in usable_defaults(schema):
+        if name not in instance:
+            instance[name] = copy.deepcopy(default)
+    for name, inner in members.items():
+        if name in instance:
+            yield from validator.descend(instance[name], inner, path=name, schema_path=name)
+
+
+def _required(validator: Any, names: list[str], instance: Any, schema: dict) -> Iterator[ValidationError]:
+    """The path of a missing member includes its name."""
+    if validator.is_type(instance, "object"):
+        for name in names:
+            if name not in instance:
+                yield ValidationError("missing", path=[name], instance=name)
+
+
+def _pattern(validator: Any, source: str, instance: Any, schema: dict) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "string") and not pattern(source).search(instance):
+        yield ValidationError("no match")
+
+
+def _pattern_properties(validator: Any, patterns: dict, instance: Any, schema: dict) -> Iterator[ValidationError]:
+    if not validator.is_type(instance, "object"):
+        return
+    for source, inner in patterns.items():
+        for name, member in instance.items():
+            if pattern(source).search(name):
+                yield from validator.descend(member, inner, path=name, schema_path=source)
+
+
+def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: dict) -> Iterator[ValidationError]:
+    """One error for each member too many, at that member, showing the whole object."""
+    if allowed or not validator.is_type(instance, "object"):
+        return
+    for name in instance:
+        if not is_defined(name, schema):
+            yield ValidationError("not defined", path=[name], instance=instance)
+
+
+def is_defined(name: str, schema: dict[str, Any]) -> bool:
+    """Whether a schema has something to say on a member of this name."""
+    return name in schema.get("properties", {}) or any(
+        pattern(source).search(name) for source in schema.get("patternProperties", {})
+    )
+
+
+Validator = extend(
+    Draft4Validator,
+    validators={
+        "properties": _properties,
+        "required": _required,
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+    },
+)

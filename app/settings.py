@@ -1,0 +1,91 @@
+"""Settings from the environment. `.env.example` lists them all with their meaning."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be meant; the text names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides for one instance. What a cluster decides lies in `system_config`."""
+
+    couchdb_urls: list[str] = field(default_factory=list, repr=False)
+    couchdb_timeout: float = 5.0
+    data_dir: Path = ROOT / "data"
+    amqp_url: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 2
+    threads: int = 16
+    metrics_port: int | None = None
+    log_level: str = "INFO"
+    kazoo_node: str = "pyconnectivity@localhost"
+    kazoo_zone: str = "local"
+    strict_tokens: bool = False
+    tolerate_legacy_values: bool = False
+    pbxs_api_url: str | None = None
+
+    @property
+    def config_nodes(self) -> tuple[str, str, str]:
+        """The members of a `system_config` document that apply here, first to last."""
+        return (self.kazoo_node, self.kazoo_zone, "default")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises SettingsError."""
+        read = _Reader(environment)
+        return cls(
+            couchdb_urls=[url.strip() for url in read.text("COUCHDB_URL", "").split(",") if url.strip()],
+            couchdb_timeout=read.number("COUCHDB_TIMEOUT", cls.couchdb_timeout),
+            data_dir=Path(read.text("DATA_DIR", str(cls.data_dir))),
+            amqp_url=read.text("AMQP_URL", None),
+            host=read.text("HOST", cls.host),
+            port=read.whole("PORT", cls.port),
+            workers=read.whole("WORKERS", cls.workers),
+            threads=read.whole("THREADS", cls.threads),
+            metrics_port=read.whole("METRICS_PORT", None),
+            log_level=read.text("LOG_LEVEL", cls.log_level).upper(),
+            kazoo_node=read.text("KAZOO_NODE", cls.kazoo_node),
+            kazoo_zone=read.text("KAZOO_ZONE", cls.kazoo_zone),
+            strict_tokens=read.flag("STRICT_TOKENS", cls.strict_tokens),
+            tolerate_legacy_values=read.flag("TOLERATE_LEGACY_VALUES", cls.tolerate_legacy_values),
+            pbxs_api_url=read.text("PBXS_API_URL", None),
+        )
+
+
+class _Reader:
+    """Reads single settings; an empty one counts as absent."""
+
+    def __init__(self, environment: Mapping[str, str]):
+        self._environment = environment
+
+    def text(self, name: str, default):
+        return self._environment.get(name) or default
+
+    def whole(self, name: str, default):
+        return self._number(name, default, int)
+
+    def number(self, name: str, default):
+        return self._number(name, default, float)
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name, str(default)).lower()
+        if value not in ("true", "1", "yes", "false", "0", "no"):
+            raise SettingsError(f"{name} must be true or false, not {value!r}")
+        return value in ("true", "1", "yes")
+
+    def _number(self, name: str, default, kind):
+        value = self.text(name, None)
+        if value is None:
+            return default
+        try:
+            return kind(value)
+        except ValueError:
+            raise SettingsError(f"{name} must be a number, not {value!r}") from None

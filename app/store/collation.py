@@ -1,0 +1,73 @@
+"""Sort keys that order JSON values as CouchDB's views do.
+
+null, false, true, numbers, texts, arrays, objects; texts by the Unicode collation algorithm, where `a < B < c`.
+Spec: documents.md 5.1; CouchDB's documentation of view collation.
+"""
+
+import struct
+from functools import cache
+from typing import Any
+
+import pyuca
+
+_NULL, _FALSE, _TRUE, _NUMBER, _TEXT, _ARRAY, _OBJECT = (bytes([tag]) for tag in range(1, 8))
+_END = b"\x00"
+_LEVEL_END = b"\x00\x00"
+
+
+def sort_key(value: Any) -> bytes:
+    """Bytes that compare as CouchDB compares the values. The argument is any JSON value."""
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return _TRUE if value else _FALSE
+    if isinstance(value, (int, float)):
+        return _NUMBER + _number_key(value)
+    if isinstance(value, str):
+        return _TEXT + _text_key(value)
+    if isinstance(value, list):
+        return _ARRAY + b"".join(map(sort_key, value)) + _END
+    return _OBJECT + b"".join(sort_key(name) + sort_key(member) for name, member in value.items()) + _END
+
+
+def _number_key(number: int | float) -> bytes:
+    """A double's bits, so turned that they order as unsigned bytes."""
+    try:
+        double = float(number) + 0.0
+    except OverflowError:
+        double = float("inf") if number > 0 else float("-inf")
+    bits = struct.unpack(">Q", struct.pack(">d", double))[0]
+    return struct.pack(">Q", bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63))
+
+
+def _text_key(text: str) -> bytes:
+    """Three levels of weights, two bytes a weight: first the letters, then accents, then case."""
+    if text.isascii():
+        weights = _ascii_weights()
+        levels = (b"".join([weights[byte][level] for byte in text.encode()]) for level in range(3))
+        return _LEVEL_END.join(levels) + _LEVEL_END
+    return b"".join(_weight(weight) for weight in _collator().sort_key(text)) + _LEVEL_END
+
+
+def _weight(weight: int) -> bytes:
+    return weight.to_bytes(2, "big")
+
+
+@cache
+def _collator() -> pyuca.Collator:
+    return pyuca.Collator()
+
+
+@cache
+def _ascii_weights() -> list[tuple[bytes, bytes, bytes]]:
+    """The weights of each ASCII character by level; ids, realms and hashes need no more."""
+    table = []
+    for code in range(128):
+        levels: list[bytes] = [b""]
+        for weight in _collator().sort_key(chr(code)):
+            if weight:
+                levels[-1] += _weight(weight)
+            else:
+                levels.append(b"")
+        table.append(tuple((levels + [b""] * 3)[:3]))
+    return table

@@ -1,0 +1,294 @@
+"""The store on CouchDB (BigCouch to 3.5), over the `couchdb` package's session and connection pool.
+
+A read that finds its connection cut is sent once more; a write never is. Every fault that is not an answer
+(refused, timed out, cut off, not JSON) is Unavailable.
+"""
+
+import http.client
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from couchdb import http as couchdb_http
+
+from app import json_text
+from app.documents import Document
+from app.store import (
+    UNSET,
+    Conflict,
+    DatabaseMissing,
+    NotFound,
+    Row,
+    Store,
+    StoreError,
+    Unavailable,
+    ViewMissing,
+)
+
+LOAD_BATCH = 200
+DUMP_BATCH = 200
+
+_FAULTS = (OSError, http.client.HTTPException, ValueError, TypeError, AttributeError, KeyError)
+_NOT_SENT = (ConnectionRefusedError, socket.gaierror)
+
+
+class CouchDBStore(Store):
+    """A Store on a CouchDB server, or on several that hold the same cluster.
+
+    `urls` are tried in turn while connections are refused. `timeout` is in seconds, for connecting and for
+    each wait for bytes.
+    """
+
+    def __init__(self, urls: list[str], timeout: float = 5.0):
+        self._servers = [couchdb_http.extract_credentials(url.rstrip("/")) for url in urls]
+        self._current = 0
+        self._session = couchdb_http.Session(timeout=timeout, retry_delays=[])
+        self._session.cache = _NoCache()
+        self._session.connection_pool = _ConnectionPool(timeout)
+
+    def engine(self) -> str:
+        welcome = self._read([])
+        name = next((name for name in ("couchdb", "express-pouchdb") if name in welcome), "unknown server")
+        return f"{name} {welcome.get('version', '')}"
+
+    def close(self) -> None:
+        self._session.connection_pool.close()
+
+    # Databases
+
+    def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
+        try:
+            self._request("PUT", [db])
+        except couchdb_http.PreconditionFailed:
+            return
+        for document in design_documents:
+            with suppress(Conflict):
+                self.save_doc(db, document)
+
+    def has_db(self, db: str) -> bool:
+        try:
+            self._read([db])
+        except NotFound:
+            return False
+        return True
+
+    def database_names(self) -> list[str]:
+        return sorted(self._read(["_all_dbs"]))
+
+    # Documents
+
+    def open_doc(self, db: str, doc_id: str) -> Document:
+        return self._read([db, *_id_path(doc_id)])
+
+    def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
+        if len(doc_ids) < 2:
+            return super().find_docs(db, doc_ids)
+        try:
+            answer = self._request("POST", [db, "_all_docs"], {"keys": doc_ids}, {"include_docs": "true"})
+        except DatabaseMissing:
+            return {}
+        return {row["id"]: row["doc"] for row in answer["rows"] if row.get("doc")}
+
+    def save_doc(self, db: str, document: Document) -> str:
+        doc_id = document["_id"]
+        body = {name: value for name, value in document.items() if name != "_id"}
+        try:
+            return self._request("PUT", [db, *_id_path(doc_id)], body)["rev"]
+        except couchdb_http.ResourceConflict as error:
+            raise Conflict(doc_id) from error
+
+    def revisions(self, db: str, doc_id: str) -> list[str]:
+        history = self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"]
+        return [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
+
+    def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
+        return self._read([db, *_id_path(doc_id), name], decode=bytes)
+
+    def load_docs(self, db: str, documents: Iterable[Document]) -> None:
+        self.create_db(db)
+        batch: list[Document] = []
+        for document in documents:
+            batch.append(document if "_rev" in document else {**document, "_rev": f"1-{'0' * 32}"})
+            if len(batch) == LOAD_BATCH:
+                self._load(db, batch)
+                batch = []
+        if batch:
+            self._load(db, batch)
+
+    def _load(self, db: str, batch: list[Document]) -> None:
+        answers = self._request("POST", [db, "_bulk_docs"], {"docs": batch, "new_edits": False})
+        refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
+        if refused:
+            raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
+
+    def dump_docs(self, db: str) -> Iterator[Document]:
+        params = {"limit": str(DUMP_BATCH), "include_docs": "false"}
+        while page := self._read([db, "_all_docs"], params)["rows"]:
+            for row in page:
+                yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+            params = {**params, "startkey": json.dumps(page[-1]["id"]), "skip": "1"}
+
+    # Views
+
+    def query_view(
+        self,
+        db: str,
+        view: str,
+        *,
+        key: Any = UNSET,
+        startkey: Any = UNSET,
+        endkey: Any = UNSET,
+        limit: int | None = None,
+        descending: bool = False,
+        include_docs: bool = False,
+        reduce: bool = False,
+    ) -> list[Row]:
+        params = {"reduce": json.dumps(reduce)}
+        for name, value in (("key", key), ("startkey", startkey), ("endkey", endkey)):
+            if value is not UNSET:
+                params[name] = json.dumps(value)
+        if limit is not None:
+            params["limit"] = str(limit)
+        if descending:
+            params["descending"] = "true"
+        if include_docs:
+            params["include_docs"] = "true"
+        design, name = view.split("/")
+        try:
+            rows = self._read([db, "_design", design, "_view", name], params)["rows"]
+        except DatabaseMissing:
+            raise
+        except NotFound as error:
+            if not self.has_db(db):
+                raise DatabaseMissing(db) from error
+            raise ViewMissing(view) from error
+        return [Row(row.get("id"), row["key"], row["value"], row.get("doc")) for row in rows]
+
+    # HTTP
+
+    def _read(self, path: list[str], params: dict[str, str] | None = None, decode: Any = json_text.loads) -> Any:
+        try:
+            return self._request("GET", path, params=params, decode=decode)
+        except Unavailable as error:
+            if not isinstance(error.__cause__, ConnectionError):
+                raise
+        return self._request("GET", path, params=params, decode=decode)
+
+    def _request(
+        self,
+        method: str,
+        path: list[str],
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        decode: Any = json_text.loads,
+    ) -> Any:
+        target = "/" + "/".join(quote(segment, safe="") for segment in path)
+        if params:
+            target += "?" + urlencode(params)
+        headers = {}
+        if body is not None:
+            body = json_text.dumps(body).encode("utf-8")
+            headers["Content-Type"] = "application/json"
+        for _ in self._servers:
+            url, credentials = self._servers[self._current]
+            try:
+                status, _, data = self._session.request(method, url + target, body, headers, credentials)
+                return decode(data.read() if data else b"")
+            except couchdb_http.ResourceNotFound as error:
+                raise _not_found(error, path) from error
+            except (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
+                raise
+            except _NOT_SENT as error:
+                self._current = (self._current + 1) % len(self._servers)
+                fault = error
+            except (*_FAULTS, couchdb_http.HTTPError) as error:
+                raise Unavailable(_describe(error)) from error
+        raise Unavailable(_describe(fault)) from fault
+
+
+class _NoCache:
+    """Stands in for the session's cache of answers: documents are read anew, and it is not safe with threads."""
+
+    def get(self, url: str) -> None:
+        return None
+
+    def put(self, url: str, answer: Any) -> None:
+        pass
+
+    def remove(self, url: str) -> None:
+        pass
+
+
+class _ConnectionPool(couchdb_http.ConnectionPool):
+    """A pool that hands out no connection which the server has closed meanwhile.
+
+    A write must not be sent twice, so it must not be tried on a dead connection either.
+    """
+
+    IDLE_SECONDS = 60
+
+    def __init__(self, timeout: float):
+        super().__init__(timeout)
+        self._idle: dict[tuple, list[tuple[float, http.client.HTTPConnection]]] = {}
+        self._mutex = threading.Lock()
+
+    def get(self, url: str) -> http.client.HTTPConnection:
+        key = self._key(url)
+        while True:
+            with self._mutex:
+                idle = self._idle.get(key)
+                since, connection = idle.pop() if idle else (0.0, None)
+            if connection is None:
+                return super().get(url)
+            if time.monotonic() - since < self.IDLE_SECONDS and not _is_closed(connection):
+                return connection
+            connection.close()
+
+    def release(self, url: str, connection: http.client.HTTPConnection) -> None:
+        with self._mutex:
+            self._idle.setdefault(self._key(url), []).append((time.monotonic(), connection))
+
+    def close(self) -> None:
+        with self._mutex:
+            connections = [connection for idle in self._idle.values() for _, connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    @staticmethod
+    def _key(url: str) -> tuple:
+        return tuple(url.split("/", 3)[:3])
+
+
+def _is_closed(connection: http.client.HTTPConnection) -> bool:
+    """Readable before anything was asked: the server has closed it, or says what nobody asked for."""
+    if connection.sock is None:
+        return True
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _id_path(doc_id: str) -> list[str]:
+    return doc_id.split("/", 1) if doc_id.startswith(("_design/", "_local/")) else [doc_id]
+
+
+def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFound:
+    answer = error.args[0] if error.args else ""
+    reason = str(answer[1] if isinstance(answer, tuple) else answer)
+    # "no_db_file" to CouchDB 2, "Database does not exist." since.
+    database_missing = reason in ("no_db_file", "Database does not exist.")
+    return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,38 @@
+"""The design documents of `couchdb_views/`: which a database of ours is created with."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from app.documents import Document
+from app.documents.names import ACCOUNTS, account_of
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "couchdb_views"
+
+_SPIDERMONKEY_ONLY = re.compile(r"\bIterator\s*\(|\bfor\s+each\s*\(")
+
+
+def folder_for(db: str) -> str | None:
+    """The folder of `couchdb_views/` for a database; None where it gets no design documents."""
+    if db == ACCOUNTS:
+        return "accounts"
+    if account_of(db):
+        return "account"
+    return None
+
+
+def documents_for(db: str) -> list[Document]:
+    """The design documents a new database gets."""
+    folder = folder_for(db)
+    return _load(folder) if folder else []
+
+
+def needs_old_engine(map_source: str) -> bool:
+    """Whether a map function runs only on CouchDB before 3.0, by the SpiderMonkey it had."""
+    return bool(_SPIDERMONKEY_ONLY.search(map_source))
+
+
+@cache
+def _load(folder: str) -> list[Document]:
+    return [json.loads(path.read_text("utf-8")) for path in sorted((DIRECTORY / folder).glob("*.json"))]

@@ -1,0 +1,363 @@
+"""The store that needs no server: SQLite with CouchDB's promises.
+
+One file holds all databases. Every write is one transaction on the disk (WAL, synchronous=FULL) that also
+brings the views up to date, so that a read runs no map function. Safe with threads and processes.
+"""
+
+import base64
+import contextlib
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from app.documents import Document
+from app.store import UNSET, Conflict, DatabaseMissing, NotFound, Row, Store, Unavailable, ViewMissing
+from app.store.collation import sort_key
+from app.store.javascript import MapFunctions
+
+FILE_NAME = "store.sqlite3"
+BUSY_SECONDS = 20
+REVISIONS_KEPT = 1000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS databases (db INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS documents (
+  db INTEGER NOT NULL, id TEXT NOT NULL, rev TEXT NOT NULL, deleted INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (db, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (
+  db INTEGER NOT NULL, id TEXT NOT NULL, generation INTEGER NOT NULL, rev TEXT NOT NULL,
+  PRIMARY KEY (db, id, generation)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attachments (
+  db INTEGER NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (db, id, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS views (
+  db INTEGER NOT NULL, name TEXT NOT NULL, design TEXT NOT NULL, map TEXT NOT NULL, reduce TEXT,
+  PRIMARY KEY (db, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (
+  db INTEGER NOT NULL, view TEXT NOT NULL, sort BLOB NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
+  key TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (db, view, sort, id, position)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_of_document ON rows (db, id);
+"""
+
+
+class EmbeddedStore(Store):
+    """A Store in one SQLite file below `directory`, which is created if need be."""
+
+    def __init__(self, directory: str | Path):
+        self._path = Path(directory) / FILE_NAME
+        self._local = threading.local()
+        self._write_lock = threading.Lock()
+        self._maps = MapFunctions()
+        self._numbers: dict[str, int] = {}
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        with self._writing() as cursor:
+            for statement in _SCHEMA.split(";"):
+                cursor.execute(statement)
+
+    def engine(self) -> str:
+        self._read("SELECT 1")
+        return f"embedded store on SQLite {sqlite3.sqlite_version}"
+
+    def close(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        if connection:
+            connection.close()
+            self._local.connection = None
+
+    # Databases
+
+    def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
+        with self._writing() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO databases (name) VALUES (?)", (db,))
+            if cursor.rowcount == 0:
+                return
+            number = cursor.lastrowid
+            for document in design_documents:
+                self._save(cursor, number, db, document)
+
+    def has_db(self, db: str) -> bool:
+        return bool(self._read("SELECT 1 FROM databases WHERE name = ?", db))
+
+    def database_names(self) -> list[str]:
+        return [name for (name,) in self._read("SELECT name FROM databases ORDER BY name")]
+
+    def _number(self, db: str) -> int:
+        """The number of a database. Databases are never dropped, so numbers may be remembered."""
+        number = self._numbers.get(db)
+        if number is None:
+            found = self._read("SELECT db FROM databases WHERE name = ?", db)
+            if not found:
+                raise DatabaseMissing(db)
+            number = self._numbers[db] = found[0][0]
+        return number
+
+    # Documents
+
+    def open_doc(self, db: str, doc_id: str) -> Document:
+        found = self._read(
+            "SELECT rev, body FROM documents WHERE db = ? AND id = ? AND NOT deleted",
+            self._number(db),
+            doc_id,
+        )
+        if not found:
+            raise NotFound(doc_id)
+        return _document(doc_id, *found[0])
+
+    def save_doc(self, db: str, document: Document) -> str:
+        number = self._number(db)
+        with self._writing() as cursor:
+            return self._save(cursor, number, db, document)
+
+    def revisions(self, db: str, doc_id: str) -> list[str]:
+        found = self._read(
+            "SELECT rev FROM revisions WHERE db = ? AND id = ? ORDER BY generation DESC",
+            self._number(db),
+            doc_id,
+        )
+        if not found:
+            raise NotFound(doc_id)
+        return [rev for (rev,) in found]
+
+    def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
+        number = self._number(db)
+        found = self._read("SELECT data FROM attachments WHERE db = ? AND id = ? AND name = ?", number, doc_id, name)
+        if not found:
+            raise NotFound(f"{doc_id}/{name}")
+        return found[0][0]
+
+    def load_docs(self, db: str, documents: Iterable[Document]) -> None:
+        self.create_db(db)
+        number = self._number(db)
+        with self._writing() as cursor:
+            for document in documents:
+                revision = document.get("_rev") or _next_revision(None, document)
+                self._put(cursor, number, db, document, revision)
+
+    def dump_docs(self, db: str) -> Iterator[Document]:
+        number = self._number(db)
+        after = ""
+        while page := self._read(
+            "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500",
+            number,
+            after,
+        ):
+            for doc_id, rev, body in page:
+                document = _document(doc_id, rev, body)
+                for name, stub in document.get("_attachments", {}).items():
+                    data = self.open_attachment(db, doc_id, name)
+                    stub.pop("stub", None)
+                    stub["data"] = base64.b64encode(data).decode("ascii")
+                yield document
+            after = page[-1][0]
+
+    def _save(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document) -> str:
+        doc_id, given = document["_id"], document.get("_rev")
+        found = cursor.execute(
+            "SELECT rev, deleted FROM documents WHERE db = ? AND id = ?", (number, doc_id)
+        ).fetchone()
+        current, deleted = found or (None, True)
+        if given != current and not (deleted and given is None):
+            raise Conflict(doc_id)
+        revision = _next_revision(current, document)
+        self._put(cursor, number, db, document, revision)
+        return revision
+
+    def _put(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document, revision: str) -> None:
+        """Make `revision` of a document the current one, with its attachments and its rows of all views."""
+        doc_id = document["_id"]
+        deleted = document.get("_deleted") is True
+        attachments = self._save_attachments(cursor, number, document, revision)
+        body = {name: value for name, value in document.items() if name not in ("_id", "_rev", "_attachments")}
+        if attachments:
+            body["_attachments"] = attachments
+        cursor.execute(
+            "INSERT OR REPLACE INTO documents (db, id, rev, deleted, body) VALUES (?, ?, ?, ?, ?)",
+            (number, doc_id, revision, deleted, json.dumps(body, ensure_ascii=False, separators=(",", ":"))),
+        )
+        generation = int(revision.split("-")[0])
+        cursor.execute(
+            "INSERT OR REPLACE INTO revisions (db, id, generation, rev) VALUES (?, ?, ?, ?)",
+            (number, doc_id, generation, revision),
+        )
+        cursor.execute(
+            "DELETE FROM revisions WHERE db = ? AND id = ? AND generation <= ?",
+            (number, doc_id, generation - REVISIONS_KEPT),
+        )
+        if doc_id.startswith("_design/"):
+            self._install_views(cursor, number, document, deleted)
+        else:
+            views = cursor.execute("SELECT name, map FROM views WHERE db = ?", (number,)).fetchall()
+            self._index(cursor, number, {**body, "_id": doc_id, "_rev": revision}, views, deleted)
+
+    def _save_attachments(self, cursor: sqlite3.Cursor, number: int, document: Document, revision: str) -> Document:
+        """Keep what is named as a stub, write what comes with data, drop the rest; returns the stubs."""
+        doc_id, given = document["_id"], document.get("_attachments") or {}
+        known = cursor.execute("SELECT name FROM attachments WHERE db = ? AND id = ?", (number, doc_id)).fetchall()
+        for (name,) in known:
+            if name not in given:
+                cursor.execute("DELETE FROM attachments WHERE db = ? AND id = ? AND name = ?", (number, doc_id, name))
+        stubs = {}
+        for name, attachment in given.items():
+            if "data" not in attachment:
+                stubs[name] = attachment
+                continue
+            data = base64.b64decode(attachment["data"])
+            cursor.execute(
+                "INSERT OR REPLACE INTO attachments (db, id, name, data) VALUES (?, ?, ?, ?)",
+                (number, doc_id, name, data),
+            )
+            stubs[name] = {
+                "content_type": attachment.get("content_type", "application/octet-stream"),
+                "revpos": attachment.get("revpos", int(revision.split("-")[0])),
+                "digest": "md5-" + base64.b64encode(hashlib.md5(data).digest()).decode("ascii"),
+                "length": len(data),
+                "stub": True,
+            }
+        return stubs
+
+    # Views
+
+    def query_view(
+        self,
+        db: str,
+        view: str,
+        *,
+        key: Any = UNSET,
+        startkey: Any = UNSET,
+        endkey: Any = UNSET,
+        limit: int | None = None,
+        descending: bool = False,
+        include_docs: bool = False,
+        reduce: bool = False,
+    ) -> list[Row]:
+        number = self._number(db)
+        if not self._read("SELECT 1 FROM views WHERE db = ? AND name = ?", number, view):
+            raise ViewMissing(view)
+        if descending:
+            startkey, endkey = endkey, startkey
+        where, values = "r.db = ? AND r.view = ?", [number, view]
+        for bound, comparison in ((key, "="), (startkey, ">="), (endkey, "<=")):
+            if bound is not UNSET:
+                where += f" AND r.sort {comparison} ?"
+                values.append(sort_key(bound))
+        if reduce:
+            count = self._read(f"SELECT count(*) FROM rows r WHERE {where}", *values)[0][0]
+            return [Row(None, None, count)] if count else []
+        order = "DESC" if descending else "ASC"
+        found = self._read(
+            "SELECT r.id, r.key, r.value, d.rev, d.body FROM rows r"
+            f" LEFT JOIN documents d ON {'d.db = r.db AND d.id = r.id' if include_docs else '0'}"
+            f" WHERE {where} ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
+            *values,
+            -1 if limit is None else limit,
+        )
+        return [
+            Row(doc_id, json.loads(key), json.loads(value), _document(doc_id, rev, body) if rev else None)
+            for doc_id, key, value, rev, body in found
+        ]
+
+    def _install_views(self, cursor: sqlite3.Cursor, number: int, design: Document, deleted: bool) -> None:
+        name = design["_id"].removeprefix("_design/")
+        for (view,) in cursor.execute(
+            "SELECT name FROM views WHERE db = ? AND design = ?", (number, name)
+        ).fetchall():
+            cursor.execute("DELETE FROM rows WHERE db = ? AND view = ?", (number, view))
+        cursor.execute("DELETE FROM views WHERE db = ? AND design = ?", (number, name))
+        if deleted:
+            return
+        views = [
+            (f"{name}/{view}", function["map"], function.get("reduce"))
+            for view, function in (design.get("views") or {}).items()
+            if isinstance(function, dict) and isinstance(function.get("map"), str)
+        ]
+        cursor.executemany(
+            "INSERT INTO views (db, name, design, map, reduce) VALUES (?, ?, ?, ?, ?)",
+            [(number, view, name, source, reduce) for view, source, reduce in views],
+        )
+        self._rebuild(cursor, number, [(view, source) for view, source, _ in views])
+
+    def _rebuild(self, cursor: sqlite3.Cursor, number: int, views: list[tuple[str, str]]) -> None:
+        after = ""
+        while page := cursor.execute(
+            "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500",
+            (number, after),
+        ).fetchall():
+            for doc_id, rev, body in page:
+                if not doc_id.startswith("_design/"):
+                    self._insert_rows(cursor, number, _document(doc_id, rev, body), views)
+            after = page[-1][0]
+
+    def _index(
+        self,
+        cursor: sqlite3.Cursor,
+        number: int,
+        document: Document,
+        views: list[tuple[str, str]],
+        deleted: bool,
+    ) -> None:
+        cursor.execute("DELETE FROM rows WHERE db = ? AND id = ?", (number, document["_id"]))
+        if not deleted:
+            self._insert_rows(cursor, number, document, views)
+
+    def _insert_rows(
+        self, cursor: sqlite3.Cursor, number: int, document: Document, views: list[tuple[str, str]]
+    ) -> None:
+        emitted = self._maps.rows([source for _, source in views], document)
+        cursor.executemany(
+            "INSERT INTO rows (db, view, sort, id, position, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, view, sort_key(key), document["_id"], position, json.dumps(key), json.dumps(value))
+                for (view, _), pairs in zip(views, emitted, strict=True)
+                for position, (key, value) in enumerate(pairs)
+            ],
+        )
+
+    # SQLite
+
+    def _connection(self) -> sqlite3.Connection:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    def _read(self, statement: str, *values: Any) -> list[tuple]:
+        try:
+            return self._connection().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(str(error)) from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        """One transaction. The lock lets the threads of a process queue, where SQLite would have them poll."""
+        with self._write_lock:
+            try:
+                cursor = self._connection().cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cursor
+                    cursor.execute("COMMIT")
+                except BaseException:
+                    cursor.connection.rollback()
+                    raise
+            except sqlite3.Error as error:
+                raise Unavailable(str(error)) from error
+
+
+def _document(doc_id: str, revision: str, body: str) -> Document:
+    return {"_id": doc_id, "_rev": revision, **json.loads(body)}
+
+
+def _next_revision(current: str | None, document: Document) -> str:
+    """One generation on, with a hash of the parent and the content, so that equal histories have equal ones."""
+    generation = int(current.split("-")[0]) + 1 if current else 1
+    content = {name: value for name, value in document.items() if name != "_rev"}
+    text = json.dumps([current, content], sort_keys=True, separators=(",", ":"))
+    return f"{generation}-{hashlib.md5(text.encode()).hexdigest()}"

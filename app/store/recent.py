@@ -1,0 +1,54 @@
+"""Documents that gates read on every request, remembered for a moment.
+
+Only for what may be a moment old: accounts, users, settings (auth.md 10.3). What a client asked for is never
+read through here. Nothing that another instance must know is kept.
+"""
+
+import threading
+import time
+from typing import Any
+
+from app.documents import Document
+from app.store import Store
+
+SECONDS = 2.0
+MOST = 20_000
+
+
+class Recent:
+    """Reads through a store. The documents are shared, so callers must not change them."""
+
+    def __init__(self, store: Store, seconds: float = SECONDS):
+        self._store = store
+        self._seconds = seconds
+        self._documents: dict[tuple[str, str], tuple[float, Document | None]] = {}
+        self._lock = threading.Lock()
+
+    def find_doc(self, db: str, doc_id: str) -> Document | None:
+        """The document as it was at most `seconds` ago; None where there was none. Raises Unavailable."""
+        now = time.monotonic()
+        known = self._documents.get((db, doc_id))
+        if known and now - known[0] < self._seconds:
+            return known[1]
+        document = self._store.find_doc(db, doc_id)
+        with self._lock:
+            if len(self._documents) >= MOST:
+                self._documents.clear()
+            self._documents[db, doc_id] = (now, document)
+        return document
+
+    def forget(self, db: str, doc_id: str) -> None:
+        """Read this document anew next time, after this process wrote it."""
+        with self._lock:
+            self._documents.pop((db, doc_id), None)
+
+    def setting(self, config: str, *path: str, default: Any = None, nodes: tuple[str, ...] = ("default",)) -> Any:
+        """A value of `system_config`: under the node's name, the zone's, then `default` (auth.md 2.2)."""
+        document = self.find_doc("system_config", config) or {}
+        for node in nodes:
+            value: Any = document.get(node)
+            for name in path:
+                value = value.get(name) if isinstance(value, dict) else None
+            if value is not None:
+                return value
+        return default
