@@ -1,0 +1,230 @@
+"""What tests need of the world: free ports, running servers, and accounts to call them with."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from app.auth.credentials import credential_hash
+from app.commands.accounts import add_account, add_user, create_system
+from app.documents import Document
+from app.settings import Settings
+from app.store import Store
+from app.store.couchdb import CouchDBStore
+from app.store.embedded import EmbeddedStore
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+POUCHDB = ROOT / ".tools/node_modules/.bin/pouchdb-server"
+PASSWORD = "correct horse"
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 15, message: str = "condition") -> Any:
+    """Ask again until something true comes back; fail after a while."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"{message} did not come about within {seconds} s")
+
+
+def answers(url: str) -> bool:
+    """Whether anything speaks HTTP there."""
+    try:
+        requests.get(url, timeout=1)
+    except requests.RequestException:
+        return False
+    return True
+
+
+class Server:
+    """A child process that listens; the whole process group goes with it."""
+
+    def __init__(self, command: list[str], url: str, environment: dict[str, str] | None = None, cwd: Path = ROOT):
+        self.url = url
+        self._command = command
+        self._environment = {**os.environ, **(environment or {})}
+        self._cwd = cwd
+        self._log = open(self._log_path(), "ab")  # noqa: SIM115 - closed in stop
+        self.process: subprocess.Popen | None = None
+
+    def _log_path(self) -> str:
+        return self._environment.get("TEST_LOG", os.devnull)
+
+    def start(self) -> "Server":
+        """Start it and wait until it answers."""
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            cwd=self._cwd,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        wait_until(lambda: answers(self.url) or self._check_alive(), message=f"{self._command[0]} at {self.url}")
+        return self
+
+    def _check_alive(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self._command} ended with {self.process.returncode}")
+        return False
+
+    def kill(self, sign: int = signal.SIGKILL) -> None:
+        """Send a signal to the whole group and wait for the end."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, sign)
+            self.process.wait(20)
+
+    def pids(self) -> list[int]:
+        """The process and its children."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [self.process.pid, *map(int, children.split())]
+
+    def stop(self) -> None:
+        """End it as an operator would, then surely."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def service(environment: dict[str, str], port: int | None = None, workers: int = 2) -> Server:
+    """This service, not yet started."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
+    clean = {"COUCHDB_URL": "", "AMQP_URL": "", "LOG_LEVEL": "WARNING"}
+    return Server(command, f"http://127.0.0.1:{port}", {**clean, **environment})
+
+
+def pouchdb() -> Server | None:
+    """A CouchDB of npm's, not yet started; None where it is not installed."""
+    if not POUCHDB.exists() or not shutil.which("node"):
+        return None
+    port = free_port()
+    directory = ROOT / ".tools" / f"pouchdb-{port}"
+    directory.mkdir(parents=True, exist_ok=True)
+    command = ["node", str(POUCHDB), "--in-memory", "--port", str(port), "--no-stdout-logs", "--dir", str(directory)]
+    return Server(command, f"http://127.0.0.1:{port}", cwd=directory)
+
+
+@dataclass
+class Person:
+    """An account with a user in it."""
+
+    account: Document
+    user: Document
+
+    @property
+    def account_id(self) -> str:
+        return self.account["_id"]
+
+    @property
+    def realm(self) -> str:
+        return self.account["realm"]
+
+    @property
+    def credentials(self) -> str:
+        return credential_hash(self.user["username"], PASSWORD)
+
+
+@dataclass
+class World:
+    """A store with a master account, and the environment of a service on it."""
+
+    store: Store
+    environment: dict[str, str]
+    settings: Settings = field(default_factory=Settings)
+    master: Person | None = None
+
+    def populate(self, rate_limited: bool = False) -> "World":
+        """Create what Kazoo would have, and the master account."""
+        create_system(self.store)
+        if not rate_limited:
+            self.configure("crossbar", token_costs=0)
+        self.master = self.person("Master", "master.example.com")
+        if not isinstance(self.store, EmbeddedStore):
+            self.configure("accounts", master_account_id=self.master.account_id)
+        return self
+
+    def person(self, name: str, realm: str, parent: Person | None = None, level: str = "admin") -> Person:
+        """A new account, below `parent`, and its user."""
+        account = add_account(self.store, self.settings, name, realm, parent.account_id if parent else None)
+        user = add_user(self.store, account["_id"], f"user@{realm}", PASSWORD, level)
+        return Person(account, user)
+
+    def configure(self, document: str, **members: Any) -> None:
+        """Set members of `default` in a document of `system_config`."""
+        stored = self.store.find_doc("system_config", document) or {"_id": document, "pvt_type": "config"}
+        stored["default"] = {**stored.get("default", {}), **members}
+        self.store.save_doc("system_config", stored)
+
+
+def embedded_world(directory: Path) -> World:
+    """A world on the embedded store."""
+    return World(EmbeddedStore(directory), {"DATA_DIR": str(directory)})
+
+
+def couchdb_world(url: str) -> World:
+    """A world on a CouchDB."""
+    return World(CouchDBStore([url], timeout=15), {"COUCHDB_URL": url, "COUCHDB_TIMEOUT": "15"})
+
+
+class Api:
+    """A client of one account: paths below the account, answers as `requests` gives them."""
+
+    def __init__(self, base: str, person: Person, version: str = "v2"):
+        self.base = base
+        self.person = person
+        self.version = version
+        self.session = requests.Session()
+        self.token = self.login().json()["auth_token"]
+
+    def login(self) -> requests.Response:
+        data = {"credentials": self.person.credentials, "account_realm": self.person.realm}
+        return self.session.put(f"{self.base}/{self.version}/user_auth", json={"data": data}, timeout=30)
+
+    def url(self, path: str = "", account_id: str | None = None) -> str:
+        return f"{self.base}/{self.version}/accounts/{account_id or self.person.account_id}/connectivity{path}"
+
+    def call(self, method: str, path: str = "", data: Any = None, account_id: str | None = None, **more: Any):
+        """One request to the account's connectivity; `data` goes into the envelope."""
+        headers = {"X-Auth-Token": self.token, **more.pop("headers", {})}
+        body = more.pop("json", None) or ({"data": data} if data is not None else None)
+        url = self.url(path, account_id)
+        return self.session.request(method, url, json=body, headers=headers, timeout=60, **more)
+
+    def create(self, data: Any = None) -> str:
+        """A new trunk document; its id."""
+        answer = self.call("PUT", data={} if data is None else data)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]["id"]
+
+
+def server_with(*numbers: str, **auth: Any) -> Document:
+    """A server as clients send it, with these DIDs."""
+    return {
+        "server_name": "pbx",
+        "auth": {"auth_method": "Password", "auth_user": "user", "auth_password": "secret", **auth},
+        "options": {"enabled": True},
+        "DIDs": {number: {} for number in numbers},
+    }

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server from
+# npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
+set -u
+
+if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null 2>&1; then
+  echo "installing pouchdb-server"
+  mkdir -p .tools
+  npm install --prefix .tools --no-save --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error \
+    pouchdb-server@4.2.0 >/dev/null || echo "pouchdb-server could not be installed" >&2
+fi
+
+missing=""
+for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy chromium:chromium chromedriver:chromium-driver; do
+  PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
+if [ -n "$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+  echo "installing$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  # The packages must not start servers of their own.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod +x $policy
+    trap 'rm -f $policy' EXIT
+  fi
+  apt-get update -qq >/dev/null
+  # shellcheck disable=SC2086
+  apt-get install -y -qq --no-install-recommends $missing >/dev/null || echo "not installed:$missing" >&2
+fi
+exit 0

@@ -1,0 +1,268 @@
+"""Pure functions on documents."""
+
+import pytest
+
+from app.documents import connectivity, fields, filters, is_empty, listing, names, start_key
+from app.documents.fields import Author
+from app.documents.merge import merge
+
+A = "11fdf24791d7f5caaf45d4bf76725c1a"
+
+
+def test_database_names():
+    assert names.account_db(A) == "account/11/fd/f24791d7f5caaf45d4bf76725c1a"
+    assert names.encoded(names.account_db(A)) == "account%2F11%2Ffd%2Ff24791d7f5caaf45d4bf76725c1a"
+    assert names.account_of(names.account_db(A)) == A
+    assert names.month_db(A, 1722780800) == names.account_db(A) + "-202408"
+    assert names.account_of(names.month_db(A, 1722780800)) is None
+    assert names.encoded(names.number_db("+14158867900")) == "numbers%2F%2B1415"
+    assert not names.is_account_id("abc") and not names.is_account_id("é" * 32) and names.is_account_id("é" * 16)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (A, "g20AAAAgMTFmZGYyNDc5MWQ3ZjVjYWFmNDVkNGJmNzY3MjVjMWE"),
+        ("a", "g20AAAABYQ"),
+        (5, "g2EF"),
+        (255, "g2H_"),
+        (256, "g2IAAAEA"),
+        (-1, "g2L_____"),
+        (63890000000, "g24FAIAIJOAO"),
+        (["a", 1], "g2wAAAACbQAAAAFhYQFq"),
+        ([1, 2], "g2sAAgEC"),
+        ([], "g2o"),
+        ("k3", "g20AAAACazM"),
+    ],
+)
+def test_start_keys_are_erlang_terms(key, text):
+    assert start_key.encode(key) == text
+    assert start_key.decode(text) == key
+
+
+@pytest.mark.parametrize("text", ["k6", "g2gBag", "g2QABG51bGw", "g20AAAAB", "", "g", "é", "g20AAAABYWE", "g2wAAAAB" * 9])
+def test_what_is_no_term_is_the_key_itself(text):
+    assert start_key.decode(text) == text
+
+
+MERGED = {"name": "n", "account": {"trunks": 1, "caller_id": {"cid_name": "x"}}, "servers": [{"a": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("patch", "stored", "result"),
+    [
+        ({"account": {"trunks": 2}}, MERGED, {**MERGED, "account": {"trunks": 2, "caller_id": {"cid_name": "x"}}}),
+        (
+            {"name": None, "account": {"caller_id": {"cid_name": None}}},
+            MERGED,
+            {"account": {"trunks": 1, "caller_id": {}}, "servers": [{"a": 1}]},
+        ),
+        ({"account": {}}, MERGED, {**MERGED, "account": {}}),
+        ({"servers": [{"b": {"c": None}}]}, MERGED, {**MERGED, "servers": [{"b": {"c": None}}]}),
+        ({"account": None, "servers": None}, MERGED, {"name": "n"}),
+        ({}, {"a": None, "b": {"c": None, "d": {}}, "e": [None]}, {"b": {"d": {}}, "e": [None]}),
+        ({"new": {"x": None}}, {}, {"new": {"x": None}}),
+        ({"a": {"x": 1}}, {"a": [1]}, {"a": {"x": 1}}),
+    ],
+)
+def test_merge(patch, stored, result):
+    merged = merge(patch, stored)
+    assert merged == result
+    assert list(merged) == sorted(merged, reverse=True)
+
+
+def test_stamp_writes_what_kazoo_writes(monkeypatch):
+    monkeypatch.setattr("app.documents.fields.gregorian_now", lambda: 63962610841)
+    author = Author("req-1", True, "b" * 32, "c" * 32)
+    document = fields.stamp({"_id": "d", "id": "x", "name": "My PBX #1", "pvt_type": "sys_info"}, A, author)
+    assert document == {
+        "_id": "d",
+        "name": "My PBX #1",
+        "pvt_type": "sys_info",
+        "pvt_vsn": "1",
+        "pvt_account_id": A,
+        "pvt_account_db": "account%2F11%2Ffd%2Ff24791d7f5caaf45d4bf76725c1a",
+        "pvt_created": 63962610841,
+        "pvt_modified": 63962610841,
+        "pvt_request_id": "req-1",
+        "pvt_is_authenticated": True,
+        "pvt_auth_user_id": "c" * 32,
+        "pvt_auth_account_id": "b" * 32,
+        "pvt_alphanum_name": "mypbx1",
+    }
+
+
+def test_stamp_keeps_what_it_has_nothing_newer_for():
+    stored = {"_id": "d", "_rev": "1-a", "pvt_created": 5, "pvt_auth_user_id": "u", "pvt_alphanum_name": "old"}
+    document = fields.stamp(stored, A, Author("r", True, "b" * 32))
+    assert document["pvt_created"] == 5
+    assert document["pvt_auth_user_id"] == "u" and document["pvt_auth_account_id"] == "b" * 32
+    assert document["pvt_alphanum_name"] == "old"
+    assert "pvt_created" in fields.stamp({"_id": "d", "rev": "1"}, A, Author("r", False))
+
+
+def test_answers_show_public_members_and_the_id_last():
+    stored = {"_id": "d", "_rev": "1-a", "id": "other", "b": 1, "pvt_x": 2, "a": {"_y": 1}}
+    assert list(fields.answer_data(stored).items()) == [("b", 1), ("a", {"_y": 1}), ("id", "d")]
+
+
+@pytest.mark.parametrize(
+    ("data", "given"),
+    [
+        ({"id": "x"}, "x"),
+        ({"_id": "y", "id": "x"}, "y"),
+        ({"ID": "z"}, "z"),
+        ({"value": {"id": "v"}}, "v"),
+        ({"doc": {"_id": "w"}}, "w"),
+        ({"id": "0"}, None),
+        ({"id": "undefined"}, None),
+        ({"id": {}}, None),
+        ({"id": 5}, 5),
+        ({}, None),
+    ],
+)
+def test_given_id(data, given):
+    assert fields.given_id(data) == given
+
+
+@pytest.mark.parametrize("value", ["", "0", "NULL", "undefined", 0, 0.0, None, [], {}])
+def test_empty(value):
+    assert is_empty(value)
+
+
+@pytest.mark.parametrize("value", ["x", 1, False, True, [0], {"a": 1}, "null"])
+def test_not_empty(value):
+    assert not is_empty(value)
+
+
+def test_realm_and_dids():
+    document = {"account": {"auth_realm": "x", "trunks": 1}, "servers": [{"DIDs": {"+1": {}, "2": {}}}, {"DIDs": {"2": {}}}, 5]}
+    assert connectivity.with_realm(document, "r")["account"] == {"auth_realm": "r", "trunks": 1}
+    assert connectivity.with_realm({}, "r") == {"account": {"auth_realm": "r"}}
+    assert connectivity.with_realm({"a": 1}, None) == {"a": 1}
+    assert connectivity.dids(document) == ["+1", "2"]
+
+
+def test_routing_warnings():
+    document = {"servers": [{"auth": {"auth_method": "Password"}, "DIDs": {"4158867900": {}}}], "billing": {}}
+    assert len(connectivity.routing_warnings(document)) == 4
+    good = {"servers": [{"auth": {"auth_method": "password", "auth_user": "u"}, "options": {}, "DIDs": {"+1": {}}}]}
+    assert connectivity.routing_warnings(good) == []
+
+
+DOCUMENT = {
+    "_id": "d1",
+    "name": "n1",
+    "n": 4,
+    "half": 1.5,
+    "yes": True,
+    "nothing": None,
+    "empty": "",
+    "tags": ["x", "y"],
+    "mixed": ["x", 1],
+    "servers": [{"server_name": "pbx1"}],
+    "account": {"trunks": 2},
+    "pvt_created": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("filter_name=n1", True),
+        ("filter_name=n2", False),
+        ("filter_n=4", True),
+        ("filter_yes=true", True),
+        ("filter_nothing=null", True),
+        ("filter_half=1.5", True),
+        ("filter_account={\"trunks\":2}", True),
+        ("filter_tags=xy", True),
+        ("filter_mixed=", True),
+        ("filter_missing=", True),
+        ("filter_missing=x", False),
+        ("filter_name=[\"n0\",\"n1\"]", True),
+        ("filter_n=[4]", False),
+        ("filter_name=\"n1\"", True),
+        ("filter_servers.1.server_name=pbx1", True),
+        ("filter_servers.2.server_name=pbx1", False),
+        ("filter_servers.x.server_name=pbx1", False),
+        ("filter__id=d1", True),
+        ("filter_id=d1", False),
+        ("filter_not_name=n1", False),
+        ("filter_not_name=n2", True),
+        ("filter_not_name.deeper=x", False),
+        ("key_missing=name.deeper", False),
+        ("has_key=nothing", True),
+        ("has_key=missing", False),
+        ("key_missing=missing", True),
+        ("has_value=nothing", False),
+        ("has_value=name", True),
+        ("value_missing=empty", True),
+        ("value_missing=name", False),
+        ("missing_value=name", True),
+        ("has_keyfoo=x", True),
+        ("has_key", False),
+        ("created_from=100", True),
+        ("created_from=101", False),
+        ("created_to=100", True),
+        ("created_to=99", False),
+        ("created_from=x", False),
+        ("modified_from=5", True),
+        ("modified_to=5", False),
+        ("colour=blue", True),
+    ],
+)
+def test_filters(query, kept):
+    name, equals, value = query.partition("=")
+    assert filters.passes(DOCUMENT, [(name, value if equals else True)]) is kept
+
+
+class Row:
+    def __init__(self, key):
+        self.id = self.key = key
+
+
+def pages(keys, page_size, start=None, keep=None):
+    def fetch(first, limit):
+        rows = [Row(key) for key in keys if first is None or key >= first]
+        return rows[:limit]
+
+    page = listing.read_page(fetch, keep, page_size, start)
+    return [row.id for row in page.items], page.page_size, page.start_key, page.next_start_key
+
+
+K = [f"k{number}" for number in range(8)]
+
+
+def is_odd(row):
+    return int(row.id[1:]) % 2 == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((K, 3), (["k2", "k1", "k0"], 4, None, "k3")),
+        ((K, 3, "k3"), (["k5", "k4", "k3"], 4, "k3", "k6")),
+        ((K, 3, "k6"), (["k7", "k6"], 2, "k6", None)),
+        ((K, 8), (K[::-1], 8, None, None)),
+        ((K, 50), (K[::-1], 8, None, None)),
+        (([], 50), ([], 0, None, None)),
+        ((K, 3, "z"), ([], 0, "z", None)),
+        ((K, 2, None, is_odd), (["k3", "k1"], 7, "k3", "k4")),
+        ((K, 50, None, lambda row: False), ([], 0, None, None)),
+    ],
+)
+def test_pages_count_as_kazoo_counts(arguments, expected):
+    assert pages(*arguments) == expected
+
+
+def test_a_filter_that_keeps_nothing_does_not_fetch_row_by_row():
+    calls = []
+
+    def fetch(first, limit):
+        calls.append(limit)
+        rows = [Row(f"{number:05}") for number in range(5000)]
+        return [row for row in rows if first is None or row.key >= first][:limit]
+
+    page = listing.read_page(fetch, lambda row: False, 1)
+    assert page.items == [] and page.page_size == 0 and len(calls) < 40

@@ -1,0 +1,97 @@
+"""JSON as Kazoo reads and writes it (http.md 2.2 and 5)."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import json_text
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('{"data":{}', "truncated_json around 11"),
+        ("   ", "truncated_json around 4"),
+        ('{"data":{},}', "invalid_json around 12"),
+        ("nonsense", "invalid_literal around 1"),
+        ('{"data":{}} x', "invalid_trailing_data around 13"),
+        ('{"data":{"n":01}}', "invalid_json around 15"),
+        ('{"data":{"n":NaN}}', "invalid_json around 14"),
+        ('{"data":{"name":"a}}', "invalid_string around 21"),
+        ('{"data":{"name":x}}', "invalid_json around 17"),
+        ("\ufeff{}", "invalid_json around 1"),
+        ('{"n":1E400}', "decoder_exit around 0"),
+        ("[1,]", "invalid_json around 4"),
+        ('["\\ud800"]', "invalid_string around"),
+        ('["\\x"]', "invalid_string around 4"),
+        ('["\x01"]', "invalid_string around 3"),
+        ("-", "invalid_number around 2"),
+        ("[1.]", "invalid_number around"),
+        ("1" * 5000, "decoder_exit around 0"),
+    ],
+)
+def test_refused_text_names_the_byte(text, error):
+    with pytest.raises(json_text.JSONTextError, match=error):
+        json_text.loads(text.encode())
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000_000, "[" * 300 + "]" * 300, '{"a":' * 4000, "[" * 900 + "]" * 900])
+def test_depth_is_refused_without_recursion(text):
+    with pytest.raises(json_text.JSONTextError):
+        json_text.loads(text.encode())
+
+
+def test_depth_that_people_use_is_read():
+    text = "[" * 200 + "]" * 200
+    assert json_text.dumps(json_text.loads(text.encode())) == text
+
+
+@given(JSON)
+def test_what_is_written_is_read_again(value):
+    text = json_text.dumps(value)
+    assert json_text.loads(text.encode()) == value == json.loads(text)
+    assert json.loads(json_text.pretty(value)) == value
+
+
+@given(st.binary(max_size=60))
+def test_the_scanner_and_the_decoder_agree(text):
+    try:
+        json_text.loads(text)
+    except json_text.JSONTextError:
+        return
+    assert json_text.find_error(text) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1000.0, "1000.0"),
+        (1e21, "1e+21"),
+        (1e-7, "1e-7"),
+        (0.000001, "0.000001"),
+        (1e16, "10000000000000000.0"),
+        (-2.5e-6, "-0.0000025"),
+        (1.5e300, "1.5e+300"),
+        (0.1, "0.1"),
+        (-0.0, "-0.0"),
+    ],
+)
+def test_floats_as_ecmascript_writes_them(number, text):
+    assert json_text.dumps({"n": [number]}) == '{"n":[%s]}' % text
+
+
+def test_escapes():
+    assert json_text.dumps('\x1f/é\u2028\x7f"\\\n') == '"\\u001F/é\u2028\x7f\\"\\\\\\n"'
+    assert json_text.dumps("\\u001f 1e-07,") == '"\\\\u001f 1e-07,"'
+
+
+def test_empty_containers_take_three_lines_when_pretty():
+    assert json_text.pretty({"a": [], "b": 1}) == '{\n  "a" : [\n    \n  ],\n  "b" : 1\n}'

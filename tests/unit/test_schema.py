@@ -1,0 +1,220 @@
+"""Validation, defaults and coercion (http.md section 8)."""
+
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.documents.fields import public
+from app.schema import Invalid, Schema, Schemas, UnknownSchema
+from app.schema.coercion import to_integer
+from app.schema.keywords import UnsupportedKeyword
+from tests.support import SHARED
+
+SCHEMAS = Schemas()
+CONNECTIVITY = SCHEMAS.get("connectivity")
+
+
+def errors(data, schema=CONNECTIVITY):
+    with pytest.raises(Invalid) as refused:
+        schema.validate(data)
+    return refused.value.errors
+
+
+def identical(a, b):
+    """Equal JSON, where 1 and 1.0 and true are three things and the order of members counts."""
+    return json.dumps(a) == json.dumps(b)
+
+
+def test_every_case_of_the_recorded_corpus():
+    """Order included, which the corpus's own program does not look at."""
+    with (SHARED / "parity/validation_corpus.jsonl").open(encoding="utf-8") as corpus:
+        for line in corpus:
+            case = json.loads(line)
+            try:
+                result = (201, CONNECTIVITY.validate(public(case["data"])))
+            except Invalid as refused:
+                result = (400, refused.errors)
+            assert identical(result, (case["status"], case["result"]))
+
+
+def test_defaults_fill_what_is_there_and_create_no_parent():
+    assert CONNECTIVITY.validate({}) == {"servers": []}
+    assert identical(
+        CONNECTIVITY.validate({"servers": [{"auth": {}, "options": {"enabled": "false", "port": "5060"}}]}),
+        {
+            "servers": [
+                {
+                    "auth": {"auth_method": "password"},
+                    "options": {
+                        "enabled": False,
+                        "port": 5060,
+                        "delay": 0,
+                        "force_outbound": False,
+                        "hunt_non_reconcilable": False,
+                        "inbound_format": "npan",
+                        "media_handling": "bypass",
+                    },
+                }
+            ]
+        },
+    )
+    dids = {"+14155551234": {}, "abc": {"force_outbound": "x"}, "": {}, "12\n": {}, "\u0661": {}, "+": {}}
+    validated = CONNECTIVITY.validate({"servers": [{"auth": {}, "DIDs": dids}]})["servers"][0]["DIDs"]
+    assert [name for name in validated if validated[name] == {"force_outbound": False}] == ["+14155551234", "", "12\n", "+"]
+
+
+def test_a_default_is_not_shared_between_documents():
+    CONNECTIVITY.validate({})["servers"].append("x")
+    assert CONNECTIVITY.validate({}) == {"servers": []}
+
+
+def test_several_errors_in_traversal_order():
+    found = errors(
+        {
+            "name": 1,
+            "account": {"trunks": "x"},
+            "servers": [
+                {"options": {"inbound_format": "zz", "progress_timeout": 0}},
+                {"auth": {"auth_method": "zz", "auth_user": ""}},
+            ],
+        }
+    )
+    assert [(path, *keywords) for path, keywords in found.items()] == [
+        ("account.trunks", "type"),
+        ("name", "type"),
+        ("servers.0.options.inbound_format", "enum"),
+        ("servers.0.options.progress_timeout", "minimum"),
+        ("servers.0.auth", "required"),
+        ("servers.1.auth.auth_method", "enum"),
+        ("servers.1.auth.auth_user", "minLength"),
+    ]
+
+
+def test_the_later_error_on_a_path_replaces_the_earlier():
+    assert list(errors({"servers": [{"auth": {"auth_method": 5}}]})["servers.0.auth.auth_method"]) == ["type"]
+
+
+@pytest.mark.parametrize("value", [None, "x", [], {}, True, "5.", " 5", "1e3", "0x1", "1_0", "", "١"])
+def test_no_integer(value):
+    found = errors({"account": {"trunks": value}})
+    assert identical(
+        found["account.trunks"],
+        {"type": {"message": "Value did not match type(s): integer", "target": "integer", "value": value}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "integer"),
+    [
+        (1.0, 1),
+        (1.6, 2),
+        (2.5, 3),
+        (0.4, 0),
+        ("5", 5),
+        ("+5", 5),
+        ("007", 7),
+        ("5.5", 6),
+        ("1.0e3", 1000),
+        (10**30, 10**30),
+        ("1" * 100, int("1" * 100)),
+    ],
+)
+def test_coerced_integers(value, integer):
+    assert identical(CONNECTIVITY.validate({"account": {"trunks": value}})["account"], {"trunks": integer})
+
+
+def test_rounding_is_away_from_zero():
+    assert [to_integer(value) for value in (-0.5, -1.5, -2.5, 0.5, -0.4, "-1.5")] == [-1, -2, -3, 1, 0, -2]
+    assert to_integer("1.0e999") is None and to_integer("9" * 5000) is None
+
+
+def test_what_coercion_brings_to_light():
+    assert errors({"account": {"trunks": "-5"}})["account.trunks"]["minimum"]["value"] == -5
+    assert errors({"account": {"trunks": -1.5}})["account.trunks"]["minimum"]["value"] == -2
+
+
+def test_strict_validation_coerces_nothing():
+    with pytest.raises(Invalid):
+        CONNECTIVITY.validate({"account": {"trunks": "5"}}, coercing=False)
+
+
+def test_lengths_count_code_points():
+    CONNECTIVITY.validate({"account": {"caller_id": {"cid_name": "é" * 35}}})
+    assert "maxLength" in errors({"account": {"caller_id": {"cid_name": "é" * 36}}})["account.caller_id.cid_name"]
+
+
+def test_unknown_members_pass_untouched():
+    data = {"x": {"_y": None, "pvt_z": [1.0]}, "servers": [{"auth": {}, "": False, "weird": [[]]}]}
+    validated = CONNECTIVITY.validate(json.loads(json.dumps(data)))
+    assert identical(validated["x"], data["x"]) and validated["servers"][0]["weird"] == [[]]
+
+
+def test_login_schemas():
+    api_auth = SCHEMAS.get("api_auth")
+    assert api_auth.validate({"api_key": "0" * 64}) == {"api_key": "0" * 64}
+    data = {"api_key": "0" * 64, "x.y": 1}
+    assert errors(data, api_auth) == {
+        "x%2Ey": {
+            "additionalProperties": {
+                "message": "Strict checking of data is enabled; only include schema-defined properties",
+                "value": data,
+            }
+        }
+    }
+    user_auth = SCHEMAS.get("user_auth")
+    assert user_auth.validate({"credentials": "x"})["method"] == "md5"
+    assert list(errors({"credentials": "x", "account_realm": "bad realm"}, user_auth)) == ["account_realm"]
+
+
+def test_an_unknown_schema_and_an_unknown_keyword():
+    with pytest.raises(UnknownSchema):
+        SCHEMAS.get("nope")
+    with pytest.raises(UnsupportedKeyword):
+        Schema('{"properties": {"a": {"multipleOf": 2}}}')
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["name", "account", "trunks", "servers", "auth", "auth_method", "DIDs", "+1", "options", "port", "enabled"]
+        ),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["name", "account", "servers", "x"]), JSON))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_accepted_is_accepted_again_unchanged(data):
+    """Also: the compiled schema and the jsonschema package never disagree, which would end in an answer of None."""
+    try:
+        first = CONNECTIVITY.validate(data)
+    except Invalid as refused:
+        assert refused.errors
+        return
+    again = CONNECTIVITY.validate(json.loads(json.dumps(first)))
+    assert identical(first, again)
+    assert not list(CONNECTIVITY._validator.iter_errors(first))
+
+
+def test_time_grows_with_the_document_and_no_faster():
+    def seconds(count):
+        server = {"auth": {"auth_method": "x"}, "DIDs": {f"+1415555{n:04}": {"force_outbound": 3} for n in range(10)}}
+        text = json.dumps({"servers": [server] * count})
+        best = float("inf")
+        for _ in range(3):
+            data = json.loads(text)
+            started = time.perf_counter()
+            with pytest.raises(Invalid):
+                CONNECTIVITY.validate(data)
+            best = min(best, time.perf_counter() - started)
+        return best
+
+    assert seconds(400) / 400 < 4 * seconds(40) / 40
