@@ -2,16 +2,21 @@
 
 import logging
 import secrets
+import time
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app
 from flask import request as flask_request
+from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter, Rule
 
-from app import pipeline
+from app import metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.context import Context, Request, Stop, not_found_error, plain_error, system_error
+from app.logs import REQUEST_ID
 from app.pipeline import respond
+from app.pipeline.methods import KNOWN
 from app.services import Services
 from app.store import DatabaseMissing, Unavailable, ViewMissing
 
@@ -39,29 +44,46 @@ def _add_catch_all(state) -> None:
     app.view_functions[ENDPOINT] = answer_request
 
 
+class CrossbarResponse(Response):
+    """An answer whose headers go out as they are: Werkzeug would quote `location`, which Kazoo does not."""
+
+    def get_wsgi_headers(self, environ: dict) -> Headers:
+        return self.headers
+
+
 def answer_request(path: str) -> Response:
     """Any request of any method. The path is taken from the request line, not from Flask."""
     answer = handle(read_request(flask_request.environ), current_app.extensions["services"])
-    response = Response(answer.body, answer.status)
-    response.headers.clear()
-    for name, value in answer.headers.items():
-        response.headers[name] = value.encode("utf-8", "replace").decode("latin-1")
+    headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
     if answer.status != 304:
-        response.headers["content-length"] = str(len(answer.body))
+        headers.append(("content-length", str(len(answer.body))))
+    response = CrossbarResponse(answer.body, answer.status)
+    response.headers = Headers(headers)
     return response
 
 
 def handle(request: Request, services: Services) -> respond.Answer:
     """Send a request through the pipeline and make the answer, whatever happens on the way."""
-    request_id = request.headers.get("x-request-id") or secrets.token_hex(16)
-    context = Context(request, services, request_id)
+    started = time.perf_counter()
+    context = Context(request, services, request.headers.get("x-request-id") or secrets.token_hex(16))
+    REQUEST_ID.set(context.request_id)
     try:
         pipeline.run(context)
-        return respond.success(context)
+        answer = respond.success(context)
     except Stop as stop:
-        return respond.failure(context, stop)
+        answer = respond.failure(context, stop)
     except Exception as error:
-        return respond.failure(context, _fault(context, error))
+        answer = respond.failure(context, _fault(context, error))
+    _observe(context, answer, time.perf_counter() - started)
+    return answer
+
+
+def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
+    noun = context.nouns[-1][0] if context.nouns else "none"
+    verb = context.verb if context.verb in KNOWN else "other"
+    metrics.request_answered(noun, verb, answer.status, seconds)
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s %s %d %.4f", context.request.method, context.request.target, answer.status, seconds)
 
 
 def _fault(context: Context, error: Exception) -> Stop:
@@ -69,12 +91,13 @@ def _fault(context: Context, error: Exception) -> Stop:
     if isinstance(error, DatabaseMissing) and context.account_id:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
-        log.error("%s: view %s is missing; see `python -m app views check`", context.request_id, error)
+        log.error("view %s is missing; see `python -m app views check`", error)
         return plain_error(503, "datastore missing view")
     if isinstance(error, (Unavailable, KeysMissing)):
-        log.error("%s: the store does not answer: %s", context.request_id, error)
+        metrics.store_failed()
+        log.error("the store does not answer: %s", error)
         return system_error(503, "datastore_unreachable", {"message": "datastore timeout"})
-    log.exception("%s: unexpected fault", context.request_id)
+    log.exception("unexpected fault")
     return Stop(500, {"error": "500", "message": "init failed"}, same_in_v1=True)
 
 
@@ -88,6 +111,11 @@ class _Headers:
         key = name.upper().replace("-", "_")
         value = self._environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")
         return default if value is None else _utf8(value)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        for key, value in self._environ.items():
+            if key.startswith("HTTP_"):
+                yield key.removeprefix("HTTP_").lower().replace("_", "-"), _utf8(value)
 
 
 def read_request(environ: dict) -> Request:
@@ -113,6 +141,10 @@ def _raw_uri(environ: dict) -> str:
         parts = urlsplit(uri)
         uri = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return _utf8(uri).partition("#")[0]
+
+
+def _latin1(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("latin-1")
 
 
 def _utf8(text: str) -> str:

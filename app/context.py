@@ -1,6 +1,6 @@
 """The Context: one request on its way through the pipeline, and Stop, which takes it off that way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,9 @@ class Headers(Protocol):
 
     def get(self, name: str) -> str | None:
         """The value, None where the header is not there."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """All headers."""
 
 
 @dataclass

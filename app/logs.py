@@ -1,12 +1,34 @@
-"""Logging: one line an event, with what a person needs to find the request. Never a secret."""
+"""Logging: one JSON object a line, with the request it belongs to. Never a secret."""
 
+import json
 import logging
 import sys
+import time
+from contextvars import ContextVar
+
+# The id of the request that this thread is at, for every line it logs.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+class JSONFormatter(logging.Formatter):
+    """``{"time": …, "level": …, "logger": …, "request_id": …, "message": …}``; a traceback in `error`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": REQUEST_ID.get(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)
 
 
 def configure_logging(level: str) -> None:
     """Send this service's log to standard error, from `level` on."""
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JSONFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
+from app import metrics
 from app.auth.buckets import Buckets
 from app.auth.keys import KeyRing
 from app.auth.tokens import Tokens
@@ -31,12 +33,25 @@ class Services:
     schemas: Schemas
     notices: Notices
     assignment: Assignment
+    publisher: Publisher | None = None
 
-    @property
+    @cached_property
     def node_name(self) -> str:
         """This node as envelopes show it: base64url of its name's MD5, 22 characters."""
         digest = hashlib.md5(self.settings.kazoo_node.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+    def broker_state(self) -> str:
+        """``none`` where no broker is set, ``connected``, or ``not connected`` (also before the first notice)."""
+        if self.publisher is None:
+            return "none"
+        return "connected" if self.publisher.is_connected else "not connected"
+
+    def close(self) -> None:
+        """Send the notices that are still queued and let go of the store."""
+        if self.publisher:
+            self.publisher.close()
+        self.store.close()
 
     def config(self, document: str, *path: str, default=None):
         """A value of a `system_config` document, as it is for this node."""
@@ -55,7 +70,8 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     store = store or open_store(settings)
     recent = Recent(store)
     keys = KeyRing(store, recent, settings.config_nodes)
-    notices = Notices(Publisher(settings.amqp_url) if settings.amqp_url else None, settings.kazoo_node)
+    publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
+    notices = Notices(publisher, settings.kazoo_node)
     return Services(
         settings=settings,
         store=store,
@@ -65,5 +81,6 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         buckets=buckets or Buckets(),
         schemas=Schemas(),
         notices=notices,
-        assignment=Assignment(store, notices),
+        assignment=Assignment(store, notices, metrics.mark_failed),
+        publisher=publisher,
     )

@@ -5,7 +5,9 @@ import click
 from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account, create_user
 from app.commands.documents import export_documents, import_documents
+from app.commands.numbers import reconcile_numbers
 from app.commands.serve import serve
+from app.commands.views import views
 from app.settings import SettingsError
 from app.store import StoreError
 
@@ -15,7 +17,15 @@ def cli() -> None:
     """The connectivity API of Kazoo 4.3. Settings come from the environment; see .env.example."""
 
 
-for command in (serve, import_documents, export_documents, create_account, create_user):
+for command in (
+    serve,
+    import_documents,
+    export_documents,
+    create_account,
+    create_user,
+    reconcile_numbers,
+    views,
+):
     cli.add_command(command)
 
 

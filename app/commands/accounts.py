@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import os
 import secrets
 
 import click
@@ -177,24 +178,26 @@ def _remember_master(store: Store, account_id: str) -> None:
 
 
 def _create_demo(store: Store, settings: Settings) -> None:
+    """A first account to try things on; how to call it is printed, and left in `demo.env` for the shell."""
     password = secrets.token_urlsafe(9)
     account = add_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)
-    credentials = credential_hash(DEMO_USER, password)
+    path = settings.data_dir / "demo.env"
+    path.touch(mode=0o600)
+    path.write_text(
+        f"URL=http://{settings.host}:{settings.port}/v2\n"
+        f"ACCOUNT_ID={account['_id']}\n"
+        f"CREDENTIALS={credential_hash(DEMO_USER, password)}\n"
+        f"API_KEY={account['pvt_api_key']}\n"
+    )
     click.echo(
         f"""
-A demonstration account was created in {settings.data_dir}:
+A demonstration account was created in {settings.data_dir}: {DEMO_NAME}, user {DEMO_USER}, password {password}
+Its particulars are in {path}. From another shell, in this folder:
 
-    account_id  {account["_id"]}
-    api_key     {account["pvt_api_key"]}
-    user        {DEMO_USER}, password {password}
-
-Log in as the user, then list the account's trunks:
-
-    TOKEN=$(curl -s -X PUT http://{settings.host}:{settings.port}/v2/user_auth \\
-      -d '{{"data":{{"credentials":"{credentials}","account_name":"{DEMO_NAME}"}}}}' \\
-      | sed 's/.*"auth_token":"\\([^"]*\\)".*/\\1/')
-    curl -H "X-Auth-Token: $TOKEN" \\
-      http://{settings.host}:{settings.port}/v2/accounts/{account["_id"]}/connectivity
+    . {os.path.relpath(path)}
+    TOKEN=$(curl -s -X PUT $URL/api_auth -d "{{\\"data\\":{{\\"api_key\\":\\"$API_KEY\\"}}}}" |
+      sed 's/.*"auth_token":"\\([^"]*\\)".*/\\1/')
+    curl -H "X-Auth-Token: $TOKEN" $URL/accounts/$ACCOUNT_ID/connectivity
 """
     )

@@ -1,12 +1,15 @@
 """`serve`: the service under gunicorn."""
 
+import os
 import sys
+import tempfile
 from dataclasses import replace
 from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
 
+from app import metrics
 from app.auth.buckets import Buckets
 from app.commands.accounts import prepare_store
 from app.factory import create_app
@@ -33,7 +36,9 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     prepare_store(store, settings, demo=demo)
     store.close()
     sort_key("")
-    Server(settings, Buckets()).run()
+    with tempfile.TemporaryDirectory(prefix="connectivity-metrics-") as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        Server(settings, Buckets()).run()
 
 
 def _settings(**given: Any) -> Settings:
@@ -66,11 +71,24 @@ class Server(BaseApplication):
             "loglevel": settings.log_level.lower(),
             "errorlog": "-",
             "control_socket_disable": True,
+            "when_ready": self._start_exporter,
+            "worker_exit": _close_services,
         }.items():
             # A setting that an older gunicorn has not got is one that it does not need.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
+    def _start_exporter(self, arbiter: Any) -> None:
+        if self._settings.metrics_port:
+            metrics.start_exporter(self._settings.host, self._settings.metrics_port)
+
     def load(self) -> Any:
         """The application of one worker."""
         return create_app(make_services(self._settings, self._buckets))
+
+
+def _close_services(arbiter: Any, worker: Any) -> None:
+    """Let a worker that ends send what it still has for the broker."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["services"].close()

@@ -4,6 +4,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
+MISSING: Any = object()
 _EMPTY_TEXTS = ("", "0", "NULL", "undefined")
 
 
@@ -27,4 +28,14 @@ def object_member(value: Any, *path: str) -> Any:
         if not isinstance(value, dict):
             return None
         value = value.get(name)
+    return value
+
+
+def value_at(value: Any, path: tuple[str | int, ...]) -> Any:
+    """The value at a path of names and indexes; MISSING where there is none."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return MISSING
     return value

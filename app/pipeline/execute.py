@@ -3,6 +3,7 @@
 import random
 import time
 
+from app import metrics
 from app.context import Context, system_error
 from app.store import Conflict
 
@@ -19,6 +20,7 @@ def execute(context: Context) -> None:
     retries = context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None
     for attempt in range(ATTEMPTS if retries else 1):
         if attempt:
+            metrics.write_retried()
             time.sleep(random.uniform(0, LONGEST_PAUSE * attempt))
             context.resource.validate(context, *context.params)
         try:

@@ -2,10 +2,12 @@
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
+from app import json_text
 from app.context import Context, Stop, not_found_error, system_error, validation_error
-from app.documents import Document, connectivity, fields, names
+from app.documents import MISSING, Document, connectivity, fields, names, value_at
 from app.documents.merge import merge
 from app.numbers import ownership
 from app.resources import crossbar_doc
@@ -58,7 +60,9 @@ def _validate_create(context: Context) -> None:
 
 
 def _validate_replace(context: Context, doc_id: str) -> None:
-    validated = _validated(context, _public_data(context))
+    """The data is looked at before the document: a bad one is a 400 even where there is nothing to replace."""
+    data = _public_data(context)
+    validated = _validated(context, data, lambda: crossbar_doc.find(context, doc_id))
     context.stored = crossbar_doc.load(context, doc_id, connectivity.TYPE)
     _keep_revision(context)
     _accept(context, {**validated, **fields.private(context.stored)})
@@ -68,7 +72,8 @@ def _validate_patch(context: Context, doc_id: str) -> None:
     """What is validated is the merged document, or the patch alone where there is nothing to merge with."""
     stored = crossbar_doc.find(context, doc_id)
     patch = _public_data(context)
-    validated = _validated(context, fields.public(merge(patch, stored)) if stored else patch)
+    data = fields.public(merge(patch, stored)) if stored else patch
+    validated = _validated(context, data, lambda: stored)
     if stored is None:
         raise not_found_error(doc_id)
     context.stored = crossbar_doc.of_type(stored, doc_id, connectivity.TYPE)
@@ -89,12 +94,27 @@ def _public_data(context: Context) -> Document:
     raise validation_error(error("data", "type", message=message, target="object", value=data))
 
 
-def _validated(context: Context, data: Document) -> Document:
+def _validated(context: Context, data: Document, stored: Callable[[], Document | None] = lambda: None) -> Document:
+    """The data with its defaults. `stored` gives the document that legacy values may be taken from."""
     strict = context.services.config("crossbar", "schema_strict_validation", default=False)
     try:
         return context.services.schemas.get(SCHEMA).validate(data, coercing=strict is not True)
     except Invalid as invalid:
+        if context.services.settings.tolerate_legacy_values and _is_stored(invalid, data, stored()):
+            return data
         raise validation_error(invalid.errors) from None
+
+
+def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> bool:
+    """Whether all that the schema refuses lies in the same places of the stored document already."""
+
+    def same(path: tuple[str | int, ...]) -> bool:
+        sent, kept = value_at(data, path), value_at(stored, path)
+        return sent is kept or (
+            sent is not MISSING and kept is not MISSING and json_text.dumps(sent) == json_text.dumps(kept)
+        )
+
+    return stored is not None and all(same(path) for path in invalid.paths)
 
 
 def _keep_revision(context: Context) -> None:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from app.auth import AuthDoc, configuration, hierarchy
+from app.auth import AuthDoc, attempts, configuration, hierarchy
 from app.context import Context, Stop, plain_error, system_error, validation_error
 from app.documents import object_member
 from app.documents.names import account_db
-from app.pipeline.authenticate import charge
+from app.pipeline.authenticate import charge, client_ip
 from app.resources import apps
 from app.schema import Invalid
 
@@ -44,6 +44,31 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
     context.revision = "automatic"
     context.paging = {"page_size": 1}
     context.location_id = auth.owner_id or auth.account_id
+    default = auth.method in attempts.LOGS_SUCCESSES
+    if module.get("log_successful_attempts", default) is True:
+        _record(context, auth, succeeded=True)
+
+
+def record_failure(context: Context, account_id: str, method: str) -> None:
+    """Record that somebody did not get into an account, where the operator wants to know."""
+    services = context.services
+    module = configuration.module_settings(services.recent, services.settings.config_nodes, account_id, method)
+    if module.get("log_failed_attempts", True) is True:
+        _record(context, AuthDoc(account_id, method=method), succeeded=False)
+
+
+def _record(context: Context, auth: AuthDoc, succeeded: bool) -> None:
+    attempts.record(
+        context.services.store,
+        auth.account_id,
+        auth.owner_id,
+        auth.method,
+        succeeded,
+        "authentication resulted in token creation" if succeeded else "invalid credentials",
+        client_ip(context),
+        context.request.headers,
+        context.author,
+    )
 
 
 def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:

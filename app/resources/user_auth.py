@@ -38,6 +38,7 @@ class UserAuth(Resource):
             raise login.refused(context)
         auth = _user(context, account_ids, data)
         if auth is None:
+            login.record_failure(context, account_ids[0], METHOD)
             raise login.refused(context, looked_up=True)
         context.paging = {"page_size": 1}
         _check_account(context, auth.account_id)

@@ -10,6 +10,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from jsonschema.exceptions import ValidationError
+
 from app.schema.coercion import coerce
 from app.schema.compiled import compile_schema
 from app.schema.errors import Errors, describe
@@ -25,11 +27,16 @@ class UnknownSchema(LookupError):
 
 
 class Invalid(ValueError):
-    """Data that a schema refuses. `errors` is what Kazoo answers: {path: {keyword: {message, ...}}}."""
+    """Data that a schema refuses.
 
-    def __init__(self, errors: Errors):
-        super().__init__(", ".join(errors))
-        self.errors = errors
+    `errors` is what Kazoo answers: {path: {keyword: {message, ...}}}; `paths` are the same places as tuples
+    of names and indexes.
+    """
+
+    def __init__(self, found: list[ValidationError]):
+        self.errors: Errors = describe(found)
+        self.paths = [tuple(error.absolute_path) for error in found]
+        super().__init__(", ".join(self.errors))
 
 
 class Schema:
@@ -53,7 +60,7 @@ class Schema:
                 log.error("compiled schema %s refuses what jsonschema accepts", self.raw.get("_id"))
                 break
             if not (coercing and coerce(data, found)):
-                raise Invalid(describe(found))
+                raise Invalid(found)
         return data
 
 

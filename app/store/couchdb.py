@@ -48,7 +48,7 @@ class CouchDBStore(Store):
     def __init__(self, urls: list[str], timeout: float = 5.0):
         self._servers = [couchdb_http.extract_credentials(url.rstrip("/")) for url in urls]
         self._current = 0
-        self._session = couchdb_http.Session(timeout=timeout, retry_delays=[])
+        self._session = couchdb_http.Session(timeout=timeout, retryable_errors=())
         self._session.cache = _NoCache()
         self._session.connection_pool = _ConnectionPool(timeout)
 

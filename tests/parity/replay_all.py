@@ -105,7 +105,9 @@ def replay(folder: Path, base: str, transcripts: list[Path]) -> bool:
     report.unlink()
     differing = {(Path(step["file"]).stem, step["step"]) for step in steps if step["differences"]}
     unknown = differing - KNOWN_DEVIATIONS
-    print(f"{len(differing & KNOWN_DEVIATIONS)} differing steps are rows of docs/deviations.md, {len(unknown)} are not")
+    print(
+        f"{len(differing & KNOWN_DEVIATIONS)} differing steps are rows of docs/deviations.md, {len(unknown)} are not"
+    )
     for name, wanted, got in wrong_order:
         print(f"ORDER {name}: want {wanted}, got {got}")
     print(f"envelope members in another order: {len(wrong_order)}")

@@ -85,7 +85,7 @@ def test_the_scanner_and_the_decoder_agree(text):
     ],
 )
 def test_floats_as_ecmascript_writes_them(number, text):
-    assert json_text.dumps({"n": [number]}) == '{"n":[%s]}' % text
+    assert json_text.dumps({"n": [number]}) == f'{{"n":[{text}]}}'
 
 
 def test_escapes():

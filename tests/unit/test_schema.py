@@ -63,7 +63,12 @@ def test_defaults_fill_what_is_there_and_create_no_parent():
     )
     dids = {"+14155551234": {}, "abc": {"force_outbound": "x"}, "": {}, "12\n": {}, "\u0661": {}, "+": {}}
     validated = CONNECTIVITY.validate({"servers": [{"auth": {}, "DIDs": dids}]})["servers"][0]["DIDs"]
-    assert [name for name in validated if validated[name] == {"force_outbound": False}] == ["+14155551234", "", "12\n", "+"]
+    assert [name for name in validated if validated[name] == {"force_outbound": False}] == [
+        "+14155551234",
+        "",
+        "12\n",
+        "+",
+    ]
 
 
 def test_a_default_is_not_shared_between_documents():
@@ -177,14 +182,32 @@ def test_an_unknown_schema_and_an_unknown_keyword():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["name", "account", "trunks", "servers", "auth", "auth_method", "DIDs", "+1", "options", "port", "enabled"]
-        ),
-        inner,
-        max_size=5,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=40),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "account",
+                    "trunks",
+                    "servers",
+                    "auth",
+                    "auth_method",
+                    "DIDs",
+                    "+1",
+                    "options",
+                    "port",
+                    "enabled",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=25,
 )

@@ -1,0 +1,65 @@
+"""Counts for Prometheus, summed over the workers of a machine.
+
+gunicorn's workers each count in a file below PROMETHEUS_MULTIPROC_DIR. The client library looks at that
+variable when it is imported, so it is imported with the first count: in a worker, after `serve` has set it.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+def request_answered(noun: str, verb: str, status: int, seconds: float) -> None:
+    """A request is answered; `seconds` from the first stage to the answer."""
+    _counts().requests.labels(noun, verb, status).inc()
+    _counts().seconds.observe(seconds)
+
+
+def store_failed() -> None:
+    """A request could not be answered for the store's sake."""
+    _counts().store_faults.inc()
+
+
+def write_retried() -> None:
+    """A write lost a race and is applied again."""
+    _counts().retries.inc()
+
+
+def notice_dropped() -> None:
+    """A notice did not fit into the broker's queue."""
+    _counts().notices_dropped.inc()
+
+
+def mark_failed() -> None:
+    """A number is not marked as it is used."""
+    _counts().marks_failed.inc()
+
+
+def start_exporter(host: str, port: int) -> None:
+    """Serve /metrics, the sums of all workers, on a port of its own, in a thread of this process."""
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    start_http_server(port, host, registry)
+
+
+def start_counting() -> None:
+    """Make this process's counts, before its threads do."""
+    _counts()
+
+
+@cache
+def _counts() -> SimpleNamespace:
+    from prometheus_client import Counter, Histogram
+
+    return SimpleNamespace(
+        requests=Counter("connectivity_requests", "Requests answered", ["noun", "verb", "status"]),
+        seconds=Histogram("connectivity_request_seconds", "Time to answer", buckets=_BUCKETS),
+        store_faults=Counter("connectivity_store_faults", "Requests the store did not answer"),
+        retries=Counter("connectivity_write_retries", "Writes applied again after a lost race"),
+        notices_dropped=Counter("connectivity_notices_dropped", "Notices the broker never got"),
+        marks_failed=Counter("connectivity_number_marks_failed", "Numbers not marked as used"),
+    )

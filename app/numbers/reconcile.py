@@ -1,0 +1,63 @@
+"""Finds numbers whose marks do not say what the trunk documents say (documents.md section 7.2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.documents import connectivity
+from app.documents.names import account_db, account_of
+from app.numbers import ownership
+from app.numbers.assignment import TRUNKSTORE, USED_BY, needs_mark
+from app.numbers.normalise import known_numbers
+from app.store import Row, ViewMissing
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+LISTING = "trunkstore/crossbar_listing"
+NUMBERS = "phone_numbers/crossbar_listing"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A number whose mark is `found` and should be `wanted`; None is no mark."""
+
+    account_id: str
+    number: str
+    found: str | None
+    wanted: str | None
+
+
+def differences(services: "Services", account_id: str) -> list[Difference]:
+    """What is marked otherwise than the account's trunk documents use it, by number."""
+    db, store = account_db(account_id), services.store
+    dids = {
+        did
+        for row in store.query_view(db, LISTING, include_docs=True)
+        if row.doc
+        for did in connectivity.dids(row.doc)
+    }
+    used = set(known_numbers(dids, services.config).values())
+    marked = {row.key for row in _rows(services, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
+    found = []
+    for number, document in sorted(ownership.number_documents(store, used | marked).items()):
+        wanted = TRUNKSTORE if number in used else None
+        if needs_mark(document, wanted) and ownership.may_use(services.recent, account_id, document):
+            found.append(Difference(account_id, number, document.get(USED_BY), wanted))
+    return found
+
+
+def accounts(services: "Services") -> Iterator[str]:
+    """All accounts, by the aggregate database."""
+    for row in services.store.query_view("accounts", "accounts/listing_by_realm"):
+        account_id = (row.value or {}).get("account_id")
+        if isinstance(account_id, str) and account_of(account_db(account_id)):
+            yield account_id
+
+
+def _rows(services: "Services", db: str) -> list[Row]:
+    """An account that was never given a number need not have a view of them."""
+    try:
+        return services.store.query_view(db, NUMBERS)
+    except ViewMissing:
+        return []

@@ -1,0 +1,138 @@
+"""A store that is down, slow or talks rubbish (http.md section 6)."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+
+from tests import support
+from tests.store.test_engines import http_answer
+
+pytestmark = pytest.mark.slow
+
+
+class Relay:
+    """Stands between the service and its CouchDB, and can turn into something worse."""
+
+    def __init__(self, target: str):
+        host, port = target.removeprefix("http://").split(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.mode = "relay"
+        self._connections: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def become(self, mode: str) -> None:
+        self.mode = mode
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.close()
+
+    def _accept(self):
+        while True:
+            client, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        self._connections.append(client)
+        if self.mode == "reset":
+            client.close()
+        elif self.mode == "slow":
+            time.sleep(10)
+            client.close()
+        elif self.mode == "rubbish":
+            client.recv(65536)
+            client.sendall(http_answer("200 OK", "<html>what?</html>", "text/html"))
+            client.close()
+        else:
+            upstream = socket.create_connection(self._target)
+            self._connections.append(upstream)
+            for source, sink in ((client, upstream), (upstream, client)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@pytest.fixture(scope="module")
+def relayed():
+    couchdb = support.pouchdb()
+    if couchdb is None:
+        pytest.skip("pouchdb-server is not installed (`make tools`)")
+    couchdb.start()
+    world = support.couchdb_world(couchdb.url).populate()
+    person = world.person("Relayed", "relayed.example.com", world.master)
+    relay = Relay(couchdb.url)
+    server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "1"}).start()
+    yield relay, server, support.Api(server.url, person)
+    server.stop()
+    couchdb.stop()
+
+
+@pytest.mark.parametrize("mode", ["reset", "slow", "rubbish"])
+def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, mode):
+    relay, server, api = relayed
+    doc_id = api.create({"name": "before"})
+    relay.become(mode)
+    try:
+        for method, path, data in (
+            ("GET", "", None),
+            ("GET", f"/{doc_id}", None),
+            ("PUT", "", {"name": "x"}),
+            ("POST", f"/{doc_id}", {"name": "during"}),
+            ("PATCH", f"/{doc_id}", {"name": "during"}),
+            ("DELETE", f"/{doc_id}", None),
+        ):
+            started = time.monotonic()
+            answer = api.call(method, path, data)
+            assert answer.status_code == 503, answer.text
+            assert time.monotonic() - started < 5
+            body = answer.json()
+            assert body["error"] == "503" and body["status"] == "error" and body["request_id"]
+        login = api.login()
+        assert login.status_code == 503 and login.json()["data"] == {"message": "datastore timeout"}
+        assert requests.get(f"{server.url}/health", timeout=10).status_code == 503
+    finally:
+        relay.become("relay")
+    time.sleep(0.1)
+    data = api.call("GET", f"/{doc_id}").json()["data"]
+    assert data["name"] == "before"
+    assert api.call("PATCH", f"/{doc_id}", {"name": "after"}).status_code == 200
+    assert requests.get(f"{server.url}/health", timeout=10).json()["store"]["state"] == "ok"
+
+
+def test_a_server_that_is_not_there_is_a_clear_error_at_start(tmp_path):
+    environment = {"COUCHDB_URL": f"http://127.0.0.1:{support.free_port()}", "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "app", "serve", "--port", str(support.free_port())]
+    ended = subprocess.run(command, env=environment, cwd=support.ROOT, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: Unavailable") and ended.stderr.count("\n") == 1
+
+
+def test_a_couchdb_without_kazoo_is_told_apart(couchdb_url):
+    """Uses a server of its own, since the shared one has what Kazoo makes."""
+    couchdb = support.pouchdb()
+    if couchdb is None:
+        pytest.skip("pouchdb-server is not installed (`make tools`)")
+    couchdb.start()
+    try:
+        environment = {"COUCHDB_URL": couchdb.url, "PATH": "/usr/bin:/bin"}
+        command = [sys.executable, "-m", "app", "serve", "--port", str(support.free_port())]
+        ended = subprocess.run(command, env=environment, cwd=support.ROOT, capture_output=True, text=True, timeout=30)
+        assert ended.returncode == 1
+        assert "system_config/auth has no default.system_key; start Kazoo" in ended.stderr
+        assert "system_config" not in requests.get(f"{couchdb.url}/_all_dbs", timeout=5).json()
+    finally:
+        couchdb.stop()

@@ -1,0 +1,209 @@
+"""What every store engine has to keep. An engine's test class inherits Contract and has a `store` fixture."""
+
+import base64
+import threading
+import uuid
+
+import pytest
+
+from app.store import Conflict, DatabaseMissing, NotFound, ViewMissing
+
+DESIGN = {
+    "_id": "_design/test",
+    "language": "javascript",
+    "views": {
+        "by_key": {
+            "map": "function (doc) { if (doc.keys) { doc.keys.forEach(function (key) { emit(key, doc.value); }); } }",
+            "reduce": "_count",
+        },
+        "fragile": {"map": "function (doc) { emit(doc._id, null); emit(doc.a.b.c, null); }"},
+    },
+}
+
+
+def new_db():
+    return f"test-{uuid.uuid4().hex}"
+
+
+class Contract:
+    """CouchDB's promises."""
+
+    @pytest.fixture
+    def db(self, store):
+        name = new_db()
+        store.create_db(name, [DESIGN])
+        return name
+
+    def test_a_document_comes_back_with_id_and_revision(self, store, db):
+        revision = store.save_doc(db, {"_id": "d", "b": [1, 1.5, None, True, "é😀"], "a": {"": 10**20}})
+        document = store.open_doc(db, "d")
+        assert document == {"_id": "d", "_rev": revision, "b": [1, 1.5, None, True, "é😀"], "a": {"": 10**20}}
+        assert list(document)[-2:] == ["b", "a"] or list(document)[:2] == ["b", "a"]
+        assert revision.startswith("1-") and len(revision) == 34
+
+    def test_missing_things(self, store, db):
+        with pytest.raises(NotFound):
+            store.open_doc(db, "nope")
+        for call in (
+            lambda name: store.open_doc(name, "d"),
+            lambda name: store.save_doc(name, {"_id": "d"}),
+            lambda name: store.query_view(name, "test/by_key"),
+        ):
+            with pytest.raises(DatabaseMissing):
+                call(new_db())
+        with pytest.raises(ViewMissing):
+            store.query_view(db, "test/nope")
+        with pytest.raises(ViewMissing):
+            store.query_view(db, "nope/nope")
+        assert store.find_doc(db, "nope") is None and store.find_doc(new_db(), "d") is None
+        assert not store.has_db(new_db()) and store.has_db(db)
+
+    def test_a_stale_write_is_a_conflict_and_changes_nothing(self, store, db):
+        first = store.save_doc(db, {"_id": "d", "n": 1})
+        second = store.save_doc(db, {"_id": "d", "_rev": first, "n": 2})
+        for stale in ({"_id": "d", "_rev": first, "n": 3}, {"_id": "d", "n": 3}, {"_id": "new", "_rev": first}):
+            with pytest.raises(Conflict):
+                store.save_doc(db, stale)
+        assert store.open_doc(db, "d")["n"] == 2
+        assert store.revisions(db, "d") == [second, first]
+
+    def test_a_tombstone_frees_the_id(self, store, db):
+        first = store.save_doc(db, {"_id": "d", "n": 1})
+        tombstone = store.delete_doc(db, "d", first)
+        with pytest.raises(NotFound):
+            store.open_doc(db, "d")
+        with pytest.raises(Conflict):
+            store.delete_doc(db, "d", first)
+        again = store.save_doc(db, {"_id": "d", "n": 2})
+        assert [revision.split("-")[0] for revision in (first, tombstone, again)] == ["1", "2", "3"]
+        assert store.revisions(db, "d") == [again, tombstone, first]
+
+    def test_of_many_writers_upon_one_revision_one_succeeds(self, store, db):
+        revision = store.save_doc(db, {"_id": "d", "n": 0})
+        results, start = [], threading.Barrier(8)
+
+        def write(number):
+            start.wait()
+            try:
+                results.append(store.save_doc(db, {"_id": "d", "_rev": revision, "n": number}))
+            except Conflict:
+                results.append(None)
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        winners = [result for result in results if result]
+        assert len(results) == 8 and len(winners) == 1
+        assert store.revisions(db, "d") == [winners[0], revision]
+
+    def test_many_documents_at_once(self, store, db):
+        for number in range(3):
+            store.save_doc(db, {"_id": f"d{number}", "n": number})
+        found = store.find_docs(db, ["d2", "nope", "d0"])
+        assert {doc_id: document["n"] for doc_id, document in found.items()} == {"d0": 0, "d2": 2}
+        assert store.find_docs(new_db(), ["a", "b"]) == {}
+
+    def test_ids_of_all_kinds(self, store, db):
+        for doc_id in ("a b/c?d#e%2F", "é😀", "+14158867900", "a+b&c=d", "."):
+            store.save_doc(db, {"_id": doc_id, "x": doc_id})
+            assert store.open_doc(db, doc_id)["x"] == doc_id
+
+    def test_attachments_stay_while_their_stubs_do(self, store, db):
+        data = base64.b64encode(b"\x00pem").decode()
+        store.load_docs(
+            db,
+            [
+                {
+                    "_id": "k",
+                    "_rev": "1-" + "a" * 32,
+                    "_attachments": {"key.pem": {"content_type": "x/y", "data": data}},
+                }
+            ],
+        )
+        assert store.open_attachment(db, "k", "key.pem") == b"\x00pem"
+        document = store.open_doc(db, "k")
+        assert document["_attachments"]["key.pem"]["content_type"] == "x/y"
+        document["_rev"] = store.save_doc(db, {**document, "n": 1})
+        assert store.open_attachment(db, "k", "key.pem") == b"\x00pem"
+        del document["_attachments"]
+        store.save_doc(db, document)
+        with pytest.raises(NotFound):
+            store.open_attachment(db, "k", "key.pem")
+
+    def test_view_rows_follow_every_write(self, store, db):
+        revision = store.save_doc(db, {"_id": "d", "keys": ["a", "b"], "value": 1})
+        assert [(row.id, row.key, row.value) for row in store.query_view(db, "test/by_key")] == [
+            ("d", "a", 1),
+            ("d", "b", 1),
+        ]
+        revision = store.save_doc(db, {"_id": "d", "_rev": revision, "keys": ["c"], "value": 2})
+        assert [(row.key, row.value) for row in store.query_view(db, "test/by_key")] == [("c", 2)]
+        store.delete_doc(db, "d", revision)
+        assert store.query_view(db, "test/by_key") == []
+
+    def test_a_map_that_throws_loses_that_document_in_that_view(self, store, db):
+        store.save_doc(db, {"_id": "bad", "keys": ["x"]})
+        store.save_doc(db, {"_id": "good", "a": {"b": {"c": 1}}})
+        assert {row.id for row in store.query_view(db, "test/fragile")} == {"good"}
+        assert [row.id for row in store.query_view(db, "test/by_key")] == ["bad"]
+
+    def test_ranges_limits_and_order(self, store, db):
+        store.save_doc(db, {"_id": "d", "keys": ["a", "b", "c", "d"], "value": 0})
+
+        def keys(**options):
+            return [row.key for row in store.query_view(db, "test/by_key", **options)]
+
+        assert keys(startkey="b") == ["b", "c", "d"]
+        assert keys(startkey="b", endkey="c") == ["b", "c"]
+        assert keys(key="c") == ["c"]
+        assert keys(limit=2) == ["a", "b"] and keys(limit=0) == []
+        assert keys(descending=True, limit=2) == ["d", "c"]
+        assert keys(descending=True, startkey="c", endkey="b") == ["c", "b"]
+
+    def test_count_and_documents(self, store, db):
+        assert store.query_view(db, "test/by_key", reduce=True) == []
+        store.save_doc(db, {"_id": "d", "keys": ["a", "b"], "value": 0})
+        assert [row.value for row in store.query_view(db, "test/by_key", reduce=True)] == [2]
+        assert [row.value for row in store.query_view(db, "test/by_key", reduce=True, startkey="b")] == [1]
+        (row,) = store.query_view(db, "test/by_key", key="a", include_docs=True)
+        assert row.doc["keys"] == ["a", "b"] and row.doc["_rev"]
+
+    def test_keys_of_all_types_in_order(self, store, db):
+        ordered = [None, False, True, -1, 0, 1.5, 2, 10, "", "1", "a", "b", [], ["a"], ["a", 1], ["b"], {}, {"a": 1}]
+        store.save_doc(db, {"_id": "d", "keys": ordered[::-1], "value": 0})
+        assert [row.key for row in store.query_view(db, "test/by_key")] == ordered
+        assert [row.key for row in store.query_view(db, "test/by_key", startkey=["a"], endkey=["a", {}])] == [
+            ["a"],
+            ["a", 1],
+        ]
+
+    def test_a_view_of_documents_that_were_there_before_it(self, store):
+        db = new_db()
+        store.create_db(db)
+        store.save_doc(db, {"_id": "d", "keys": ["a"], "value": 1})
+        store.save_doc(db, DESIGN)
+        assert [row.key for row in store.query_view(db, "test/by_key")] == ["a"]
+
+    def test_a_database_that_exists_keeps_its_design_documents(self, store, db):
+        other = {**DESIGN, "views": {"other": {"map": "function (doc) {}"}}}
+        store.create_db(db, [other])
+        assert "by_key" in store.open_doc(db, "_design/test")["views"]
+
+    def test_what_is_dumped_can_be_loaded(self, store, db):
+        data = base64.b64encode(b"bytes").decode()
+        rows = [
+            {"_id": "a", "_rev": "7-" + "b" * 32, "keys": ["a"]},
+            {"_id": "k", "_rev": "2-" + "c" * 32, "_attachments": {"f": {"content_type": "x/y", "data": data}}},
+        ]
+        store.load_docs(db, rows)
+        assert store.open_doc(db, "a")["_rev"] == "7-" + "b" * 32
+        dumped = [document for document in store.dump_docs(db) if not document["_id"].startswith("_design")]
+        assert [document["_id"] for document in dumped] == ["a", "k"]
+        copy = new_db()
+        store.load_docs(copy, dumped)
+        assert store.open_doc(copy, "a") == {"_id": "a", "_rev": "7-" + "b" * 32, "keys": ["a"]}
+        assert store.open_attachment(copy, "k", "f") == b"bytes"
+        next_revision = store.save_doc(copy, {"_id": "a", "_rev": "7-" + "b" * 32, "n": 1})
+        assert next_revision.startswith("8-")

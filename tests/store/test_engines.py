@@ -1,0 +1,197 @@
+"""The contract, on both engines, and what only one of them has to keep."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import pyuca
+
+from app.store import Conflict, NotFound, Unavailable
+from app.store.collation import sort_key
+from app.store.couchdb import CouchDBStore
+from app.store.embedded import EmbeddedStore
+from app.store.javascript import MapFunctions
+from app.store.recent import Recent
+from tests.store.contract import Contract, new_db
+from tests.support import ROOT, free_port
+
+
+@pytest.fixture(scope="module")
+def embedded_store(tmp_path_factory):
+    return EmbeddedStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def couchdb_store(couchdb_url):
+    return CouchDBStore([couchdb_url], timeout=15)
+
+
+class TestEmbedded(Contract):
+    @pytest.fixture
+    def store(self, embedded_store):
+        return embedded_store
+
+    def test_texts_collate_as_icu_has_them(self, store, db):
+        punctuation = list("_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$")
+        ordered = [*punctuation, "0", "9", "a", "A", "á", "aa", "b", "B", "ba", "Ba", "bb", "z", "Z", "日"]
+        store.save_doc(db, {"_id": "d", "keys": ordered[::-1], "value": 0})
+        assert [row.key for row in store.query_view(db, "test/by_key")] == ordered
+
+    def test_equal_histories_have_equal_revisions(self, store):
+        first, second = new_db(), new_db()
+        for name in (first, second):
+            store.create_db(name)
+            revision = store.save_doc(name, {"_id": "d", "a": 1, "b": 2})
+            store.save_doc(name, {"b": 2, "_id": "d", "_rev": revision, "a": 3})
+        assert store.revisions(first, "d") == store.revisions(second, "d")
+
+    def test_another_process_sees_what_this_one_wrote(self, store, db):
+        store.save_doc(db, {"_id": "d", "n": 1})
+        path = str(store._path.parent)
+        script = f'from app.store.embedded import EmbeddedStore as E; print(E({path!r}).open_doc({db!r}, "d")["n"])'
+        assert (
+            subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True).stdout == "1\n"
+        )
+
+    def test_no_map_function_runs_on_a_read(self, store, db, monkeypatch):
+        store.save_doc(db, {"_id": "d", "keys": ["a"], "value": 1})
+        monkeypatch.setattr(store, "_maps", None)
+        assert [row.key for row in store.query_view(db, "test/by_key")] == ["a"]
+
+
+class TestCouchDB(Contract):
+    @pytest.fixture
+    def store(self, couchdb_store):
+        return couchdb_store
+
+
+def test_sort_keys_of_ascii_agree_with_the_whole_algorithm():
+    texts = ["a", "A", "aB", "Ab", "a-b", "a b", "0", "", "~", "z_9", "áb", "ac", "日本", "b"]
+    assert sorted(texts, key=sort_key) == sorted(texts, key=pyuca.Collator().sort_key)
+
+
+def test_a_map_function_without_end_is_stopped():
+    maps = MapFunctions()
+    started = time.monotonic()
+    assert maps.rows(["function (doc) { while (true) {} }"], {"_id": "d"}) == [[]]
+    assert time.monotonic() - started < 20
+    assert maps.rows(["function (doc) { emit(doc._id); }"], {"_id": "d"}) == [[["d", None]]]
+
+
+def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path):
+    store = EmbeddedStore(tmp_path)
+    store.create_db("x")
+    recent = Recent(store, seconds=0.2)
+    assert recent.find_doc("x", "d") is None
+    revision = store.save_doc("x", {"_id": "d", "n": 1})
+    assert recent.find_doc("x", "d") is None
+    time.sleep(0.25)
+    assert recent.find_doc("x", "d")["n"] == 1
+    store.save_doc("x", {"_id": "d", "_rev": revision, "n": 2})
+    recent.forget("x", "d")
+    assert recent.find_doc("x", "d")["n"] == 2
+
+
+class Rubbish:
+    """A server that answers each connection with the same bytes, after a while."""
+
+    def __init__(self, answer: bytes, delay: float = 0, close: bool = True):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._answer, self._delay, self._close = answer, delay, close
+        self.requests = 0
+        self._kept = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer_one, args=(connection,), daemon=True).start()
+
+    def _answer_one(self, connection):
+        connection.recv(65536)
+        self.requests += 1
+        time.sleep(self._delay)
+        connection.sendall(self._answer)
+        if self._close:
+            connection.close()
+        else:
+            self._kept.append(connection)
+
+    def stop(self):
+        self._listener.close()
+
+
+def http_answer(status, body, content_type="application/json"):
+    return f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x00\xff rubbish\r\n\r\n",
+        http_answer("200 OK", "<html>", "text/html"),
+        http_answer("200 OK", '{"half":'),
+        http_answer("200 OK", ""),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
+        http_answer("500 Oops", '{"error":"x","reason":"y"}'),
+        http_answer("404 Not Found", "nginx", "text/html"),
+        http_answer("401 Unauthorized", '{"error":"unauthorized","reason":"n"}'),
+        http_answer("502 Bad Gateway", "<html>", "text/html"),
+    ],
+)
+def test_every_kind_of_rubbish_is_unavailable(answer):
+    server = Rubbish(answer)
+    store = CouchDBStore([server.url], timeout=1)
+    expected = (Unavailable, NotFound) if b"404" in answer else Unavailable
+    with pytest.raises(expected):
+        store.open_doc("db", "d")
+    with pytest.raises(expected):
+        store.save_doc("db", {"_id": "d"})
+    server.stop()
+
+
+def test_a_slow_server_is_unavailable_within_the_timeout():
+    server = Rubbish(http_answer("200 OK", "{}"), delay=10)
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        CouchDBStore([server.url], timeout=0.5).open_doc("db", "d")
+    assert time.monotonic() - started < 2
+    server.stop()
+
+
+def test_a_write_is_never_sent_twice():
+    server = Rubbish(b"")
+    with pytest.raises(Unavailable):
+        CouchDBStore([server.url], timeout=1).save_doc("db", {"_id": "d"})
+    assert server.requests == 1
+    server.stop()
+
+
+def test_a_connection_that_the_server_closed_is_not_written_to():
+    server = Rubbish(http_answer("201 Created", json.dumps({"ok": True, "rev": "1-" + "0" * 32})))
+    store = CouchDBStore([server.url], timeout=2)
+    for number in range(5):
+        assert store.save_doc("db", {"_id": f"d{number}"}).startswith("1-")
+        time.sleep(0.05)
+    assert server.requests == 5
+    server.stop()
+
+
+def test_the_next_server_is_asked_where_one_refuses(couchdb_url):
+    store = CouchDBStore([f"http://127.0.0.1:{free_port()}", couchdb_url], timeout=15)
+    db = new_db()
+    store.create_db(db)
+    store.save_doc(db, {"_id": "d"})
+    with pytest.raises(Conflict):
+        store.save_doc(db, {"_id": "d"})
+    with pytest.raises(Unavailable):
+        CouchDBStore([f"http://127.0.0.1:{free_port()}"], timeout=1).has_db("x")
