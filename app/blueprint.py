@@ -4,6 +4,8 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app
@@ -13,7 +15,7 @@ from werkzeug.routing import BaseConverter, Rule
 
 from app import metrics, pipeline
 from app.auth.keys import KeysMissing
-from app.context import Context, Request, Stop, not_found_error, plain_error, system_error
+from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.pipeline.methods import KNOWN
@@ -128,9 +130,18 @@ def read_request(environ: dict) -> Request:
         query_string=query_string,
         headers=_Headers(environ),
         peer=environ.get("REMOTE_ADDR", ""),
-        read_body=environ["wsgi.input"].read,
+        read_body=partial(_read_body, environ["wsgi.input"]),
         content_length=None if is_chunked else int(environ.get("CONTENT_LENGTH") or 0),
     )
+
+
+def _read_body(stream: Any, size: int) -> bytes:
+    """At most `size` bytes of the body. What the HTTP server cannot read of it is the client's fault."""
+    try:
+        return stream.read(size)
+    except Exception as error:
+        log.info("unreadable body: %s: %s", type(error).__name__, error)
+        raise bare(400) from None
 
 
 def _raw_uri(environ: dict) -> str:

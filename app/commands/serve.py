@@ -61,7 +61,7 @@ class Server(BaseApplication):
             "bind": f"{settings.host}:{settings.port}",
             "workers": settings.workers,
             "threads": settings.threads,
-            "worker_class": "gthread",
+            "worker_class": "app.worker.CollectingWorker",
             "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
             "timeout": 120,
             "graceful_timeout": 10,

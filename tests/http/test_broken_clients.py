@@ -1,0 +1,197 @@
+"""Clients that are slow, broken or malicious, over raw sockets."""
+
+import contextlib
+import socket
+import time
+
+import pytest
+import requests
+
+from app.worker import is_complete
+
+pytestmark = pytest.mark.slow
+
+
+def connect(base):
+    host, port = base.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.settimeout(30)
+    return connection
+
+
+def answer_to(base, *parts, pause=0.0):
+    """All bytes that come back after these parts are sent; b"" for a closed connection."""
+    with connect(base) as connection:
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause)
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            while data := connection.recv(65536):
+                received += data
+        return received
+
+
+def status_of(received):
+    return int(received.split(b" ", 2)[1]) if received else None
+
+
+def assert_refused(received):
+    """A closed connection or a 4xx."""
+    assert received == b"" or 400 <= status_of(received) < 500, received[:200]
+
+
+def assert_serving(base):
+    started = time.monotonic()
+    assert requests.get(f"{base}/v2/schemas", timeout=5).status_code == 200
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("part", [b"", b"GE", b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
+def test_hundreds_of_half_requests_leave_the_server_answering(base, part):
+    connections = [connect(base) for _ in range(200)]
+    for connection in connections:
+        connection.sendall(part)
+    try:
+        for _ in range(5):
+            assert_serving(base)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_half_a_body_leaves_the_server_answering(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+    connections = [connect(base) for _ in range(200)]
+    for connection in connections:
+        connection.sendall(head)
+    try:
+        assert_serving(base)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_a_request_byte_by_byte_is_answered(base):
+    request = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    received = answer_to(base, *(request[i : i + 1] for i in range(len(request))), pause=0.001)
+    assert status_of(received) == 200
+
+
+def test_many_headers(base):
+    headers = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
+    assert_refused(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n"))
+    assert_serving(base)
+
+
+def test_a_hundred_megabytes(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"
+    received = answer_to(base, head, *([b"x" * 1048576] * 100))
+    assert_refused(received)
+    if received:
+        assert b'"maxSize":{"target":8000000' in received
+    assert_serving(base)
+
+
+def test_a_hundred_megabytes_of_chunks(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert_refused(answer_to(base, head, *([b"100000\r\n" + b"x" * 1048576 + b"\r\n"] * 100), b"0\r\n\r\n"))
+    assert_serving(base)
+
+
+def test_chunked_bodies_are_read(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    body = b'5\r\n{"dat\r\n14\r\na":{"name":"chunks"}\r\n1\r\n}\r\n0\r\n\r\n'
+    received = answer_to(base, head + b"Connection: close\r\n\r\n", body, pause=0.1)
+    assert status_of(received) == 201 and b'"name":"chunks"' in received
+    for broken in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n", b"5\r\n{}"):
+        assert_refused(answer_to(base, head + b"\r\n", broken))
+
+
+def test_a_chunk_that_never_comes(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"
+    with connect(base) as connection:
+        connection.sendall(head)
+        assert_serving(base)
+        started = time.monotonic()
+        received = connection.recv(65536)
+        assert time.monotonic() - started < 15
+        assert_refused(received)
+
+
+def test_pipelined_requests_are_answered_in_order(base):
+    requests_sent = b"".join(
+        b"GET /v2/schemas/%s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (name, b"Connection: close\r\n" if last else b"")
+        for name, last in ((b"connectivity", False), (b"user_auth", False), (b"api_auth", True))
+    )
+    received = answer_to(base, requests_sent)
+    positions = [received.find(b'"id":"%s"' % name) for name in (b"connectivity", b"user_auth", b"api_auth")]
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+    assert -1 < positions[0] < positions[1] < positions[2]
+
+
+def test_a_body_on_get(base):
+    body = b'{"data":{"x":1}}'
+    head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert status_of(answer_to(base, head + body)) == 200
+    assert status_of(answer_to(base, head + b"x" * len(body))) == 400
+
+
+def test_expect_100_continue(base):
+    body = b'{"data":{"name":"patient"}}'
+    head = (
+        b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+        b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    with connect(base) as connection:
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+        connection.sendall(body)
+        received = b""
+        while data := connection.recv(65536):
+            received += data
+        assert status_of(received) == 201
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /v2/schemas\r\n\r\n",
+        b"GET /v2/schemas HTTP/9.9\r\n\r\n",
+        b"GET /v2/schemas HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET /v2/schemas HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
+        b"GET /v2/" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v2/schemas HTTP/1.1\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: abc\r\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /v2/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /v2/schemas?a=%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nAccept: bad\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_gets_a_4xx_or_a_closed_connection(base, request_bytes):
+    assert_refused(answer_to(base, request_bytes))
+    assert_serving(base)
+
+
+@pytest.mark.parametrize(
+    "target", [b"/..", b"//", b"/v2/../v1", b"http://x/v2/schemas", b"*", b"/v2/\xff\xfe", b"/v2/%ff%0a"]
+)
+def test_targets_of_all_shapes(base, target):
+    received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+    assert received == b"" or status_of(received) in (200, 400, 401, 404)
+
+
+def test_what_a_thread_can_go_on_with():
+    head = b"PUT / HTTP/1.1\r\nContent-Length: 3\r\n"
+    assert not is_complete(b"") and not is_complete(head) and not is_complete(head + b"\r\nab")
+    assert is_complete(head + b"\r\nabc") and is_complete(b"GET / HTTP/1.1\r\n\r\n")
+    assert is_complete(head + b"Expect: 100-continue\r\n\r\n")
+    assert is_complete(b"x" * 200_000)
+    assert is_complete(b"PUT / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")
