@@ -16,7 +16,7 @@ from app.store.recent import Recent
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 ISSUER = "kazoo"
-LONGEST = 8192
+LONGEST = 4096
 MOST_REMEMBERED = 10_000
 
 # Kazoo looks at `exp` alone, and at that after the signature.
