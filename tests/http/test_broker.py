@@ -1,0 +1,233 @@
+"""Notices on a real RabbitMQ (documents.md section 9)."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pika
+import pytest
+
+from app.documents.names import number_db
+from app.events.publisher import Publisher
+from tests import support
+
+pytestmark = pytest.mark.slow
+
+# Debian's own start script, without the wrapper that changes user and directory.
+_DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+RABBITMQ = str(_DEBIAN) if _DEBIAN.exists() else shutil.which("rabbitmq-server")
+
+
+class Broker:
+    """A RabbitMQ on a free port that can be stopped and started again."""
+
+    def __init__(self, directory):
+        self.port = support.free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+        distribution = support.free_port()
+        self._environment = {
+            **os.environ,
+            "HOME": str(directory),
+            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(directory / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
+            "RABBITMQ_PID_FILE": str(directory / "pid"),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+        (directory / "plugins").write_text("[].")
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [RABBITMQ],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        support.wait_until(self._answers, seconds=90, message="RabbitMQ")
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        time.sleep(0.2)
+
+    def _answers(self):
+        try:
+            pika.BlockingConnection(pika.URLParameters(self.url)).close()
+        except (pika.exceptions.AMQPError, OSError):
+            time.sleep(0.3)
+            return False
+        return True
+
+
+class Listener:
+    """Collects all that is published, in order, as Kazoo's caches would."""
+
+    def __init__(self, url):
+        self.messages = []
+        self._ready = threading.Event()
+        threading.Thread(target=self._listen, args=(url,), daemon=True).start()
+        assert self._ready.wait(20)
+
+    def _listen(self, url):
+        channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        for exchange in ("configuration", "registrar"):
+            channel.exchange_declare(exchange, exchange_type="topic")
+            channel.queue_bind(queue, exchange, "#")
+        channel.basic_consume(queue, self._take, auto_ack=True)
+        self._ready.set()
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+            channel.start_consuming()
+
+    def _take(self, channel, method, properties, body):
+        self.messages.append((method.exchange, method.routing_key, json.loads(body), properties))
+
+    def wait_for(self, count):
+        support.wait_until(lambda: len(self.messages) >= count, message=f"{count} messages")
+        return self.messages
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    if RABBITMQ is None:
+        pytest.skip("rabbitmq-server is not installed (`make tools`)")
+    broker = Broker(tmp_path_factory.mktemp("rabbitmq"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="module")
+def told(broker, tmp_path_factory):
+    world = support.embedded_world(tmp_path_factory.mktemp("told")).populate()
+    server = support.service(
+        {**world.environment, "AMQP_URL": broker.url, "KAZOO_NODE": "kazoo_apps@127.0.0.1"}, workers=1
+    ).start()
+    person = world.person("Told", "acme.lab.local", world.master)
+    yield world, support.Api(server.url, person)
+    server.stop()
+
+
+def test_the_recorded_messages(broker, told):
+    """Member for member and in order, what was on Kazoo's broker after PUT, POST, PATCH and DELETE."""
+    _, api = told
+    recorded = json.loads((support.SHARED / "parity/amqp_events.json").read_text())
+    listener = Listener(broker.url)
+    doc_id = api.create({"name": "x"})
+    for method, data in (("POST", {"name": "y"}), ("PATCH", {"name": "z"}), ("DELETE", None)):
+        assert api.call(method, f"/{doc_id}", data).status_code == 200
+    messages = listener.wait_for(len(recorded))
+    assert len(messages) == len(recorded)
+    account_id = api.person.account_id
+    same = {
+        "ca9fa4dae02b9348309921691a5ff429": account_id,
+        "account%2Fca%2F9f%2Fa4dae02b9348309921691a5ff429": api.person.account["pvt_account_db"],
+        "44b6bc554ebf3b6989872923bdd4c6ea": doc_id,
+    }
+    for record, (exchange, routing_key, payload, properties) in zip(recorded, messages, strict=True):
+        text = json.dumps(record)
+        for theirs, ours in sorted(same.items(), key=lambda pair: -len(pair[0])):
+            text = text.replace(theirs, ours)
+        wanted = json.loads(text)
+        assert (exchange, routing_key) == (wanted["exchange"], wanted["routing_key"])
+        assert (
+            properties.content_type == wanted["content_type"] and properties.delivery_mode == wanted["delivery_mode"]
+        )
+        assert list(payload) == list(wanted["payload"])
+        for member, value in wanted["payload"].items():
+            if member == "Msg-ID":
+                assert len(payload[member]) == 32
+            elif member == "Rev":
+                assert payload[member].split("-")[0] == value.split("-")[0]
+            elif member.startswith("Date-"):
+                assert payload[member] > 63_900_000_000
+            else:
+                assert payload[member] == value, member
+
+
+def test_marks_on_numbers_are_told(broker, told):
+    world, api = told
+    number = "+14155550123"
+    world.store.create_db(number_db(number))
+    document = {
+        "_id": number,
+        "pvt_type": "number",
+        "pvt_state": "in_service",
+        "pvt_assigned_to": api.person.account_id,
+    }
+    world.store.save_doc(number_db(number), document)
+    doc_id = api.create()
+    listener = Listener(broker.url)
+    api.call("POST", f"/{doc_id}", {"servers": [support.server_with(number)]})
+    keys = [key for _, key, _, _ in listener.wait_for(3)]
+    encoded = api.person.account["pvt_account_db"]
+    assert keys == [
+        f"doc_edited.{encoded}.sys_info.{doc_id}",
+        "doc_edited.numbers%2F%2B1415.number.%2B14155550123",
+        f"doc_created.{encoded}.number.%2B14155550123",
+    ]
+    assert "Account-ID" not in listener.messages[1][2]
+    assert listener.messages[2][2]["Account-ID"] == api.person.account_id
+
+
+def test_a_broker_that_is_away_costs_no_write_and_no_time(broker, told):
+    """500 writes with the broker stopped, against 500 with it, in one run; then it is back."""
+    world, api = told
+    ids = [api.create() for _ in range(10)]
+
+    def seconds(count=250):
+        times = []
+        for number in range(count):
+            started = time.perf_counter()
+            assert api.call("POST", f"/{ids[number % 10]}", {"n": number}).status_code == 200
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
+
+    before = seconds()
+    broker.stop()
+    away = seconds(500)
+    broker.start()
+    again = seconds()
+    assert away <= 1.2 * max(before, again) + 0.0005, (before, away, again)
+    assert len(api.call("GET", "?paginate=false").json()["data"]) >= 10
+    listener = Listener(broker.url)
+    support.wait_until(
+        lambda: api.create() and listener.messages, seconds=40, message="notices after the broker came back"
+    )
+
+
+def test_what_does_not_fit_is_dropped_and_counted():
+    dropped = []
+    publisher = Publisher(f"amqp://127.0.0.1:{support.free_port()}", on_drop=lambda: dropped.append(1), size=5)
+    started = time.perf_counter()
+    for number in range(100):
+        publisher.publish("configuration", "key", {"n": number})
+    assert time.perf_counter() - started < 0.5
+    assert 90 <= publisher.dropped == len(dropped) <= 95
+    publisher.close(0.1)
+
+
+def test_a_broker_that_never_answers_delays_nothing(tmp_path):
+    """It accepts the connection and then says nothing."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    publisher = Publisher(f"amqp://127.0.0.1:{listener.getsockname()[1]}")
+    started = time.perf_counter()
+    for number in range(1000):
+        publisher.publish("configuration", "key", {"n": number})
+    assert time.perf_counter() - started < 0.5
+    publisher.close(0.1)
+    listener.close()

@@ -1,0 +1,163 @@
+"""Numbers: whose they are, and the marks on them (documents.md section 7)."""
+
+import subprocess
+import sys
+
+import pytest
+
+from app.documents.names import account_db, number_db
+from app.store import NotFound
+from tests import support
+from tests.conftest import make_person
+from tests.support import server_with
+
+pytestmark = pytest.mark.slow
+
+_NUMBERS = iter(range(5550000, 9999999))
+
+
+def give_number(world, owner, **members):
+    """A number of its own for an account (or nobody), in the number database."""
+    number = f"+1415{next(_NUMBERS)}"
+    world.store.create_db(number_db(number))
+    document = {"_id": number, "pvt_type": "number", "pvt_state": "in_service", "pvt_module_name": "knm_local"}
+    if owner:
+        document["pvt_assigned_to"] = owner.account_id
+    world.store.save_doc(number_db(number), {**document, **members})
+    return number
+
+
+def mark_of(world, number):
+    return world.store.open_doc(number_db(number), number).get("pvt_used_by")
+
+
+def servers(*numbers):
+    return {"servers": [server_with(*numbers)]}
+
+
+def test_who_may_use_which(world, base, api, person):
+    stranger, child = make_person(world, "stranger"), make_person(world, "child", person)
+    free = [
+        give_number(world, person),
+        give_number(world, child),
+        give_number(world, stranger, pvt_state="available"),
+        give_number(world, world.master, pvt_state="reserved"),
+        "+19995550100",
+        "office",
+        "911",
+    ]
+    taken = [
+        give_number(world, stranger),
+        give_number(world, world.master),
+        give_number(world, None),
+        give_number(world, stranger, pvt_state="reserved"),
+        give_number(world, stranger, pvt_state=None, pvt_number_state="in_service"),
+    ]
+    assert api.call("PUT", data=servers(*free)).status_code == 201
+    doc_id = api.create()
+    for method, path in (("PUT", ""), ("POST", f"/{doc_id}"), ("PATCH", f"/{doc_id}")):
+        refused = api.call(method, path, servers(*free, *taken))
+        assert refused.status_code == 403 and refused.json()["message"] == "forbidden"
+        assert refused.json()["data"] == {"message": f"unauthorized to use {', '.join(sorted(taken, reverse=True))}"}
+    assert api.call("POST", "/nope", servers(*taken)).status_code == 404
+    master = support.Api(base, world.master)
+    assert master.call("PUT", data=servers(*taken), account_id=person.account_id).status_code == 201
+
+
+def test_numbers_are_checked_in_their_normal_form(world, api):
+    stranger = make_person(world, "stranger")
+    number = give_number(world, stranger)
+    for typed in (number[1:], number[2:], number):
+        assert api.call("PUT", data=servers(typed)).json()["data"] == {"message": f"unauthorized to use {number}"}
+    assert api.call("PUT", data={"servers": [server_with("")]}).status_code == 201
+
+
+def test_marks_follow_post_patch_and_delete_but_not_put(world, api, person):
+    first, second, third = (give_number(world, person) for _ in range(3))
+    doc_id = api.create(servers(first))
+    assert mark_of(world, first) is None
+    api.call("POST", f"/{doc_id}", servers(first, second[1:]))
+    assert (mark_of(world, first), mark_of(world, second)) == (None, "trunkstore")
+    copy = world.store.open_doc(account_db(person.account_id), second)
+    original = world.store.open_doc(number_db(second), second)
+    assert {**copy, "_rev": 0} == {**original, "_rev": 0} and copy["pvt_used_by"] == "trunkstore"
+    api.call("PATCH", f"/{doc_id}", servers(third))
+    assert [mark_of(world, number) for number in (first, second, third)] == [None, None, "trunkstore"]
+    assert "pvt_used_by" not in world.store.open_doc(account_db(person.account_id), second)
+    api.call("DELETE", f"/{doc_id}")
+    assert mark_of(world, third) is None
+
+
+def test_marks_of_others_and_numbers_without_marks(world, api, person):
+    callflow = give_number(world, person, pvt_used_by="callflow")
+    mobile = give_number(world, person, pvt_module_name="knm_mdn")
+    deleted = give_number(world, person, pvt_state="deleted")
+    unknown = "+14150001111"
+    doc_id = api.create(servers(callflow))
+    api.call("POST", f"/{doc_id}", servers())
+    assert mark_of(world, callflow) == "callflow"
+    assert api.call("POST", f"/{doc_id}", servers(mobile, deleted, unknown)).status_code == 200
+    assert mark_of(world, mobile) is None and mark_of(world, deleted) is None
+    with pytest.raises(NotFound):
+        world.store.open_doc(number_db(unknown), unknown)
+
+
+def test_the_previous_owner_loses_the_copy(world, api, person):
+    before = make_person(world, "before")
+    number = give_number(world, person, pvt_previously_assigned_to=before.account_id)
+    world.store.save_doc(account_db(before.account_id), {"_id": number, "pvt_type": "number"})
+    doc_id = api.create()
+    api.call("POST", f"/{doc_id}", servers(number))
+    assert world.store.find_doc(account_db(before.account_id), number) is None
+
+
+def test_lists_for_uis(world, base, api, person):
+    used, spare = give_number(world, person), give_number(world, person)
+    for number in (used, spare):
+        document = world.store.open_doc(number_db(number), number)
+        document.pop("_rev")
+        world.store.save_doc(account_db(person.account_id), document)
+    doc_id = api.create()
+    api.call("POST", f"/{doc_id}", servers(used))
+    root = f"{base}/v2/accounts/{person.account_id}/phone_numbers"
+    headers = {"X-Auth-Token": api.token}
+
+    def get(path, **params):
+        return api.session.get(root + path, headers=headers, params=params, timeout=20)
+
+    numbers = get("").json()["data"]["numbers"]
+    assert numbers[used]["used_by"] == "trunkstore" and "used_by" not in numbers[spare]
+    assert set(get("", filter_state='["in_service","port_in"]', paginate="false").json()["data"]["numbers"]) == {
+        used,
+        spare,
+    }
+    assert get("", filter_state="aging").json()["data"]["numbers"] == {}
+    assert get(f"/{used.replace('+', '%2B')}").json()["data"]["used_by"] == "trunkstore"
+    assert get(f"/{used[2:]}").json()["data"]["id"] == used
+    assert get("/%2B14150009999").status_code == 404
+    assert api.session.put(f"{root}/{used}", headers=headers, timeout=20).status_code == 405
+
+
+def reconcile(world, *arguments):
+    environment = {**world.environment, "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "app", "reconcile-numbers", *arguments]
+    ended = subprocess.run(command, env=environment, cwd=support.ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def test_reconcile_finds_and_mends(world, api, person):
+    forgotten, stale = give_number(world, person), give_number(world, person, pvt_used_by="trunkstore")
+    document = world.store.open_doc(number_db(stale), stale)
+    document.pop("_rev")
+    world.store.save_doc(account_db(person.account_id), document)
+    api.create(servers(forgotten))
+    differences = [
+        f"{person.account_id} {forgotten}: not marked, should be trunkstore",
+        f"{person.account_id} {stale}: trunkstore, should be not marked",
+    ]
+    assert reconcile(world, person.account_id) == [*differences, "2 numbers differ"]
+    assert mark_of(world, forgotten) is None
+    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 mended"
+    assert (mark_of(world, forgotten), mark_of(world, stale)) == ("trunkstore", None)
+    assert reconcile(world, person.account_id) == ["0 numbers differ"]
