@@ -1,0 +1,180 @@
+"""The command line, as an operator uses it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from app.documents.names import account_db
+from tests import support
+from tests.conftest import make_person
+
+pytestmark = pytest.mark.slow
+
+
+def run(environment, *arguments, stdin="", code=0):
+    """The output of a command that ends with this code."""
+    full = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
+    command = [sys.executable, "-m", "app", *arguments]
+    ended = subprocess.run(
+        command, env=full, cwd=support.ROOT, input=stdin, capture_output=True, text=True, timeout=90
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout if code == 0 else ended.stderr
+
+
+def test_from_nothing_to_a_log_in(tmp_path):
+    environment = {"DATA_DIR": str(tmp_path)}
+    created = run(environment, "create-account", "First", "--realm", "first.example.com")
+    first = created.split()[1]
+    below = run(environment, "create-account", "Below", "--realm", "below.example.com", "--parent", first).split()[1]
+    user = run(environment, "create-user", below, "Jo@Example.com", "--password-stdin", stdin="s3cret\n").split()[1]
+    server = support.service(environment).start()
+    try:
+        credentials = support.credential_hash("jo@example.com", "s3cret")
+        login = {"data": {"credentials": credentials, "account_name": "below"}}
+        data = requests.put(f"{server.url}/v2/user_auth", json=login, timeout=20).json()["data"]
+        assert (data["account_id"], data["owner_id"], data["reseller_id"]) == (below, user, first)
+        assert data["is_master_account"] is False
+    finally:
+        server.stop()
+
+
+def test_mistakes_are_one_line(tmp_path):
+    environment = {"DATA_DIR": str(tmp_path)}
+    first = run(environment, "create-account", "A", "--realm", "a.example.com").split()[1]
+    for arguments, words in (
+        (("create-account", "B", "--realm", "b.example.com"), "--parent"),
+        (("create-account", "B", "--realm", "A.example.com", "--parent", first), "realm a.example.com is taken"),
+        (("create-account", "a", "--realm", "b.example.com", "--parent", first), "name a is taken"),
+        (("create-account", "B", "--realm", "b.example.com", "--parent", "f" * 32), "there is no account"),
+        (("create-user", "nope", "x", "--password-stdin"), "empty"),
+        (("import", "/nonexistent"), "No such file"),
+    ):
+        error = run(environment, *arguments, code=2 if "import" in arguments else 1)
+        assert words.lower() in error.lower() and "Traceback" not in error, error
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"db": "x", "doc": {"_id": "a"}}\n{"db": "x"}\n')
+    assert "broken.jsonl, line 2: expected" in run(environment, "import", str(broken), code=1)
+    for setting in ({"PORT": "x"}, {"STRICT_TOKENS": "perhaps"}):
+        error = run({**environment, **setting}, "serve", code=1)
+        assert error.startswith("error: SettingsError") and error.count("\n") == 1
+
+
+def test_export_and_import_keep_everything(tmp_path):
+    fixtures = support.SHARED / "parity/fixtures.jsonl"
+    first, second = {"DATA_DIR": str(tmp_path / "a")}, {"DATA_DIR": str(tmp_path / "b")}
+    assert run(first, "import", str(fixtures)).splitlines()[-1].startswith("197 documents imported")
+    exported = run(first, "export")
+    run(second, "import", "-", stdin=exported)
+    assert run(second, "export") == exported
+
+    def without_stubs(lines):
+        rows = {}
+        for line in lines:
+            row = json.loads(line)
+            for attachment in row["doc"].get("_attachments", {}).values():
+                for member in ("digest", "revpos", "length", "stub"):
+                    attachment.pop(member, None)
+            if not row["doc"]["_id"].startswith("_design/"):
+                rows[row["db"], row["doc"]["_id"]] = row["doc"]
+        return rows
+
+    assert without_stubs(exported.splitlines()) == without_stubs(fixtures.read_text().splitlines())
+    one = run(first, "export", "system_auth").splitlines()
+    assert {json.loads(line)["db"] for line in one} == {"system_auth"}
+
+
+def test_a_first_start_makes_a_demonstration_and_a_second_keeps_it(tmp_path):
+    environment = {"DATA_DIR": str(tmp_path), "TEST_LOG": str(tmp_path / "log")}
+    server = support.service(environment)
+    server._command.append("--demo")
+    server.start()
+    variables = dict(line.split("=", 1) for line in (tmp_path / "demo.env").read_text().splitlines())
+    assert (tmp_path / "demo.env").stat().st_mode & 0o077 == 0
+    try:
+        login = {"data": {"credentials": variables["CREDENTIALS"], "account_name": "Demo"}}
+        token = requests.put(f"{variables['URL']}/user_auth", json=login, timeout=20).json()["auth_token"]
+        root = f"{variables['URL']}/accounts/{variables['ACCOUNT_ID']}/connectivity"
+        created = requests.put(root, json={"data": {"name": "kept"}}, headers={"X-Auth-Token": token}, timeout=20)
+        assert created.status_code == 201
+        server.stop()
+        server.start()
+        assert requests.get(root, headers={"X-Auth-Token": token}, timeout=20).json()["data"] == [
+            created.json()["data"]["id"]
+        ]
+    finally:
+        server.stop()
+
+
+def test_views_are_checked_and_installed_on_request(world):
+    person = make_person(world, "views")
+    db = account_db(person.account_id)
+    stock = world.store.open_doc(db, "_design/trunkstore")
+    old = "function(doc) { if (doc.pvt_type != 'x') return; var all = Iterator(doc.servers); for (var one in all) emit(one[0]); }"
+    stock["views"]["lookup_did"] = {"map": old}
+    del stock["views"]["lookup_user_flags"]
+    world.store.save_doc(db, stock)
+    users = world.store.open_doc(db, "_design/users")
+    world.store.delete_doc(db, "_design/users", users["_rev"])
+    found = run(world.environment, "views", "check", "--account", person.account_id).splitlines()
+    assert found[:-1] == [
+        f"{db} trunkstore: view lookup_did uses Iterator(), which this CouchDB lacks: it is empty",
+        f"{db} trunkstore: view lookup_user_flags is missing",
+        f"{db} users: missing",
+    ]
+    assert found[-1].startswith("3 findings")
+    assert world.store.open_doc(db, "_design/trunkstore")["views"]["lookup_did"]["map"] == old
+    assert (
+        run(world.environment, "views", "install", "--account", person.account_id).splitlines()[-1]
+        == "2 design documents written"
+    )
+    assert run(world.environment, "views", "check", "--account", person.account_id).startswith("0 findings")
+    assert run(world.environment, "views", "check", "--all").splitlines()[-1]
+    assert "name one of" in run(world.environment, "views", "check", code=2)
+
+
+def test_a_missing_view_is_a_503_that_says_so(world, base):
+    person = make_person(world, "viewless")
+    api = support.Api(base, person)
+    db = account_db(person.account_id)
+    design = world.store.open_doc(db, "_design/trunkstore")
+    world.store.delete_doc(db, "_design/trunkstore", design["_rev"])
+    answer = api.call("GET")
+    assert (
+        answer.status_code == 503
+        and answer.json()["message"] == "datastore missing view"
+        and answer.json()["data"] == {}
+    )
+    assert world.store.find_doc(db, "_design/trunkstore") is None
+
+
+def test_metrics_are_summed_over_the_workers(tmp_path):
+    world = support.embedded_world(tmp_path).populate()
+    port = support.free_port()
+    server = support.service({**world.environment, "METRICS_PORT": str(port)}, workers=3).start()
+    try:
+        for _ in range(60):
+            requests.get(f"{server.url}/v2/schemas", timeout=20)
+        wanted = 'connectivity_requests_total{noun="schemas",status="200",verb="GET"} 60.0'
+        support.wait_until(
+            lambda: wanted in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text, 5, wanted
+        )
+        assert requests.get(f"{server.url}/metrics", timeout=20).headers["content-type"].startswith("text/plain")
+        healthy = requests.get(f"{server.url}/health", timeout=20)
+        assert healthy.status_code == 200 and healthy.json()["broker"] == "none"
+    finally:
+        server.stop()
+
+
+def test_it_answers_soon_after_it_was_started(tmp_path):
+    support.embedded_world(tmp_path).populate()
+    server = support.service({"DATA_DIR": str(tmp_path)})
+    started = time.monotonic()
+    server.start()
+    assert time.monotonic() - started < 5
+    server.stop()

@@ -1,0 +1,125 @@
+"""The proxy configurations of docs/, started for real in front of this service and a stand-in for crossbar."""
+
+import os
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import support
+
+pytestmark = pytest.mark.slow
+
+
+class OldCrossbar(BaseHTTPRequestHandler):
+    """Tells which path it was asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        length = int(self.headers.get("content-length") or 0)
+        self.rfile.read(length)
+        body = f"old {self.command} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def old():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OldCrossbar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def configured(name, old_port, new_port, port):
+    text = (support.ROOT / "docs" / name).read_text()
+    for documented, used in (
+        ("127.0.0.1:8001", new_port),
+        ("127.0.0.1:8000", old_port),
+        ("127.0.0.1:80\n", port),
+        ("127.0.0.1:80;", port),
+    ):
+        end = documented[-1] if documented[-1] in "\n;" else ""
+        text = text.replace(documented, f"127.0.0.1:{used}{end}")
+    return text
+
+
+def nginx(directory: Path, old_port, new_port, port):
+    paths = "".join(
+        f"{kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = (
+        f"daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;\n"
+        f"events {{}}\nhttp {{ access_log off;\n{paths}{configured('nginx.conf', old_port, new_port, port)} }}\n"
+    )
+    (directory / "nginx.conf").write_text(main)
+    return ["nginx", "-p", str(directory), "-e", f"{directory}/error.log", "-c", f"{directory}/nginx.conf"]
+
+
+def haproxy(directory: Path, old_port, new_port, port):
+    (directory / "haproxy.cfg").write_text(configured("haproxy.cfg", old_port, new_port, port))
+    return ["haproxy", "-db", "-f", f"{directory}/haproxy.cfg"]
+
+
+@pytest.mark.parametrize("make", [nginx, haproxy])
+def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, world, person, tmp_path):
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"
+    if not shutil.which(make.__name__):
+        pytest.skip(f"{make.__name__} is not installed (`make tools`)")
+    new_port, port = support.free_port(), support.free_port()
+    service = support.service(world.environment, port=new_port).start()
+    proxy = support.Server(make(tmp_path, old, new_port, port), f"http://127.0.0.1:{port}", cwd=tmp_path).start()
+    try:
+        front = proxy.url
+        direct = support.Api(service.url, person)
+        root = f"/v2/accounts/{person.account_id}"
+        headers = {"X-Auth-Token": direct.token}
+
+        def text(path, method="GET", **more):
+            return requests.request(method, front + path, headers=headers, timeout=20, **more).text
+
+        support.wait_until(
+            lambda: text(f"{root}/connectivity").startswith("{"), message="the new one behind the proxy"
+        )
+        created = requests.put(
+            f"{front}{root}/connectivity", json={"data": {"id": "a b?c"}}, headers=headers, timeout=20
+        )
+        assert created.status_code == 201 and created.headers["location"] == f"{root}/connectivity/a b?c"
+        assert '"id":"a b?c"' in text(f"{root}/connectivity/a%20b%3Fc")
+        for path in (
+            f"{root}/connectivity/",
+            f"/v1/accounts/{person.account_id}/connectivity",
+            "/v2/account/connectivity",
+        ):
+            assert text(path).startswith("{"), path
+        for path in (
+            root,
+            f"{root}/connectivityx",
+            f"{root}/users/connectivity",
+            "/v2/user_auth",
+            "/",
+            f"/x{root}/connectivity",
+        ):
+            assert text(path) == f"old GET {path}", path
+        assert text("/v2/user_auth", "PUT", json={"data": {}}) == "old PUT /v2/user_auth"
+
+        service.stop()
+        for method in ("GET", "PUT", "POST", "DELETE"):
+            path = f"{root}/connectivity/x"
+            support.wait_until(
+                lambda method=method, path=path: text(path, method) == f"old {method} {path}", message="the fall-back"
+            )
+    finally:
+        proxy.stop()
+        service.stop()
