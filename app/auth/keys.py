@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.documents.names import SYSTEM_AUTH, SYSTEM_CONFIG, new_id
-from app.store import NotFound, Store, is_document_id
+from app.store import NotFound, Store, Unavailable, is_document_id
 from app.store.recent import Recent
 
 ATTACHMENT = "private_key.pem"
@@ -40,7 +40,8 @@ class KeyRing:
     def private_key(self, key_id: str) -> rsa.RSAPrivateKey | None:
         """The key as stored at most SECONDS ago; None for an unknown id, for which nothing is created.
 
-        The same key is the same object as long as the stored one does not change.
+        The same key is the same object as long as the stored one does not change. Raises Unavailable where
+        what the store gives is no key: it must not be remembered, and the token may be good.
         """
         if not is_document_id(key_id) or len(key_id) > LONGEST_KEY_ID:
             return None
@@ -61,7 +62,7 @@ class KeyRing:
         key_id = self._secret("system_key")
         key = self.private_key(key_id)
         if key is None:
-            raise KeysMissing(f"{SYSTEM_AUTH}/{key_id} has no usable {ATTACHMENT}")
+            raise KeysMissing(f"{SYSTEM_AUTH}/{key_id} has no {ATTACHMENT}")
         return key_id, key
 
     def server_secret(self) -> str:
@@ -87,10 +88,12 @@ class KeyRing:
 
 
 def _load(pem: bytes) -> rsa.RSAPrivateKey | None:
+    if not pem:
+        return None
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
+        raise Unavailable("a signing key is no PEM") from None
     return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 

@@ -17,11 +17,7 @@ NAMES = st.sampled_from(
     + ["pvt_type", "_attachments", "_deleted", "page_size", "start_key", "auth_method", "rev"]
 )
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=40),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-(2.0**53), 2.0**53) | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | NAMES, inner, max_size=5),
     max_leaves=30,
 )
