@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,6 +49,8 @@ def _add_catch_all(state) -> None:
 class CrossbarResponse(Response):
     """An answer whose headers go out as they are: Werkzeug would quote `location`, which Kazoo does not."""
 
+    default_mimetype = None
+
     def get_wsgi_headers(self, environ: dict) -> Headers:
         return self.headers
 
@@ -59,9 +61,7 @@ def answer_request(path: str) -> Response:
     headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
     if answer.status != 304:
         headers.append(("content-length", str(len(answer.body))))
-    response = CrossbarResponse(answer.body, answer.status)
-    response.headers = Headers(headers)
-    return response
+    return CrossbarResponse([answer.body], answer.status, Headers(headers))
 
 
 def handle(request: Request, services: Services) -> respond.Answer:
@@ -110,14 +110,19 @@ class _Headers:
         self._environ = environ
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        key = name.upper().replace("-", "_")
-        value = self._environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")
+        value = self._environ.get(_environment_key(name))
         return default if value is None else _utf8(value)
 
     def items(self) -> Iterator[tuple[str, str]]:
         for key, value in self._environ.items():
             if key.startswith("HTTP_"):
                 yield key.removeprefix("HTTP_").lower().replace("_", "-"), _utf8(value)
+
+
+@cache
+def _environment_key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def read_request(environ: dict) -> Request:

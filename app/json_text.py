@@ -29,7 +29,7 @@ class JSONTextError(ValueError):
 def loads(text: bytes) -> Any:
     """Decode JSON, or raise JSONTextError. 1.0 stays a float; the last of duplicate members wins."""
     try:
-        value = json.loads(text.decode("utf-8"), parse_float=_finite_float, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text.decode("utf-8"))
     except RecursionError:
         raise JSONTextError("nesting_too_deep", 0) from None
     except UnicodeDecodeError as error:
@@ -46,8 +46,9 @@ def loads(text: bytes) -> Any:
 def dumps(value: Any) -> str:
     """Encode compactly, non-ASCII raw, control characters as upper-case \\u00XX, floats as ECMAScript
     writes them but with `.0` on whole ones."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if _EXPONENT.search(text):
+    text = _ENCODER.encode(value)
+    # Python writes no exponent without a sign; looking for that first spares most texts the pattern.
+    if ("e+" in text or "e-" in text) and _EXPONENT.search(text):
         text = _exact(value)
     if "\\u00" in text:
         text = _ESCAPE.sub(_upper_hex, text)
@@ -84,6 +85,10 @@ def _finite_float(text: str) -> float:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_float=_finite_float, parse_constant=_refuse_constant)
 
 
 def _is_deeper_than(value: Any, limit: int) -> bool:

@@ -6,13 +6,14 @@ variable when it is imported, so it is imported with the first count: in a worke
 
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 def request_answered(noun: str, verb: str, status: int, seconds: float) -> None:
     """A request is answered; `seconds` from the first stage to the answer."""
-    _counts().requests.labels(noun, verb, status).inc()
+    _requests_of(noun, verb, status).inc()
     _counts().seconds.observe(seconds)
 
 
@@ -49,6 +50,11 @@ def start_exporter(host: str, port: int) -> None:
 def start_counting() -> None:
     """Make this process's counts, before its threads do."""
     _counts()
+
+
+@cache
+def _requests_of(noun: str, verb: str, status: int) -> Any:
+    return _counts().requests.labels(noun, verb, status)
 
 
 @cache

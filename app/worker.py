@@ -57,43 +57,52 @@ class CollectingWorker(ThreadWorker):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.nr_conns += 1
         connection = TConn(self.cfg, client, address, listener.getsockname())
-        connection.received = bytearray()
+        connection.received, connection.is_closed = bytearray(), False
         self._collect(connection)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """The next request on a connection that was kept alive."""
+        """The next request on a connection that was kept alive; mostly all of it is there."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        self._collect(conn)
+        self._receive(conn)
+        if not self._go_on(conn):
+            self._collect(conn)
 
     def _collect(self, conn: TConn) -> None:
+        """Let the event loop wait for the rest of a request, until its deadline."""
         conn.timeout = time.monotonic() + SECONDS_FOR_A_REQUEST
         self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
-        self._receive(conn, conn.sock)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._collect_more, conn))
 
-    def _receive(self, conn: TConn, client: socket.socket) -> None:
+    def _collect_more(self, conn: TConn, client: socket.socket) -> None:
+        self._receive(conn)
+        if conn.is_closed or is_complete(conn.received):
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self._go_on(conn)
+
+    def _receive(self, conn: TConn) -> None:
         try:
-            data = client.recv(READ_SIZE)
+            data = conn.sock.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             data = b""
         conn.received += data
-        if data and not is_complete(conn.received):
-            return
-        self.poller.unregister(client)
-        self.pending_conns.remove(conn)
-        if data:
-            self._hand_over(conn)
-        else:
+        conn.is_closed = not data
+
+    def _go_on(self, conn: TConn) -> bool:
+        """Give a whole request to a thread, let go of a closed connection; whether it was either."""
+        if conn.is_closed:
             self.nr_conns -= 1
             conn.close()
-
-    def _hand_over(self, conn: TConn) -> None:
-        """Give the request to a thread, whose parser finds it as if it had read it itself."""
-        received, conn.received = bytes(conn.received), bytearray()
-        conn.init()
-        conn.parser.unreader.unread(received)
-        conn.data_ready = True
-        self.enqueue_req(conn)
+        elif is_complete(conn.received):
+            # The thread's parser finds the request as if it had read it itself.
+            received, conn.received = bytes(conn.received), bytearray()
+            conn.init()
+            conn.parser.unreader.unread(received)
+            conn.data_ready = True
+            self.enqueue_req(conn)
+        else:
+            return False
+        return True

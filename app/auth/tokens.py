@@ -36,7 +36,7 @@ class Tokens:
         self._keys = keys
         self._recent = recent
         self._strict = strict
-        self._signed: dict[bytes, tuple[Any, dict[str, Any]]] = {}
+        self._signed: dict[bytes, tuple[str, Any, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> dict[str, Any] | None:
@@ -72,28 +72,26 @@ class Tokens:
         return jwt.encode(signed, key, algorithm="RS256", headers={"kid": key_id})
 
     def _signed_claims(self, token: str) -> dict[str, Any] | None:
-        try:
-            header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            return None
-        algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS or not isinstance(key_id, str):
-            return None
-        key = self._keys.private_key(key_id)
-        if key is None:
-            return None
+        """The claims of a token whose signature is good under a key that is stored now."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._signed.get(digest)
-        if known and known[0] is key:
-            return known[1]
+        if known and self._keys.private_key(known[0]) is known[1]:
+            return known[2]
         try:
+            header = jwt.get_unverified_header(token)
+            algorithm, key_id = header.get("alg"), header.get("kid")
+            if algorithm not in ALGORITHMS or not isinstance(key_id, str):
+                return None
+            key = self._keys.private_key(key_id)
+            if key is None:
+                return None
             claims = jwt.decode(token, key.public_key(), algorithms=[algorithm], options=_SIGNATURE_ONLY)
         except (jwt.PyJWTError, ValueError, RecursionError):
             return None
         with self._lock:
             if len(self._signed) >= MOST_REMEMBERED:
                 self._signed.clear()
-            self._signed[digest] = (key, claims)
+            self._signed[digest] = (key_id, key, claims)
         return claims
 
     def _has_good_identity(self, claims: dict[str, Any]) -> bool:

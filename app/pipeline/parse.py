@@ -28,6 +28,8 @@ def parse(context: Context) -> None:
 def decode_percent(text: str) -> str:
     """A text with its %XX decoded, as UTF-8. Raises ValueError on a malformed one."""
     position = text.find("%")
+    if position < 0:
+        return text
     while position >= 0:
         if len(text) < position + 3 or not set(text[position + 1 : position + 3]) <= _HEX:
             raise ValueError(text)
@@ -41,12 +43,14 @@ def _media_type(header: str | None) -> str:
 
 
 def _read(context: Context) -> bytes:
+    announced = context.request.content_length
+    if announced == 0:
+        return b""
     limit = context.services.config("crossbar", "max_upload_size", default=MAX_UPLOAD_SIZE)
     limit = limit if type(limit) is int else MAX_UPLOAD_SIZE
-    announced = context.request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit)
-    body = context.request.read_body(limit + 1) if announced != 0 else b""
+    body = context.request.read_body(limit + 1)
     if len(body) > limit:
         raise _too_large(limit)
     return body
