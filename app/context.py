@@ -67,7 +67,7 @@ class Context:
     nouns: list[tuple[str, list[str]]] = field(default_factory=list)
     resource: "Resource | None" = None
     verb: str = ""
-    allowed: list[str] | None = None
+    allowed: tuple[str, ...] | None = None
     is_cors: bool = False
 
     # account, authenticate

@@ -24,7 +24,7 @@ wrk.body = {body}
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and the status that every answer must have."""
+    """What is sent, and the status that every answer must have. `{n}` in the URL is the connection's number."""
 
     url: str
     method: str = "GET"
@@ -32,9 +32,9 @@ class Request:
     body: str | None = None
     status: int = 200
 
-    def encoded(self) -> bytes:
-        """The request as it goes over the wire."""
-        parts = urlsplit(self.url)
+    def encoded(self, connection: int = 0) -> bytes:
+        """The request as it goes over the wire on one connection."""
+        parts = urlsplit(self.url.replace("{n}", str(connection)))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         lines = [f"{self.method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
@@ -51,10 +51,10 @@ class WrongAnswer(Exception):
 def requests_per_second(request: Request, connections: int, seconds: float, bundled: bool = False) -> float:
     """How often the request is answered. Raises WrongAnswer."""
     check(request)
-    if shutil.which("wrk") and not bundled:
+    if shutil.which("wrk") and not bundled and "{n}" not in request.url:
         return _wrk(request, connections, seconds)
     processes = min(2, connections)
-    shares = [connections // processes + (index < connections % processes) for index in range(processes)]
+    shares = [range(first, connections, processes) for first in range(processes)]
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     workers = [context.Process(target=_work, args=(request, share, seconds, results)) for share in shares]
@@ -106,19 +106,19 @@ def _is_whole(received: bytes) -> bool:
     return len(received) >= end + 4 + int(match.group(1))
 
 
-def _work(request: Request, connections: int, seconds: float, results: multiprocessing.Queue) -> None:
+def _work(request: Request, numbers: range, seconds: float, results: multiprocessing.Queue) -> None:
     """Keep every connection busy with one request; answers per second, measured by this process."""
-    text = request.encoded()
     with selectors.DefaultSelector() as selector:
-        sockets = [_connect(request.url) for _ in range(connections)]
-        for connection in sockets:
-            selector.register(connection, selectors.EVENT_READ, bytearray())
+        sockets = [_connect(request.url) for _ in numbers]
+        for connection, number in zip(sockets, numbers, strict=True):
+            text = request.encoded(number)
+            selector.register(connection, selectors.EVENT_READ, (bytearray(), text))
             connection.sendall(text)
         count, started = 0, time.perf_counter()
         now = started
         while now - started < seconds:
             for key, _ in selector.select(1):
-                buffer = key.data
+                buffer, text = key.data
                 buffer += key.fileobj.recv(1 << 18)
                 if _is_whole(buffer):
                     count += 1

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Any
 
 SECRET_FIELD = "pvt_signature_secret"
@@ -13,6 +14,7 @@ def identity_of(claims: dict[str, Any]) -> str | None:
     return claims.get("device_id") or claims.get("owner_id") or claims.get("account_id")
 
 
+@lru_cache(maxsize=4096)
 def signature(identity: str, secret: str, server_secret: str) -> str:
     """base64url without padding of HMAC-SHA256; the secrets are used as the hex text they are."""
     digest = hmac.new((secret + server_secret).encode(), identity.encode(), hashlib.sha256).digest()

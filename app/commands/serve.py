@@ -1,5 +1,6 @@
 """`serve`: the service under gunicorn."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -83,8 +84,11 @@ class Server(BaseApplication):
             metrics.start_exporter(self._settings.host, self._settings.metrics_port)
 
     def load(self) -> Any:
-        """The application of one worker."""
-        return create_app(make_services(self._settings, self._buckets))
+        """The application of one worker. What is made here lives as long, so the collector need not look at it."""
+        app = create_app(make_services(self._settings, self._buckets))
+        gc.collect()
+        gc.freeze()
+        return app
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:

@@ -1,6 +1,7 @@
 """Kazoo's times: Gregorian seconds in documents, ISO 8601 in answers."""
 
 import time
+from functools import lru_cache
 
 GREGORIAN_EPOCH = 62167219200
 
@@ -12,4 +13,9 @@ def gregorian_now() -> int:
 
 def iso_now() -> str:
     """The moment as envelopes show it, e.g. ``2026-11-22T23:43:04Z``."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return _iso(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _iso(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))

@@ -5,8 +5,6 @@ from app.context import Context, bare, empty, system_error
 KNOWN = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 _REFUSED_BELOW = ("TRACE", "CONNECT")
 CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")
-# The order in which Kazoo's own sets of verbs come out.
-_ORDER = ("PATCH", "POST", "PUT", "GET", "DELETE", "HEAD")
 
 
 def known_method(context: Context) -> None:
@@ -23,18 +21,15 @@ def allow_methods(context: Context) -> None:
     A POST may carry another verb in `verb`; any other method that names a verb must name its own.
     """
     method, resource, params = context.request.method, context.resource, context.params
-    context.verb = _verb(context)
-    takes = set(resource.allowed_methods(context, *params))
-    served = set(resource.served_methods(context, *params))
-    if method == "POST" and context.verb != "POST" and context.verb in takes:
-        takes.add("POST")
-    if takes != set(KNOWN):
-        context.allowed = [verb for verb in _ORDER if verb in takes]
+    verb = context.verb = _verb(context)
+    takes = resource.allowed_methods(context, *params)
+    tunnels = method == "POST" and verb != "POST" and verb in takes
+    if takes != KNOWN:
+        context.allowed = (*takes, "POST") if tunnels else takes
     context.is_cors = any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
     if method == "OPTIONS" and context.is_cors:
         return
-    tunnels = method == "POST" or context.verb == method
-    if context.verb not in served or not tunnels:
+    if verb not in resource.served_methods(context, *params) or not (verb == method or tunnels):
         raise system_error(405, "invalid_method", {"message": "method not allowed"})
 
 

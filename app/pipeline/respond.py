@@ -11,6 +11,8 @@ from app.store import StoreError
 
 VERSION = "4.3.143"
 COMPRESSED_FROM = 300
+# The order in which Kazoo's own sets of verbs come out.
+_ORDER = ("PATCH", "POST", "PUT", "GET", "DELETE", "HEAD")
 _ALL_METHODS = "OPTIONS, GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS"
 _CORS = (
     ("access-control-allow-origin", "*"),
@@ -115,7 +117,7 @@ def _finish(context: Context, answer: Answer, envelope: dict[str, Any] | None) -
 def _allowed_methods(context: Context) -> str:
     if context.allowed is None:
         return _ALL_METHODS
-    methods = ["OPTIONS", *context.allowed]
+    methods = ["OPTIONS", *(verb for verb in _ORDER if verb in context.allowed)]
     asked = context.header("access-control-request-method")
     return ", ".join(methods if asked is None or asked in methods else [asked, *methods])
 

@@ -48,7 +48,7 @@ def route(context: Context) -> None:
     noun, params = context.nouns[-1]
     context.resource = NOUNS.get(noun, UNKNOWN_NOUN)
     if not context.resource.resource_exists(context, *params):
-        context.allowed = []
+        context.allowed = ()
         raise system_error(404, "not_found")
 
 

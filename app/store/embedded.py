@@ -249,10 +249,12 @@ class EmbeddedStore(Store):
             count = self._read(f"SELECT count(*) FROM rows r WHERE {where}", *values)[0][0]
             return [Row(None, None, count)] if count else []
         order = "DESC" if descending else "ASC"
+        columns, join = "r.id, r.key, r.value, NULL, NULL", ""
+        if include_docs:
+            columns, join = "r.id, r.key, r.value, d.rev, d.body", "JOIN documents d ON d.db = r.db AND d.id = r.id"
         found = self._read(
-            "SELECT r.id, r.key, r.value, d.rev, d.body FROM rows r"
-            f" LEFT JOIN documents d ON {'d.db = r.db AND d.id = r.id' if include_docs else '0'}"
-            f" WHERE {where} ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
+            f"SELECT {columns} FROM rows r {join} WHERE {where}"
+            f" ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
             *values,
             -1 if limit is None else limit,
         )

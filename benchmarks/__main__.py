@@ -1,0 +1,130 @@
+"""`make bench`: measures, prints tables of medians and ratios, and writes benchmarks/results.json.
+
+With --quick (`make bench QUICK=1`) in under two minutes; without, the growth of things is measured too and drawn
+into docs/. Nothing is asserted on absolute times: what counts are ratios of one run.
+"""
+
+import argparse
+import contextlib
+import json
+import statistics
+from pathlib import Path
+
+from benchmarks import growth, plot, servers, validation
+from benchmarks.load import requests_per_second
+
+RESULTS = Path(__file__).parent / "results.json"
+PICTURES = Path(__file__).parents[1] / "docs" / "performance"
+CONNECTIONS = (1, 8, 32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    results: dict = {"quick": quick, "validation": _validation(quick)}
+    results["throughput"] = _throughput(rounds=3 if quick else 7, seconds=0.25 if quick else 1.0)
+    results["growth"] = _growth(quick)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nwritten: {RESULTS}")
+
+
+def _validation(quick: bool) -> dict:
+    result = validation.measure(quick)
+    print("Validation, microseconds a server of ten numbers\n")
+    print(f"{'servers':>8} {'good':>9} {'bad':>9} {'JSON read+write':>16}")
+    for count in validation.COUNTS:
+        good, bad, text = (1e6 * result[kind][count] for kind in ("good", "bad", "json"))
+        print(f"{count:>8} {good:>9.1f} {bad:>9.1f} {text:>16.1f}")
+    _print_ratios(result["ratios"])
+    return result
+
+
+def _throughput(rounds: int, seconds: float) -> dict:
+    """Requests a second of every target and scenario, all measured in turn, round after round."""
+    with contextlib.ExitStack() as stack:
+        embedded = stack.enter_context(servers.embedded())
+        couchdb, direct = stack.enter_context(servers.on_couchdb())
+        bare = stack.enter_context(servers.bare(servers.size_of(embedded.requests["read"])))
+        targets = [target for target in (bare, embedded, direct, couchdb, servers.peer()) if target]
+        medians: dict = {}
+        for connections in CONNECTIONS:
+            measured: dict = {(t.name, name): [] for t in targets for name in t.requests}
+            for _ in range(rounds):
+                for target in targets:
+                    for name, request in target.requests.items():
+                        measured[target.name, name].append(requests_per_second(request, connections, seconds))
+            medians[connections] = {key: statistics.median(values) for key, values in measured.items()}
+        bundled = requests_per_second(bare.requests["read"], 8, seconds, bundled=True)
+    _print_throughput(medians)
+    ratios = _ratios(medians)
+    _print_ratios(ratios)
+    rows = {str(count): {f"{t} {s}": value for (t, s), value in by.items()} for count, by in medians.items()}
+    return {"requests a second": rows, "ratios": ratios, "bundled generator on the bare view": bundled}
+
+
+def _ratios(medians: dict) -> dict[str, float]:
+    ratios = {}
+    for connections, rps in medians.items():
+        at = f", {connections} connection{'s' if connections > 1 else ''}"
+        ratios[f"embedded: read / bare Flask view{at}"] = rps["embedded", "read"] / rps["bare", "read"]
+        ratios[f"CouchDB: read / direct read{at}"] = rps["couchdb", "read"] / rps["direct", "read"]
+        ratios[f"CouchDB: create / direct PUT{at}"] = rps["couchdb", "create"] / rps["direct", "create"]
+        for scenario in ("304", "401"):
+            ratios[f"embedded: {scenario} / read{at}"] = rps["embedded", scenario] / rps["embedded", "read"]
+        if ("peer", "read") in rps:
+            for scenario in ("read", "create", "replace"):
+                ratios[f"CouchDB: {scenario} / peer{at}"] = rps["couchdb", scenario] / rps["peer", scenario]
+    return ratios
+
+
+def _growth(quick: bool) -> dict:
+    result: dict = {"start to first answer, s": growth.start_seconds()}
+    documents = (10, 100, 1000, 10_000) if quick else (10, 100, 1000, 10_000, 100_000)
+    lines = {"documents": growth.documents_in_an_account(documents)}
+    if not quick:
+        lines["accounts"] = growth.accounts((10, 100, 1000, 5000))
+        lines["servers"] = growth.servers_in_a_document((1, 10, 100, 1000))
+        lines["workers"] = growth.workers((1, 2, 4, 8), 3)
+        lines["memory"] = growth.memory((10_000, 100_000, 1_000_000))
+        _draw(lines)
+    print("\nGrowth\n")
+    for name, line in lines.items():
+        print(f"{name:>10}: " + "  ".join(f"{x:,}: {y:.3g}" for x, y in line.items()))
+    most = max(lines["documents"])
+    ratios = {f"a page of 50 at {most:,} documents / at 100": lines["documents"][most] / lines["documents"][100]}
+    if "memory" in lines:
+        first, *_, last = lines["memory"].values()
+        ratios["memory after a million reads / after ten thousand"] = last / first
+    _print_ratios(ratios)
+    print(f"start to first answer: {result['start to first answer, s']:.2f} s")
+    return {**result, **lines, "ratios": ratios}
+
+
+def _draw(lines: dict) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for name, title, x_title, y_title in (
+        ("documents", "A page of 50", "documents in the account", "ms"),
+        ("accounts", "A log-in by account name", "accounts", "ms"),
+        ("servers", "A read", "servers in the document", "ms"),
+        ("workers", "Reads on 32 connections", "workers", "requests/s"),
+        ("memory", "One worker", "reads served", "KiB"),
+    ):
+        plot.write(PICTURES / f"{name}.svg", title, x_title, y_title, lines[name])
+
+
+def _print_throughput(medians: dict) -> None:
+    print("\nRequests a second, medians\n")
+    print(f"{'':>18}" + "".join(f"{f'{c} conn.':>10}" for c in medians))
+    for target, name in next(iter(medians.values())):
+        print(f"{f'{target} {name}':>18}" + "".join(f"{by[target, name]:>10.0f}" for by in medians.values()))
+
+
+def _print_ratios(ratios: dict[str, float]) -> None:
+    print()
+    for name, ratio in ratios.items():
+        print(f"{ratio:>7.2f}  {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What is compared: this service on both stores, a bare Flask view, CouchDB itself, and a peer if one is named."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.load import Request, check
+from tests import support
+
+MOST_CONNECTIONS = 32
+PLAIN = {"name": "HQ", "servers": [support.server_with(), support.server_with()]}
+WITH_NUMBERS = {"name": "HQ", "servers": [support.server_with("+14155550100", "+14155550101")]}
+
+
+@dataclass
+class Target:
+    """A running server and the requests it is measured with, by scenario."""
+
+    name: str
+    requests: dict[str, Request] = field(default_factory=dict)
+    world: support.World | None = None
+    server: support.Server | None = None
+
+
+@contextlib.contextmanager
+def embedded(workers: int = 1) -> Iterator[Target]:
+    """This service on the embedded store."""
+    with tempfile.TemporaryDirectory() as directory:
+        world = support.embedded_world(Path(directory)).populate()
+        with _service("embedded", world, workers) as target:
+            yield target
+
+
+@contextlib.contextmanager
+def on_couchdb(workers: int = 1) -> Iterator[tuple[Target, Target]]:
+    """This service on a CouchDB, and that CouchDB itself with the same documents."""
+    server = None
+    if os.environ.get("BENCH_COUCHDB_URL"):
+        url = os.environ["BENCH_COUCHDB_URL"]
+    else:
+        server = support.pouchdb()
+        if server is None:
+            raise SystemExit("no CouchDB to measure: `make tools`, or set BENCH_COUCHDB_URL")
+        url = server.start().url
+    try:
+        world = support.couchdb_world(url).populate()
+        with _service("couchdb", world, workers) as target:
+            yield target, _direct(url, target)
+    finally:
+        if server:
+            server.stop()
+
+
+@contextlib.contextmanager
+def bare(size: int, workers: int = 1) -> Iterator[Target]:
+    """A Flask view that returns a constant of this size, under the same gunicorn settings."""
+    port = support.free_port()
+    command = [sys.executable, "-m", "benchmarks.bare", str(port), str(workers), str(size)]
+    server = support.Server(command, f"http://127.0.0.1:{port}").start()
+    try:
+        yield Target("bare", {"read": Request(f"{server.url}/v2/x")}, server=server)
+    finally:
+        server.stop()
+
+
+def peer() -> Target | None:
+    """Any crossbar, at BENCH_PEER_URL with a token of BENCH_PEER_ACCOUNT: the same requests."""
+    url, account, token = (os.environ.get(f"BENCH_PEER_{name}") for name in ("URL", "ACCOUNT", "TOKEN"))
+    if not url:
+        return None
+    if not account or not token:
+        raise SystemExit("BENCH_PEER_URL needs BENCH_PEER_ACCOUNT and BENCH_PEER_TOKEN")
+    return Target("peer", _requests(f"{url.rstrip('/')}/v2/accounts/{account}/connectivity", token))
+
+
+@contextlib.contextmanager
+def _service(name: str, world: support.World, workers: int) -> Iterator[Target]:
+    person = world.person("Bench", "bench.example.com", world.master)
+    server = support.service(world.environment, workers=workers).start()
+    try:
+        api = support.Api(server.url, person)
+        yield Target(name, _requests(api.url(), api.token), world, server)
+    finally:
+        server.stop()
+
+
+def _requests(collection: str, token: str) -> dict[str, Request]:
+    """The scenarios. Each connection writes to a document of its own: `{n}` is its number."""
+    headers = {"X-Auth-Token": token}
+    plain, with_numbers = (json.dumps({"data": data}) for data in (PLAIN, WITH_NUMBERS))
+    for number in range(MOST_CONNECTIONS):
+        data = json.dumps({"data": {**PLAIN, "id": f"bench-{number}"}})
+        check(Request(collection, "PUT", headers, data, 201))
+    one, own = f"{collection}/bench-0", f"{collection}/bench-{{n}}"
+    return {
+        "read": Request(one, headers=headers),
+        "304": Request(one, headers={**headers, "If-None-Match": "*"}, status=304),
+        "401": Request(one, headers={"X-Auth-Token": "x"}, status=401),
+        "404": Request(f"{collection}/nope", headers=headers, status=404),
+        "400": Request(collection, "PUT", headers, '{"data":{"name":5}}', 400),
+        "list": Request(f"{collection}?page_size=50", headers=headers),
+        "replace": Request(own, "POST", headers, plain),
+        "patch": Request(own, "PATCH", headers, '{"data":{"account":{"trunks":4}}}'),
+        "create": Request(collection, "PUT", headers, plain, 201),
+        "create, 2 numbers": Request(collection, "PUT", headers, with_numbers, 201),
+    }
+
+
+def _direct(url: str, target: Target) -> Target:
+    """The document fetched from, and one of its size put into, CouchDB without anything between."""
+    account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
+    db = f"{url}/account%2F{account_id[:2]}%2F{account_id[2:4]}%2F{account_id[4:]}"
+    body = json.dumps({**PLAIN, "pvt_type": "sys_info"})
+    return Target(
+        "direct",
+        {
+            "read": Request(f"{db}/{doc_id}"),
+            "create": Request(db, "POST", {"Content-Type": "application/json"}, body, 201),
+        },
+    )
+
+
+def _body(request: Request) -> bytes:
+    return check(request).split(b"\r\n\r\n", 1)[1]
+
+
+def size_of(request: Request) -> int:
+    """The bytes of the body that a request is answered with."""
+    return len(_body(request))
