@@ -16,9 +16,9 @@ from werkzeug.routing import BaseConverter, Rule
 from app import metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error
+from app.kazoo import METHODS
 from app.logs import REQUEST_ID
 from app.pipeline import respond
-from app.pipeline.methods import KNOWN
 from app.services import Services
 from app.store import DatabaseMissing, Unavailable, ViewMissing
 
@@ -82,7 +82,7 @@ def handle(request: Request, services: Services) -> respond.Answer:
 
 def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
     noun = context.nouns[-1][0] if context.nouns else "none"
-    verb = context.verb if context.verb in KNOWN else "other"
+    verb = context.verb if context.verb in METHODS else "other"
     metrics.request_answered(noun, verb, answer.status, seconds)
     if log.isEnabledFor(logging.DEBUG):
         log.debug("%s %s %d %.4f", context.request.method, context.request.target, answer.status, seconds)

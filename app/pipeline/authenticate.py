@@ -1,17 +1,12 @@
 """Who is calling: the bucket is charged first, then the credentials are looked at (auth.md section 0)."""
 
-import ipaddress
-from functools import lru_cache
-
-from app.auth import AuthDoc, buckets, hierarchy
+from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
 from app.auth.trial import is_enabled
 from app.context import Context, Stop, system_error
 from app.documents.names import account_db
-from app.pipeline.identify import BASIC, TOKEN, stop_if_expired
-
-NO_ACCOUNT = "no_account"
-REVERSE_PROXIES = ("127.0.0.1",)
+from app.gates import charge, stop_if_expired
+from app.pipeline.identify import BASIC, TOKEN
 
 
 def authenticate(context: Context) -> None:
@@ -30,46 +25,9 @@ def authenticate(context: Context) -> None:
         raise invalid_credentials()
 
 
-def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
-    """Take this request's cost from its bucket; stops with 429 where it is empty."""
-    services, nodes = context.services, context.services.settings.config_nodes
-    account_id = context.account_id or NO_ACCOUNT
-    cost = buckets.cost_of(services.recent, nodes, account_id, context.nouns[-1][0], context.verb, advertised)
-    if cost == 0:
-        return
-    name, size = f"{client_ip(context)}/{account_id}", buckets.size_for(services.recent, nodes)
-    if services.buckets.take(name, cost, size):
-        return
-    if draining:
-        services.buckets.drain(name, size)
-    raise system_error(429, "too_many_requests")
-
-
 def invalid_credentials() -> Stop:
     """The one 401 for all credentials that are missing or not good."""
     return system_error(401, "invalid_credentials")
-
-
-def client_ip(context: Context) -> str:
-    """The peer, or what a known reverse proxy says of it (auth.md section 6)."""
-    forwarded = context.header("x-forwarded-for")
-    if not forwarded:
-        return context.request.peer
-    config = context.services.config
-    if config("crossbar", "check_reverse_proxies") is False:
-        return forwarded
-    proxies = config("crossbar", "reverse_proxies", default=REVERSE_PROXIES)
-    trusted = tuple(proxy for proxy in proxies if isinstance(proxy, str))
-    return forwarded if _is_among(context.request.peer, trusted) else context.request.peer
-
-
-@lru_cache(maxsize=4096)
-def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-        return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
-    except ValueError:
-        return False
 
 
 def _identified(context: Context) -> AuthDoc | None:

@@ -1,9 +1,8 @@
 """Where the token is, and whose it is before anybody asks (auth.md sections 0 and 1)."""
 
-from app.auth import AuthDoc, hierarchy
-from app.auth.trial import disable_expired, expired_since
-from app.context import Context, Stop, validation_error
-from app.schema.errors import error
+from app.auth import AuthDoc
+from app.context import Context
+from app.gates import stop_if_expired
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
 _KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
@@ -50,18 +49,3 @@ def token_auth(context: Context) -> AuthDoc | None:
     if wanted is not None and wanted != claims["account_id"]:
         return None
     return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
-
-
-def stop_if_expired(context: Context, auth: AuthDoc) -> None:
-    """Stop with 400 where the trial of the token's own account has run out."""
-    services = context.services
-    account = hierarchy.account(services.recent, auth.account_id)
-    expired = expired_since(account)
-    if expired is not None:
-        disable_expired(services.store, services.recent, auth.account_id)
-        raise expired_error(expired)
-
-
-def expired_error(expired: int) -> Stop:
-    """The 400 of a trial that ran out, `expired` in Gregorian seconds."""
-    return validation_error(error("account", "expired", message="account expired", cause=expired))

@@ -1,8 +1,8 @@
 """Which verbs a path takes, and which of them the request means (http.md sections 3 and 4)."""
 
 from app.context import Context, bare, empty, system_error
+from app.kazoo import METHODS
 
-KNOWN = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 _REFUSED_BELOW = ("TRACE", "CONNECT")
 CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")
 
@@ -11,7 +11,7 @@ def known_method(context: Context) -> None:
     """Stop with 501 on a method that crossbar has never heard of, or that its HTTP server keeps from it."""
     if context.request.method in _REFUSED_BELOW:
         raise bare(501)
-    if context.request.method not in KNOWN:
+    if context.request.method not in METHODS:
         raise empty(501)
 
 
@@ -24,7 +24,7 @@ def allow_methods(context: Context) -> None:
     verb = context.verb = _verb(context)
     takes = resource.allowed_methods(context, *params)
     tunnels = method == "POST" and verb != "POST" and verb in takes
-    if takes != KNOWN:
+    if takes != METHODS:
         context.allowed = (*takes, "POST") if tunnels else takes
     context.is_cors = any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
     if method == "OPTIONS" and context.is_cors:

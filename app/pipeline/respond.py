@@ -7,9 +7,9 @@ from typing import Any
 from app import json_text
 from app.context import Context, Stop
 from app.documents.clock import iso_now
+from app.kazoo import VERSION
 from app.store import StoreError
 
-VERSION = "4.3.143"
 COMPRESSED_FROM = 300
 # The order in which Kazoo's own sets of verbs come out.
 _ORDER = ("PATCH", "POST", "PUT", "GET", "DELETE", "HEAD")

@@ -5,7 +5,7 @@ import resource
 import threading
 
 from app.context import Context
-from app.pipeline.respond import VERSION
+from app.kazoo import VERSION
 from app.resources.base import Resource
 
 

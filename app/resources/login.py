@@ -6,7 +6,7 @@ from app.auth import AuthDoc, attempts, configuration, hierarchy
 from app.context import Context, Stop, plain_error, system_error, validation_error
 from app.documents import object_member
 from app.documents.names import account_db
-from app.pipeline.authenticate import charge, client_ip
+from app.gates import charge, client_ip
 from app.resources import apps
 from app.schema import Invalid
 

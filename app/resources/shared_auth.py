@@ -6,8 +6,7 @@ Kazoo 4.3 itself has no such resource; its UI asks for it where one app has an `
 
 from app.auth import AuthDoc, hierarchy
 from app.context import Context
-from app.pipeline.authenticate import charge
-from app.pipeline.identify import stop_if_expired
+from app.gates import charge, stop_if_expired
 from app.resources import login
 from app.resources.base import Resource
 

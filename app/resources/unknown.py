@@ -1,7 +1,7 @@
 """A path whose first noun nobody knows: 401 to a stranger, 404 to who has a token (http.md section 1)."""
 
 from app.context import Context, system_error
-from app.pipeline.methods import KNOWN
+from app.kazoo import METHODS
 from app.resources.base import Resource
 
 
@@ -14,7 +14,7 @@ class Unknown(Resource):
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """All of them."""
-        return KNOWN
+        return METHODS
 
     def authorize(self, context: Context) -> bool:
         """Where everybody learns that there is nothing here."""

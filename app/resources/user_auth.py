@@ -3,7 +3,7 @@
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import disable_expired, expired_since, is_enabled
 from app.context import Context, system_error, validation_error
-from app.pipeline.identify import expired_error
+from app.gates import expired_error
 from app.resources import login
 from app.resources.base import Resource
 from app.schema.errors import error

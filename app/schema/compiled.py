@@ -113,6 +113,9 @@ def _other_members(schema: dict[str, Any]) -> Callable[[str, Any, bool], bool] |
     ]
     if not patterns and not closed:
         return None
+    if len(patterns) == 1 and not closed:
+        ((matches_it, check_it),) = patterns
+        return lambda name, member, defined: not matches_it(name) or check_it(member)
 
     def conforms(name: str, member: Any, defined: bool) -> bool:
         for matches, check in patterns:

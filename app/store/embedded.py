@@ -54,7 +54,8 @@ class EmbeddedStore(Store):
         self._write_lock = threading.Lock()
         self._maps = MapFunctions()
         self._numbers: dict[str, int] = {}
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        # What lies in it are keys and passwords.
+        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._writing() as cursor:
             for statement in _SCHEMA.split(";"):
                 cursor.execute(statement)

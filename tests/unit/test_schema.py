@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.documents.fields import public
+from app.integers import to_integer
 from app.schema import Invalid, Schema, Schemas, UnknownSchema
-from app.schema.coercion import to_integer
 from app.schema.keywords import UnsupportedKeyword
 from tests.support import SHARED
 

@@ -1,0 +1,64 @@
+"""What the pipeline and the log-ins both do before they let anybody in: charge the bucket, refuse expired trials."""
+
+import ipaddress
+from functools import lru_cache
+
+from app.auth import AuthDoc, buckets, hierarchy
+from app.auth.trial import disable_expired, expired_since
+from app.context import Context, Stop, system_error, validation_error
+from app.schema.errors import error
+
+NO_ACCOUNT = "no_account"
+REVERSE_PROXIES = ("127.0.0.1",)
+
+
+def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
+    """Take this request's cost from its bucket; stops with 429 where it is empty."""
+    services, nodes = context.services, context.services.settings.config_nodes
+    account_id = context.account_id or NO_ACCOUNT
+    cost = buckets.cost_of(services.recent, nodes, account_id, context.nouns[-1][0], context.verb, advertised)
+    if cost == 0:
+        return
+    name, size = f"{client_ip(context)}/{account_id}", buckets.size_for(services.recent, nodes)
+    if services.buckets.take(name, cost, size):
+        return
+    if draining:
+        services.buckets.drain(name, size)
+    raise system_error(429, "too_many_requests")
+
+
+def client_ip(context: Context) -> str:
+    """The peer, or what a known reverse proxy says of it (auth.md section 6)."""
+    forwarded = context.header("x-forwarded-for")
+    if not forwarded:
+        return context.request.peer
+    config = context.services.config
+    if config("crossbar", "check_reverse_proxies") is False:
+        return forwarded
+    proxies = config("crossbar", "reverse_proxies", default=REVERSE_PROXIES)
+    trusted = tuple(proxy for proxy in proxies if isinstance(proxy, str))
+    return forwarded if _is_among(context.request.peer, trusted) else context.request.peer
+
+
+@lru_cache(maxsize=4096)
+def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+        return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+    except ValueError:
+        return False
+
+
+def stop_if_expired(context: Context, auth: AuthDoc) -> None:
+    """Stop with 400 where the trial of the token's own account has run out."""
+    services = context.services
+    account = hierarchy.account(services.recent, auth.account_id)
+    expired = expired_since(account)
+    if expired is not None:
+        disable_expired(services.store, services.recent, auth.account_id)
+        raise expired_error(expired)
+
+
+def expired_error(expired: int) -> Stop:
+    """The 400 of a trial that ran out, `expired` in Gregorian seconds."""
+    return validation_error(error("account", "expired", message="account expired", cause=expired))
