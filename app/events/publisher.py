@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import pika
-import pika.exceptions
 
 QUEUE_SIZE = 10_000
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
@@ -84,7 +83,8 @@ class Publisher:
                         continue
                     _send(channel, *waiting)
                     waiting = None
-            except (pika.exceptions.AMQPError, OSError) as error:
+            except Exception as error:
+                # Whatever it was, the thread must live on: it is the only line there is.
                 self._connected = False
                 log.warning("broker is not reachable: %s %s", type(error).__name__, error)
                 if self._closing.wait(pause):

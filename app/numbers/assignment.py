@@ -39,7 +39,13 @@ class Assignment:
         """Mark the DIDs that came, clear those that went; compared as typed. Never raises a store's error."""
         before, after = set(before), set(after)
         for dids, app in ((after - before, TRUNKSTORE), (before - after, None)):
-            for number in sorted(set(known_numbers(dids, services.config).values())):
+            try:
+                numbers = set(known_numbers(dids, services.config).values()) if dids else ()
+            except StoreError as error:
+                self._on_failure()
+                log.warning("%d numbers are not marked as used by %s: %s", len(dids), app, error)
+                continue
+            for number in sorted(numbers):
                 self.mark(services, account_id, number, app)
 
     def mark(self, services: "Services", account_id: str, number: str, app: str | None) -> bool:
