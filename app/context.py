@@ -35,8 +35,8 @@ class Request:
 
     method: str
     target: str
-    query_string: str
-    headers: Headers
+    query_string: str = field(repr=False)
+    headers: Headers = field(repr=False)
     peer: str
     read_body: Callable[[int], bytes]
     content_length: int | None = None
@@ -53,13 +53,13 @@ class Context:
     # parse
     version: str = "v2"
     segments: list[str] = field(default_factory=list)
-    query: list[tuple[str, str | bool]] = field(default_factory=list)
-    envelope: dict[str, Any] = field(default_factory=dict)
-    data: Any = field(default_factory=dict)
+    query: list[tuple[str, str | bool]] = field(default_factory=list, repr=False)
+    envelope: dict[str, Any] = field(default_factory=dict, repr=False)
+    data: Any = field(default_factory=dict, repr=False)
     content_type: str = ""
 
     # identify
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     token_kind: str = "x-auth-token"
     early_auth: AuthDoc | None = None
 
@@ -71,22 +71,22 @@ class Context:
     is_cors: bool = False
 
     # account, authenticate
-    account: Document | None = None
+    account: Document | None = field(default=None, repr=False)
     auth: AuthDoc | None = None
 
     # negotiate
     language: str | None = None
 
     # validate and execute: what the resource answers
-    doc: Document | None = None
-    stored: Document | None = None
+    doc: Document | None = field(default=None, repr=False)
+    stored: Document | None = field(default=None, repr=False)
     status: int = 200
-    resp_data: Any = None
+    resp_data: Any = field(default=None, repr=False)
     revision: str | None = None
     etag: str | None = None
     location_id: str | None = None
     paging: dict[str, Any] = field(default_factory=dict)
-    new_token: str | None = None
+    new_token: str | None = field(default=None, repr=False)
 
     @property
     def params(self) -> list[str]:

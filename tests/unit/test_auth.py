@@ -15,7 +15,9 @@ from app.auth.buckets import Buckets, Size, cost_of, size_for
 from app.auth.configuration import module_settings, token_seconds
 from app.auth.keys import KeyRing, KeysMissing
 from app.auth.tokens import Tokens
+from app.context import Context, Request
 from app.documents.names import account_db
+from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.store.recent import Recent
 from tests.support import SHARED
@@ -268,6 +270,13 @@ def test_token_life_comes_from_account_reseller_and_system(store):
     assert module["enabled"] is False and token_seconds(recent, NODES, module) == 9
 
 
-def test_nothing_secret_in_a_repr(store):
+def test_nothing_secret_in_a_repr():
     auth = AuthDoc(ACCOUNT, OWNER, "m", {"identity_sig": "s3cret"})
-    assert "s3cret" not in repr(auth)
+    headers = {"x-auth-token": "s3cret"}
+    request = Request("GET", "/v2/x", "auth_token=s3cret", headers, "127.0.0.1", lambda size: b"")
+    context = Context(request, None, "id", query=[("auth_token", "s3cret")], token="s3cret", new_token="s3cret")
+    context.data = context.envelope = context.doc = context.stored = context.account = {"auth_password": "s3cret"}
+    context.resp_data, context.auth = context.data, auth
+    settings = Settings(couchdb_urls=["http://u:s3cret@host"], amqp_url="amqp://u:s3cret@host")
+    for thing in (auth, request, context, settings):
+        assert "s3cret" not in repr(thing)
