@@ -23,6 +23,7 @@ from app.services import Services
 from app.store import DatabaseMissing, Unavailable, ViewMissing
 
 ENDPOINT = "crossbar"
+LONGEST_ID = 64
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,13 @@ def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
     verb = context.verb if context.verb in METHODS else "other"
     metrics.request_answered(noun, verb, answer.status, seconds)
     if log.isEnabledFor(logging.DEBUG):
-        log.debug("%s %s %d %.4f", context.request.method, context.request.target, answer.status, seconds)
+        path = _loggable(context.request.target)
+        log.debug("%s %s %d %.4f", context.request.method, path, answer.status, seconds)
+
+
+def _loggable(target: str) -> str:
+    """A path without the token that `/user_auth/{TOKEN}` has in it: ids are short, tokens are long."""
+    return "/".join(segment if len(segment) <= LONGEST_ID else "…" for segment in target.split("/"))
 
 
 def _fault(context: Context, error: Exception) -> Stop:

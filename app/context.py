@@ -34,7 +34,7 @@ class Request:
     """
 
     method: str
-    target: str
+    target: str = field(repr=False)
     query_string: str = field(repr=False)
     headers: Headers = field(repr=False)
     peer: str
@@ -52,7 +52,7 @@ class Context:
 
     # parse
     version: str = "v2"
-    segments: list[str] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list, repr=False)
     query: list[tuple[str, str | bool]] = field(default_factory=list, repr=False)
     envelope: dict[str, Any] = field(default_factory=dict, repr=False)
     data: Any = field(default_factory=dict, repr=False)
@@ -64,7 +64,7 @@ class Context:
     early_auth: AuthDoc | None = None
 
     # route and methods
-    nouns: list[tuple[str, list[str]]] = field(default_factory=list)
+    nouns: list[tuple[str, list[str]]] = field(default_factory=list, repr=False)
     resource: "Resource | None" = None
     verb: str = ""
     allowed: tuple[str, ...] | None = None

@@ -463,6 +463,7 @@ class TestAServiceOfItsOwn:
             api = support.Api(server.url, person)
             api.call("PUT", data={"servers": [support.server_with("4155550100", auth_password="pa55w0rd")]})
             requests.get(api.url(), params={"auth_token": api.token}, timeout=20)
+            requests.get(f"{server.url}/v2/user_auth/{api.token}", headers={"X-Auth-Token": api.token}, timeout=20)
             requests.get(api.url(), headers={"Authorization": "Basic czNjcmV0OnMzY3JldA=="}, timeout=20)
         finally:
             server.stop()
