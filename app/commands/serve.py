@@ -1,6 +1,7 @@
 """`serve`: the service under gunicorn."""
 
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -69,7 +70,8 @@ class Server(BaseApplication):
             "keepalive": 30,
             "limit_request_line": LONGEST_LINE,
             "limit_request_fields": MOST_HEADERS,
-            "loglevel": settings.log_level.lower(),
+            # At DEBUG gunicorn would log paths as they are, and a token may stand in one.
+            "loglevel": max(settings.log_level, "INFO", key=logging.getLevelName).lower(),
             "errorlog": "-",
             "control_socket_disable": True,
             "when_ready": self._start_exporter,

@@ -178,6 +178,8 @@ class CouchDBStore(Store):
         except Unavailable as error:
             if not isinstance(error.__cause__, ConnectionError):
                 raise
+        # A server that went away left its other connections as dead as this one.
+        self._session.connection_pool.close()
         return self._request("GET", path, params=params, decode=decode)
 
     def _request(
