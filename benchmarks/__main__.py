@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     results: dict = {"quick": quick, "validation": _validation(quick)}
-    results["throughput"] = _throughput(rounds=3 if quick else 7, seconds=0.25 if quick else 1.0)
+    results["throughput"] = _throughput(rounds=3 if quick else 5, seconds=0.25 if quick else 0.8)
     results["growth"] = _growth(quick)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten: {RESULTS}")
