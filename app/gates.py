@@ -56,9 +56,9 @@ def stop_if_expired(context: Context, auth: AuthDoc) -> None:
     expired = expired_since(account)
     if expired is not None:
         disable_expired(services.store, services.recent, auth.account_id)
-        raise expired_error(expired)
+        raise validation_error(error("account", "expired", message="account expired", cause=expired))
 
 
-def expired_error(expired: int) -> Stop:
-    """The 400 of a trial that ran out, `expired` in Gregorian seconds."""
-    return validation_error(error("account", "expired", message="account expired", cause=expired))
+def invalid_credentials() -> Stop:
+    """The one 401 for all credentials that are missing or not good."""
+    return system_error(401, "invalid_credentials")

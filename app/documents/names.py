@@ -13,7 +13,6 @@ ACCOUNTS = "accounts"
 SERVICES = "services"
 SYSTEM_CONFIG = "system_config"
 SYSTEM_AUTH = "system_auth"
-PORT_REQUESTS = "port_requests"
 
 _ACCOUNT_DB = re.compile(r"account/(.{2})/(.{2})/(.{28})", re.DOTALL)
 

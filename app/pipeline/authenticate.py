@@ -3,9 +3,9 @@
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
 from app.auth.trial import is_enabled
-from app.context import Context, Stop, system_error
+from app.context import Context
 from app.documents.names import account_db
-from app.gates import charge, stop_if_expired
+from app.gates import charge, invalid_credentials, stop_if_expired
 from app.pipeline.identify import BASIC, TOKEN
 
 
@@ -23,11 +23,6 @@ def authenticate(context: Context) -> None:
     context.auth = auth
     if auth is None and not context.resource.is_anonymous(context):
         raise invalid_credentials()
-
-
-def invalid_credentials() -> Stop:
-    """The one 401 for all credentials that are missing or not good."""
-    return system_error(401, "invalid_credentials")
 
 
 def _identified(context: Context) -> AuthDoc | None:

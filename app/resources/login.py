@@ -3,10 +3,10 @@
 from typing import Any
 
 from app.auth import AuthDoc, attempts, configuration, hierarchy
-from app.context import Context, Stop, plain_error, system_error, validation_error
+from app.context import Context, Stop, plain_error, validation_error
 from app.documents import object_member
 from app.documents.names import account_db
-from app.gates import charge, client_ip
+from app.gates import charge, client_ip, invalid_credentials
 from app.resources import apps
 from app.schema import Invalid
 
@@ -98,4 +98,4 @@ def refused(context: Context, looked_up: bool = False) -> Stop:
     """The 401 of a login; where a view was asked, the envelope tells that it had no rows."""
     if looked_up:
         context.paging = {"page_size": 0}
-    return system_error(401, "invalid_credentials")
+    return invalid_credentials()

@@ -1,9 +1,9 @@
 """Logging in with a user's credentials: `PUT /user_auth` (auth.md sections 3.1 to 3.6)."""
 
 from app.auth import AuthDoc, credentials, hierarchy
-from app.auth.trial import disable_expired, expired_since, is_enabled
+from app.auth.trial import is_enabled
 from app.context import Context, system_error, validation_error
-from app.gates import expired_error
+from app.gates import stop_if_expired
 from app.resources import login
 from app.resources.base import Resource
 from app.schema.errors import error
@@ -41,7 +41,7 @@ class UserAuth(Resource):
             login.record_failure(context, account_ids[0], METHOD)
             raise login.refused(context, looked_up=True)
         context.paging = {"page_size": 1}
-        _check_account(context, auth.account_id)
+        _check_account(context, auth)
         login.answer_token(context, auth, data.get("as"))
 
 
@@ -60,12 +60,7 @@ def _user(context: Context, account_ids: list[str], data: dict) -> AuthDoc | Non
     return None
 
 
-def _check_account(context: Context, account_id: str) -> None:
-    services = context.services
-    account = hierarchy.account(services.recent, account_id)
-    expired = expired_since(account)
-    if expired is not None:
-        disable_expired(services.store, services.recent, account_id)
-        raise expired_error(expired)
-    if not is_enabled(account):
+def _check_account(context: Context, auth: AuthDoc) -> None:
+    stop_if_expired(context, auth)
+    if not is_enabled(hierarchy.account(context.services.recent, auth.account_id)):
         raise validation_error(error("account", "disabled", message="account disabled"))

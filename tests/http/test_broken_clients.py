@@ -19,6 +19,15 @@ def connect(base):
     return connection
 
 
+@contextlib.contextmanager
+def connections_that_sent(base, part, count=200):
+    """This many connections stay open after they sent only this."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(connect(base)).sendall(part)
+        yield
+
+
 def answer_to(base, *parts, pause=0.0):
     """All bytes that come back after these parts are sent; b"" for a closed connection."""
     with connect(base) as connection:
@@ -51,27 +60,15 @@ def assert_serving(base):
 
 @pytest.mark.parametrize("part", [b"", b"GE", b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
 def test_hundreds_of_half_requests_leave_the_server_answering(base, part):
-    connections = [connect(base) for _ in range(200)]
-    for connection in connections:
-        connection.sendall(part)
-    try:
+    with connections_that_sent(base, part):
         for _ in range(5):
             assert_serving(base)
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 def test_half_a_body_leaves_the_server_answering(base):
     head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
-    connections = [connect(base) for _ in range(200)]
-    for connection in connections:
-        connection.sendall(head)
-    try:
+    with connections_that_sent(base, head):
         assert_serving(base)
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 def test_a_request_byte_by_byte_is_answered(base):

@@ -195,14 +195,14 @@ def test_a_broker_that_is_away_costs_no_write_and_no_time(broker, told):
             started = time.perf_counter()
             assert api.call("POST", f"/{ids[number % 10]}", {"n": number}).status_code == 200
             times.append(time.perf_counter() - started)
-        return statistics.quantiles(times, n=4)[0]
+        return statistics.median(times)
 
     before = seconds()
     broker.stop()
     away = seconds(500)
     broker.start()
     again = seconds()
-    assert away <= 1.2 * max(before, again) + 0.0005, (before, away, again)
+    assert away <= 1.2 * max(before, again), (before, away, again)
     assert len(api.call("GET", "?paginate=false").json()["data"]) >= 10
     listener = Listener(broker.url)
     support.wait_until(
