@@ -1,4 +1,4 @@
-"""What the pipeline and the log-ins both do before they let anybody in: charge the bucket, refuse expired trials."""
+"""What the pipeline and the log-ins share in letting people in: the bucket, expired trials, bad credentials."""
 
 import ipaddress
 from functools import lru_cache
