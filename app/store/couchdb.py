@@ -4,17 +4,14 @@ A read that finds its connection cut is sent once more; a write never is. Every 
 (refused, timed out, cut off, not JSON) is Unavailable.
 """
 
-import http.client
 import json
-import select
 import socket
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import httptools
 from couchdb import http as couchdb_http
 
 from app import json_text
@@ -30,11 +27,12 @@ from app.store import (
     Unavailable,
     ViewMissing,
 )
+from app.store.session import Session
 
 LOAD_BATCH = 200
 DUMP_BATCH = 200
 
-_FAULTS = (OSError, http.client.HTTPException, ValueError, TypeError, AttributeError, KeyError)
+_FAULTS = (OSError, httptools.HttpParserError, ValueError, TypeError, AttributeError, KeyError)
 _NOT_SENT = (ConnectionRefusedError, socket.gaierror)
 
 
@@ -48,9 +46,7 @@ class CouchDBStore(Store):
     def __init__(self, urls: list[str], timeout: float = 5.0):
         self._servers = [couchdb_http.extract_credentials(url.rstrip("/")) for url in urls]
         self._current = 0
-        self._session = couchdb_http.Session(timeout=timeout, retryable_errors=())
-        self._session.cache = _NoCache()
-        self._session.connection_pool = _ConnectionPool(timeout)
+        self._session = Session(timeout)
 
     def engine(self) -> str:
         welcome = self._read([])
@@ -201,7 +197,7 @@ class CouchDBStore(Store):
             url, credentials = self._servers[self._current]
             try:
                 status, _, data = self._session.request(method, url + target, body, headers, credentials)
-                return decode(data.read() if data else b"")
+                return decode(data.read())
             except couchdb_http.ResourceNotFound as error:
                 raise _not_found(error, path) from error
             except (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
@@ -212,72 +208,6 @@ class CouchDBStore(Store):
             except (*_FAULTS, couchdb_http.HTTPError) as error:
                 raise Unavailable(_describe(error)) from error
         raise Unavailable(_describe(fault)) from fault
-
-
-class _NoCache:
-    """Stands in for the session's cache of answers: documents are read anew, and it is not safe with threads."""
-
-    def get(self, url: str) -> None:
-        return None
-
-    def put(self, url: str, answer: Any) -> None:
-        pass
-
-    def remove(self, url: str) -> None:
-        pass
-
-
-class _ConnectionPool(couchdb_http.ConnectionPool):
-    """A pool that hands out no connection which the server has closed meanwhile.
-
-    A write must not be sent twice, so it must not be tried on a dead connection either.
-    """
-
-    IDLE_SECONDS = 60
-
-    def __init__(self, timeout: float):
-        super().__init__(timeout)
-        self._idle: dict[tuple, list[tuple[float, http.client.HTTPConnection]]] = {}
-        self._mutex = threading.Lock()
-
-    def get(self, url: str) -> http.client.HTTPConnection:
-        key = self._key(url)
-        while True:
-            with self._mutex:
-                idle = self._idle.get(key)
-                since, connection = idle.pop() if idle else (0.0, None)
-            if connection is None:
-                return super().get(url)
-            if time.monotonic() - since < self.IDLE_SECONDS and not _is_closed(connection):
-                return connection
-            connection.close()
-
-    def release(self, url: str, connection: http.client.HTTPConnection) -> None:
-        with self._mutex:
-            self._idle.setdefault(self._key(url), []).append((time.monotonic(), connection))
-
-    def close(self) -> None:
-        with self._mutex:
-            connections = [connection for idle in self._idle.values() for _, connection in idle]
-            self._idle.clear()
-        for connection in connections:
-            connection.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-    @staticmethod
-    def _key(url: str) -> tuple:
-        return tuple(url.split("/", 3)[:3])
-
-
-def _is_closed(connection: http.client.HTTPConnection) -> bool:
-    """Readable before anything was asked: the server has closed it, or says what nobody asked for."""
-    if connection.sock is None:
-        return True
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _id_path(doc_id: str) -> list[str]:

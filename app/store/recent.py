@@ -44,8 +44,8 @@ class Recent:
 
     def setting(self, config: str, *path: str, default: Any = None, nodes: tuple[str, ...] = ("default",)) -> Any:
         """A value of `system_config`: under the node's name, the zone's, then `default` (auth.md 2.2)."""
-        document = self.find_doc("system_config", config) or {}
-        for node in nodes:
+        document = self.find_doc("system_config", config)
+        for node in nodes if document else ():
             value: Any = document.get(node)
             for name in path:
                 value = value.get(name) if isinstance(value, dict) else None

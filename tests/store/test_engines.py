@@ -97,13 +97,14 @@ def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path):
 
 
 class Rubbish:
-    """A server that answers each connection with the same bytes, after a while."""
+    """A server that answers each connection, or each request, with the same bytes, after a while."""
 
-    def __init__(self, answer: bytes, delay: float = 0, close: bool = True):
+    def __init__(self, answer: bytes, delay: float = 0, close: bool = True, repeat: bool = False):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._answer, self._delay, self._close = answer, delay, close
-        self.requests = 0
+        self._answer, self._delay, self._close, self._repeat = answer, delay, close, repeat
+        self.connections = self.requests = 0
+        self.received = b""
         self._kept = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -113,17 +114,27 @@ class Rubbish:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._answer_one, args=(connection,), daemon=True).start()
+            self.connections += 1
+            threading.Thread(target=self._answer_all, args=(connection,), daemon=True).start()
 
-    def _answer_one(self, connection):
-        connection.recv(65536)
-        self.requests += 1
-        time.sleep(self._delay)
-        connection.sendall(self._answer)
+    def _answer_all(self, connection):
+        self._answer_one(connection)
+        while self._repeat and self._answer_one(connection):
+            pass
         if self._close:
             connection.close()
         else:
             self._kept.append(connection)
+
+    def _answer_one(self, connection):
+        received = connection.recv(65536)
+        if not received and self._repeat:
+            return False
+        self.received = received
+        self.requests += 1
+        time.sleep(self._delay)
+        connection.sendall(self._answer)
+        return True
 
     def stop(self):
         self._listener.close()
@@ -157,6 +168,73 @@ def test_every_kind_of_rubbish_is_unavailable(answer):
     with pytest.raises(expected):
         store.save_doc("db", {"_id": "d"})
     server.stop()
+
+
+def chunked(status, *parts):
+    body = "".join(f"{len(part):x}\r\n{part}\r\n" for part in (*parts, ""))
+    return f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_answer("200 OK", '{"_id":"d","n":1}'),
+        chunked("200 OK", '{"_id":"d",', '"n":1}'),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + http_answer("200 OK", '{"_id":"d","n":1}'),
+        b'HTTP/1.1 200 OK\r\n\r\n{"_id":"d","n":1}',
+        b'HTTP/1.0 200 OK\r\nServer: a proxy\r\n\r\n{"_id":"d","n":1}',
+    ],
+)
+def test_an_answer_may_come_in_every_form_of_http(answer):
+    server = Rubbish(answer)
+    assert CouchDBStore([server.url], timeout=1).open_doc("db", "d") == {"_id": "d", "n": 1}
+    server.stop()
+
+
+def test_an_answer_larger_than_one_read():
+    value = "x" * 1_000_000
+    server = Rubbish(http_answer("200 OK", json.dumps({"_id": "d", "value": value})))
+    assert CouchDBStore([server.url], timeout=5).open_doc("db", "d")["value"] == value
+    server.stop()
+
+
+@pytest.mark.parametrize("answer", [http_answer, chunked])
+def test_an_error_is_known_however_it_comes(answer):
+    server = Rubbish(answer("404 Object Not Found", '{"error":"not_found","reason":"missing"}'))
+    with pytest.raises(NotFound):
+        CouchDBStore([server.url], timeout=1).open_doc("db", "d")
+    server.stop()
+    server = Rubbish(answer("409 Conflict", '{"error":"conflict","reason":"Document update conflict."}'))
+    with pytest.raises(Conflict):
+        CouchDBStore([server.url], timeout=1).save_doc("db", {"_id": "d"})
+    server.stop()
+
+
+def test_what_a_read_and_a_write_send():
+    server = Rubbish(http_answer("201 Created", '{"_id":"d","rev":"1-a"}'), close=False, repeat=True)
+    host = server.url.removeprefix("http://")
+    store = CouchDBStore([f"http://jo%40x:p%3Aw@{host}/couch/"], timeout=1)
+    store.open_doc("account/aa/bb/c", "a b/ü")
+    head, _, body = server.received.decode().partition("\r\n\r\n")
+    line, *headers = head.split("\r\n")
+    assert line == "GET /couch/account%2Faa%2Fbb%2Fc/a%20b%2F%C3%BC HTTP/1.1" and body == ""
+    assert {f"Host: {host}", "Authorization: Basic am9AeDpwOnc=", "Accept: application/json"} <= set(headers)
+    store.save_doc("db", {"_id": "d", "text": "ü"})
+    head, _, body = server.received.decode().partition("\r\n\r\n")
+    assert head.startswith("PUT /couch/db/d HTTP/1.1\r\n") and body == '{"text":"ü"}'
+    assert {"Content-Type: application/json", "Content-Length: 13"} <= set(head.split("\r\n"))
+    server.stop()
+
+
+def test_a_connection_is_used_again_unless_the_server_says_otherwise():
+    for more, connections in (("", 1), ("connection: close\r\n", 3)):
+        answer = http_answer("200 OK", '{"_id":"d"}').replace(b"\r\n\r\n", b"\r\n" + more.encode() + b"\r\n")
+        server = Rubbish(answer, close=False, repeat=True)
+        store = CouchDBStore([server.url], timeout=1)
+        for _ in range(3):
+            store.open_doc("db", "d")
+        assert (server.requests, server.connections) == (3, connections)
+        server.stop()
 
 
 def test_a_slow_server_is_unavailable_within_the_timeout():

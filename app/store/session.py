@@ -1,0 +1,206 @@
+"""The `couchdb` package's session, made for many small requests: connections kept open and handed out alive.
+
+The package reads answers with http.client, whose headers are e-mail to it; that takes longer than all the
+rest of a small request. Here `httptools` reads them. Connecting, with or without TLS, is the package's.
+"""
+
+import http.client
+import json
+import select
+import threading
+import time
+from collections.abc import Mapping
+from io import BytesIO
+
+import httptools
+from couchdb import http as couchdb_http
+
+IDLE_SECONDS = 60
+_READ_SIZE = 64 * 1024
+_ERRORS = {
+    401: couchdb_http.Unauthorized,
+    403: couchdb_http.Forbidden,
+    404: couchdb_http.ResourceNotFound,
+    409: couchdb_http.ResourceConflict,
+    412: couchdb_http.PreconditionFailed,
+}
+
+
+class Session(couchdb_http.Session):
+    """A session without cache, redirects and retries: documents are read anew, and a write is sent once.
+
+    Safe with threads. `timeout` is in seconds, for connecting and for each wait for bytes.
+    """
+
+    def __init__(self, timeout: float):
+        super().__init__(timeout=timeout, retryable_errors=())
+        self.connection_pool = ConnectionPool(timeout)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        credentials: tuple[str, str] | None = None,
+        num_redirects: int = 0,
+    ) -> tuple[int, dict[str, str], BytesIO]:
+        """Status, headers by lower-case name, and body of an answer that is none of an error.
+
+        Raises OSError, httptools.HttpParserError, and the package's errors on any status from 300 on.
+        """
+        server = _server_of(url)
+        lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
+        lines += ["Accept: application/json", f"User-Agent: {self.user_agent}"]
+        if credentials:
+            lines.append(f"Authorization: {couchdb_http.basic_auth(credentials).decode('ascii')}")
+        if body is not None or method not in ("GET", "HEAD"):
+            lines.append(f"Content-Length: {len(body or b'')}")
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        request = "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+        connection = self.connection_pool.get(server)
+        try:
+            answer = connection.exchange(request)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.is_kept_alive:
+            self.connection_pool.release(server, connection)
+        else:
+            connection.close()
+        if answer.status >= 300:
+            raise _error(answer)
+        return answer.status, answer.headers, BytesIO(answer.body())
+
+
+class ConnectionPool(couchdb_http.ConnectionPool):
+    """A pool that hands out no connection which the server has closed meanwhile.
+
+    A write must not be sent twice, so it must not be tried on a dead connection either.
+    """
+
+    def __init__(self, timeout: float):
+        super().__init__(timeout)
+        self._idle: dict[str, list[tuple[float, Connection]]] = {}
+        self._mutex = threading.Lock()
+
+    def get(self, url: str) -> "Connection":
+        """A connection to this server, open as far as anybody can tell. Raises OSError."""
+        while True:
+            with self._mutex:
+                idle = self._idle.get(url)
+                since, connection = idle.pop() if idle else (0.0, None)
+            if connection is None:
+                return Connection(super().get(url))
+            if time.monotonic() - since < IDLE_SECONDS and connection.is_open():
+                return connection
+            connection.close()
+
+    def release(self, url: str, connection: "Connection") -> None:
+        """Take back a connection whose answer has been read."""
+        with self._mutex:
+            self._idle.setdefault(url, []).append((time.monotonic(), connection))
+
+    def close(self) -> None:
+        """Close all connections that nobody uses."""
+        with self._mutex:
+            connections = [connection for idle in self._idle.values() for _, connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Connection:
+    """An open connection to a server."""
+
+    def __init__(self, transport: http.client.HTTPConnection):
+        self._socket = transport.sock
+
+    def exchange(self, request: bytes) -> "Answer":
+        """Send a request and wait for its whole answer. Raises OSError, httptools.HttpParserError."""
+        self._socket.sendall(request)
+        answer = Answer()
+        while not answer.is_whole:
+            answer.feed(self._socket.recv(_READ_SIZE))
+        return answer
+
+    def is_open(self) -> bool:
+        """Whether it can be used again. One that is readable before anything was asked cannot."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def close(self) -> None:
+        """Close it; it cannot be used again."""
+        self._socket.close()
+
+
+class Answer:
+    """What a server answers. Its `on_` methods are what httptools calls."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.is_whole = False
+        self.is_kept_alive = False
+        self._parts: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    def body(self) -> bytes:
+        """The whole body, however it came."""
+        return b"".join(self._parts)
+
+    def feed(self, data: bytes) -> None:
+        """Take what the server sent, b"" where it closed the connection. Raises OSError, HttpParserError."""
+        if data:
+            self._parser.feed_data(data)
+        elif self.status and not {"content-length", "transfer-encoding"} & self.headers.keys():
+            # A body without a length ends with the connection.
+            self.is_whole = True
+        else:
+            raise ConnectionResetError("the server closed the connection before it had answered")
+        if self.is_whole:
+            # It refers to its answer, which would outlive its use.
+            self._parser = None
+
+    def on_message_begin(self) -> None:
+        """An answer begins, perhaps after one that was none (`100 Continue`)."""
+        self.status, self.headers = 0, {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """The end of the headers."""
+        self.status = self._parser.get_status_code()
+        self.is_kept_alive = self._parser.should_keep_alive()
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """The end of the answer."""
+        self.is_whole = self.status >= 200
+
+
+def _server_of(url: str) -> str:
+    """Scheme, host and port of a URL: ``http://127.0.0.1:5984``."""
+    end = url.find("/", url.find("//") + 2)
+    return url if end < 0 else url[:end]
+
+
+def _error(answer: Answer) -> couchdb_http.HTTPError:
+    """The package's error for a status, with CouchDB's ``(error, reason)`` where the body has them."""
+    try:
+        told = json.loads(answer.body())
+        told = told.get("error"), told.get("reason")
+    except (ValueError, AttributeError):
+        told = answer.body()
+    known = _ERRORS.get(answer.status)
+    return known(told) if known else couchdb_http.ServerError((answer.status, told))
