@@ -1,16 +1,17 @@
 """Where Flask ends and crossbar's pipeline begins: one catch-all route on the raw path."""
 
 import logging
-import secrets
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, current_app
 from flask import request as flask_request
-from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter, Rule
 
 from app import metrics, pipeline
@@ -24,6 +25,7 @@ from app.store import DatabaseMissing, Unavailable, ViewMissing
 
 ENDPOINT = "crossbar"
 LONGEST_ID = 64
+_STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
 
 log = logging.getLogger(__name__)
 
@@ -47,28 +49,30 @@ def _add_catch_all(state) -> None:
     app.view_functions[ENDPOINT] = answer_request
 
 
-class CrossbarResponse(Response):
-    """An answer whose headers go out as they are: Werkzeug would quote `location`, which Kazoo does not."""
+@dataclass
+class CrossbarResponse:
+    """An answer as WSGI sends it, its headers as they are: Werkzeug would quote `location`, Kazoo does not."""
 
-    default_mimetype = None
+    answer: respond.Answer
 
-    def get_wsgi_headers(self, environ: dict) -> Headers:
-        return self.headers
+    def __call__(self, environ: dict, start_response: Callable) -> list[bytes]:
+        answer = self.answer
+        headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
+        if answer.status != 304:
+            headers.append(("content-length", str(len(answer.body))))
+        start_response(_STATUS_LINES[answer.status], headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
-def answer_request(path: str) -> Response:
+def answer_request(path: str) -> CrossbarResponse:
     """Any request of any method. The path is taken from the request line, not from Flask."""
-    answer = handle(read_request(flask_request.environ), current_app.extensions["services"])
-    headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
-    if answer.status != 304:
-        headers.append(("content-length", str(len(answer.body))))
-    return CrossbarResponse([answer.body], answer.status, Headers(headers))
+    return CrossbarResponse(handle(read_request(flask_request.environ), current_app.extensions["services"]))
 
 
 def handle(request: Request, services: Services) -> respond.Answer:
     """Send a request through the pipeline and make the answer, whatever happens on the way."""
     started = time.perf_counter()
-    context = Context(request, services, request.headers.get("x-request-id") or secrets.token_hex(16))
+    context = Context(request, services, request.headers.get("x-request-id") or f"{random.getrandbits(128):032x}")
     REQUEST_ID.set(context.request_id)
     try:
         pipeline.run(context)

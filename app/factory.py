@@ -1,6 +1,7 @@
 """Makes the WSGI application of one worker process."""
 
-from flask import Flask
+from flask import Flask, Request, Response
+from werkzeug.routing import MapAdapter
 
 from app import metrics
 from app.blueprint import crossbar
@@ -8,10 +9,25 @@ from app.health import health
 from app.services import Services
 
 
+class Application(Flask):
+    """Flask without what it does for others: our views answer whatever happens, our rules look at no host."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Matches a request by its path alone."""
+        if request is None:
+            return None
+        environ = request.environ
+        return self.url_map.bind("", path_info=environ["PATH_INFO"], default_method=environ["REQUEST_METHOD"])
+
+    def full_dispatch_request(self) -> Response:
+        """The view's answer as it is, without hooks, signals and error pages."""
+        return self.dispatch_request()
+
+
 def create_app(services: Services) -> Flask:
     """The Flask application around these services."""
     metrics.start_counting()
-    app = Flask("app", static_folder=None)
+    app = Application("app", static_folder=None)
     app.extensions["services"] = services
     app.register_blueprint(health)
     app.register_blueprint(crossbar)

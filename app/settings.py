@@ -24,6 +24,7 @@ class Settings:
     port: int = 8000
     workers: int = 2
     threads: int = 16
+    pin_workers: bool = True
     metrics_port: int | None = None
     log_level: str = "INFO"
     kazoo_node: str = "pyconnectivity@localhost"
@@ -50,6 +51,7 @@ class Settings:
             port=read.whole("PORT", cls.port),
             workers=read.whole("WORKERS", cls.workers),
             threads=read.whole("THREADS", cls.threads),
+            pin_workers=read.flag("PIN_WORKERS", cls.pin_workers),
             metrics_port=read.whole("METRICS_PORT", None),
             log_level=read.text("LOG_LEVEL", cls.log_level).upper(),
             kazoo_node=read.text("KAZOO_NODE", cls.kazoo_node),

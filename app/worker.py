@@ -2,21 +2,29 @@
 
 The stock worker hands a connection to a thread at its first byte, and the thread then waits for the rest as
 long as the client likes; a few slow clients would take all threads. Here the worker's event loop collects a
-request, headers and body, within a deadline. It builds on gunicorn's own methods, so the version is pinned.
+request, headers and body, within a deadline. A thread that has answered stays with its connection for a moment,
+if no other request waits for a thread: going back through the event loop takes longer than a read.
+
+It builds on gunicorn's own methods, so the version is pinned.
 """
 
 import errno
 import re
+import select
 import selectors
 import socket
 import struct
 import time
+from concurrent.futures import Future
 from functools import partial
 
+from gunicorn.http import get_parser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SECONDS_FOR_A_REQUEST = 20.0
 SECONDS_FOR_A_CHUNK = 5
+# A client nearby, or a proxy with work to do, has sent its next request by then.
+MILLISECONDS_TO_LINGER = 2
 LONGEST_HEADERS = 128 * 1024
 LARGEST_BODY = 9_000_000
 READ_SIZE = 256 * 1024
@@ -42,8 +50,56 @@ def is_complete(received: bytes | bytearray) -> bool:
     return len(received) >= end + len(_HEADERS_END) + int(length.group(1))
 
 
+class Received:
+    """What gunicorn's parser reads from: first what the event loop has collected, then the socket itself."""
+
+    def __init__(self, client: socket.socket):
+        self.is_closed = False
+        self._client = client
+        self._collected = bytearray()
+
+    def collect(self) -> None:
+        """Take what the client has sent, without waiting for more."""
+        try:
+            data = self._client.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        self._collected += data
+        self.is_closed = not data
+
+    def is_complete(self) -> bool:
+        """Whether a thread can go on with what there is."""
+        return is_complete(self._collected)
+
+    def __iter__(self) -> "Received":
+        return self
+
+    def __next__(self) -> bytes:
+        if self._collected:
+            data = bytes(self._collected)
+            self._collected.clear()
+            return data
+        try:
+            data = self._client.recv(READ_SIZE)
+        except BlockingIOError:
+            raise TimeoutError from None
+        if not data:
+            raise StopIteration
+        return data
+
+
 class CollectingWorker(ThreadWorker):
     """`pending_conns` are the connections whose request is on its way, oldest first."""
+
+    def init_process(self) -> None:
+        """Start working, with gunicorn's settings read once; it looks dozens of them up for each request."""
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        self._given_away = 0
+        super().init_process()
+
+    # In the event loop
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection and wait for its first request."""
@@ -56,17 +112,29 @@ class CollectingWorker(ThreadWorker):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SECONDS_FOR_A_CHUNK, 0))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.nr_conns += 1
-        connection = TConn(self.cfg, client, address, listener.getsockname())
-        connection.received, connection.is_closed = bytearray(), False
-        self._collect(connection)
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.received = Received(client)
+        conn.parser = get_parser(self.cfg, conn.received, address)
+        conn.initialized = True
+        self._collect(conn)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """The next request on a connection that was kept alive; mostly all of it is there."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        self._receive(conn)
+        conn.received.collect()
         if not self._go_on(conn):
             self._collect(conn)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a connection to a thread, or to the queue for one."""
+        self._given_away += 1
+        super().enqueue_req(conn)
+
+    def finish_request(self, conn: TConn, fs: Future) -> None:
+        """Take a connection back from its thread."""
+        self._given_away -= 1
+        super().finish_request(conn, fs)
 
     def _collect(self, conn: TConn) -> None:
         """Let the event loop wait for the rest of a request, until its deadline."""
@@ -75,34 +143,39 @@ class CollectingWorker(ThreadWorker):
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._collect_more, conn))
 
     def _collect_more(self, conn: TConn, client: socket.socket) -> None:
-        self._receive(conn)
-        if conn.is_closed or is_complete(conn.received):
+        conn.received.collect()
+        if conn.received.is_closed or conn.received.is_complete():
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
             self._go_on(conn)
 
-    def _receive(self, conn: TConn) -> None:
-        try:
-            data = conn.sock.recv(READ_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        conn.received += data
-        conn.is_closed = not data
-
     def _go_on(self, conn: TConn) -> bool:
         """Give a whole request to a thread, let go of a closed connection; whether it was either."""
-        if conn.is_closed:
+        if conn.received.is_closed:
             self.nr_conns -= 1
             conn.close()
-        elif is_complete(conn.received):
-            # The thread's parser finds the request as if it had read it itself.
-            received, conn.received = bytes(conn.received), bytearray()
-            conn.init()
-            conn.parser.unreader.unread(received)
-            conn.data_ready = True
+        elif conn.received.is_complete():
             self.enqueue_req(conn)
         else:
             return False
         return True
+
+    # In a thread
+
+    def handle(self, conn: TConn) -> bool:
+        """Answer a request, and those that follow at once; whether the connection is kept alive."""
+        is_kept = super().handle(conn)
+        while is_kept and self._follows(conn):
+            is_kept = super().handle(conn)
+        return is_kept
+
+    def _follows(self, conn: TConn) -> bool:
+        """Linger; whether the next request has come, all of it."""
+        if self._given_away > self.cfg.threads or not self.alive or conn.parser.unreader.buf.getvalue():
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        if not poll.poll(MILLISECONDS_TO_LINGER):
+            return False
+        conn.received.collect()
+        return conn.received.is_complete()

@@ -2,12 +2,14 @@
 
 import contextlib
 import socket
+import threading
 import time
 
 import pytest
 import requests
 
 from app.worker import is_complete
+from tests import support
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +129,49 @@ def test_pipelined_requests_are_answered_in_order(base):
     positions = [received.find(b'"id":"%s"' % name) for name in (b"connectivity", b"user_auth", b"api_auth")]
     assert received.count(b"HTTP/1.1 200 OK") == 3
     assert -1 < positions[0] < positions[1] < positions[2]
+
+
+def one_answer(connection):
+    """The next answer on a connection that stays open."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    length = int(received.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(received.split(b"\r\n\r\n", 1)[1]) < length:
+        received += connection.recv(65536)
+    return received
+
+
+def test_one_connection_for_requests_that_come_at_once_in_parts_and_late(base):
+    request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connect(base) as connection:
+        for pauses in ((0, 0), (0, 0), (0, 0.0005), (0, 0.05), (0.05, 0), (0.0005, 0.0005), (0, 0)):
+            for part, pause in zip((request[:20], request[20:]), pauses, strict=True):
+                connection.sendall(part)
+                time.sleep(pause)
+            answer = one_answer(connection)
+            assert status_of(answer) == 200 and b'"id":"user_auth"' in answer
+
+
+def test_a_busy_client_leaves_the_only_thread_to_others(world):
+    server = support.service({**world.environment, "THREADS": "1"}, workers=1).start()
+    is_over = threading.Event()
+
+    def keep_busy():
+        with connect(server.url) as connection:
+            while not is_over.is_set():
+                connection.sendall(b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\n\r\n")
+                one_answer(connection)
+
+    busy = threading.Thread(target=keep_busy)
+    busy.start()
+    try:
+        for _ in range(20):
+            assert_serving(server.url)
+    finally:
+        is_over.set()
+        busy.join()
+        server.stop()
 
 
 def test_a_body_on_get(base):

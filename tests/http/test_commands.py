@@ -178,3 +178,17 @@ def test_it_answers_soon_after_it_was_started(tmp_path):
     server.start()
     assert time.monotonic() - started < 5
     server.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity on this system")
+def test_workers_keep_to_one_processor_each_unless_told_otherwise(tmp_path):
+    run({"DATA_DIR": str(tmp_path)}, "create-account", "First", "--realm", "first.example.com")
+    available = len(os.sched_getaffinity(0))
+    for pinned, of_each, of_both in (("true", 1, min(2, available)), ("false", available, available)):
+        server = support.service({"DATA_DIR": str(tmp_path), "PIN_WORKERS": pinned}, workers=2).start()
+        try:
+            processors = [os.sched_getaffinity(worker) for worker in server.pids()[1:]]
+        finally:
+            server.stop()
+        assert [len(mine) for mine in processors] == [of_each] * 2
+        assert len(set.union(*processors)) == of_both
