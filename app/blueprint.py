@@ -51,25 +51,33 @@ def _add_catch_all(state) -> None:
 
 @dataclass
 class CrossbarResponse:
-    """An answer as WSGI sends it, its headers as they are: Werkzeug would quote `location`, Kazoo does not."""
+    """An answer as WSGI sends it, its headers as they are: Werkzeug would quote `location`, Kazoo does not.
+
+    `when_sent` is called once the client has it; what is done there keeps nobody waiting.
+    """
 
     answer: respond.Answer
+    when_sent: Callable[[], None]
 
-    def __call__(self, environ: dict, start_response: Callable) -> list[bytes]:
+    def __call__(self, environ: dict, start_response: Callable) -> tuple:
         answer = self.answer
         headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
         if answer.status != 304:
             headers.append(("content-length", str(len(answer.body))))
-        start_response(_STATUS_LINES[answer.status], headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+        write = start_response(_STATUS_LINES[answer.status], headers)
+        try:
+            write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
+        finally:
+            self.when_sent()
+        return ()
 
 
 def answer_request(path: str) -> CrossbarResponse:
     """Any request of any method. The path is taken from the request line, not from Flask."""
-    return CrossbarResponse(handle(read_request(flask_request.environ), current_app.extensions["services"]))
+    return handle(read_request(flask_request.environ), current_app.extensions["services"])
 
 
-def handle(request: Request, services: Services) -> respond.Answer:
+def handle(request: Request, services: Services) -> CrossbarResponse:
     """Send a request through the pipeline and make the answer, whatever happens on the way."""
     started = time.perf_counter()
     context = Context(request, services, request.headers.get("x-request-id") or f"{random.getrandbits(128):032x}")
@@ -81,8 +89,8 @@ def handle(request: Request, services: Services) -> respond.Answer:
         answer = respond.failure(context, stop)
     except Exception as error:
         answer = respond.failure(context, _fault(context, error))
-    _observe(context, answer, time.perf_counter() - started)
-    return answer
+    seconds = time.perf_counter() - started
+    return CrossbarResponse(answer, partial(_observe, context, answer, seconds))
 
 
 def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:

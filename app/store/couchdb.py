@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -186,7 +187,7 @@ class CouchDBStore(Store):
         params: dict[str, str] | None = None,
         decode: Any = json_text.loads,
     ) -> Any:
-        target = "/" + "/".join(quote(segment, safe="") for segment in path)
+        target = "/" + "/".join(_quoted(segment) for segment in path)
         if params:
             target += "?" + urlencode(params)
         headers = {}
@@ -208,6 +209,11 @@ class CouchDBStore(Store):
             except (*_FAULTS, couchdb_http.HTTPError) as error:
                 raise Unavailable(_describe(error)) from error
         raise Unavailable(_describe(fault)) from fault
+
+
+@lru_cache(maxsize=4096)
+def _quoted(segment: str) -> str:
+    return quote(segment, safe="")
 
 
 def _id_path(doc_id: str) -> list[str]:
