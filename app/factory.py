@@ -17,7 +17,7 @@ class Application(Flask):
         if request is None:
             return None
         environ = request.environ
-        return self.url_map.bind("", path_info=environ["PATH_INFO"], default_method=environ["REQUEST_METHOD"])
+        return self.url_map.bind("", path_info=environ["PATH_INFO"] or "/", default_method=environ["REQUEST_METHOD"])
 
     def full_dispatch_request(self) -> Response:
         """The view's answer as it is, without hooks, signals and error pages."""

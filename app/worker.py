@@ -8,13 +8,16 @@ if no other request waits for a thread: going back through the event loop takes 
 It builds on gunicorn's own methods, so the version is pinned.
 """
 
+import contextlib
 import errno
+import math
 import re
 import select
 import selectors
 import socket
 import struct
 import time
+from collections import deque
 from concurrent.futures import Future
 from functools import partial
 
@@ -23,6 +26,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SECONDS_FOR_A_REQUEST = 20.0
 SECONDS_FOR_A_CHUNK = 5
+SECONDS_TO_CLOSE = 2.0
+MOST_DISCARDED = 64 * 1024
 # A client nearby, or a proxy with work to do, has sent its next request by then.
 MILLISECONDS_TO_LINGER = 2
 LONGEST_HEADERS = 128 * 1024
@@ -55,6 +60,7 @@ class Received:
 
     def __init__(self, client: socket.socket):
         self.is_closed = False
+        self.deadline = math.inf
         self._client = client
         self._collected = bytearray()
 
@@ -73,6 +79,14 @@ class Received:
         """Whether a thread can go on with what there is."""
         return is_complete(self._collected)
 
+    def is_empty(self) -> bool:
+        """Whether nothing of the next request is there."""
+        return not self._collected
+
+    def put_back(self, data: bytes) -> None:
+        """Take back what the parser has read beyond the end of a request."""
+        self._collected[:0] = data
+
     def __iter__(self) -> "Received":
         return self
 
@@ -81,6 +95,8 @@ class Received:
             data = bytes(self._collected)
             self._collected.clear()
             return data
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
         try:
             data = self._client.recv(READ_SIZE)
         except BlockingIOError:
@@ -97,6 +113,7 @@ class CollectingWorker(ThreadWorker):
         """Start working, with gunicorn's settings read once; it looks dozens of them up for each request."""
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self._given_away = 0
+        self._closing: deque[TConn] = deque()
         super().init_process()
 
     # In the event loop
@@ -134,7 +151,51 @@ class CollectingWorker(ThreadWorker):
     def finish_request(self, conn: TConn, fs: Future) -> None:
         """Take a connection back from its thread."""
         self._given_away -= 1
-        super().finish_request(conn, fs)
+        if fs.cancelled() or fs.exception() or not fs.result():
+            self._let_go(conn)
+        elif conn.received.is_complete():
+            self.enqueue_req(conn)
+        elif not conn.received.is_empty():
+            conn.sock.setblocking(False)
+            self._collect(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose time is over."""
+        super().murder_pending()
+        while self._closing and self._closing[0].timeout <= time.monotonic():
+            self._close(self._closing[0])
+
+    def _let_go(self, conn: TConn) -> None:
+        """Close a connection after its client has, or soon: closed at once, the client might lose the answer."""
+        conn.timeout = time.monotonic() + SECONDS_TO_CLOSE
+        conn.discarded = 0
+        self._closing.append(conn)
+        try:
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
+            conn.sock.shutdown(socket.SHUT_WR)
+        except (OSError, ValueError):
+            self._close(conn)
+
+    def _discard(self, conn: TConn, client: socket.socket) -> None:
+        try:
+            data = client.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        conn.discarded += len(data)
+        if not data or conn.discarded > MOST_DISCARDED:
+            self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self._closing.remove(conn)
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
 
     def _collect(self, conn: TConn) -> None:
         """Let the event loop wait for the rest of a request, until its deadline."""
@@ -164,15 +225,19 @@ class CollectingWorker(ThreadWorker):
 
     def handle(self, conn: TConn) -> bool:
         """Answer a request, and those that follow at once; whether the connection is kept alive."""
-        is_kept = super().handle(conn)
-        while is_kept and self._follows(conn):
+        while True:
+            conn.received.deadline = time.monotonic() + SECONDS_FOR_A_REQUEST
             is_kept = super().handle(conn)
-        return is_kept
+            conn.received.put_back(conn.parser.unreader.take_buffered())
+            if not is_kept or not self._follows(conn):
+                return is_kept
 
     def _follows(self, conn: TConn) -> bool:
-        """Linger; whether the next request has come, all of it."""
-        if self._given_away > self.cfg.threads or not self.alive or conn.parser.unreader.buf.getvalue():
+        """Whether the next request is there, all of it, perhaps after a moment."""
+        if self._given_away > self.cfg.threads or not self.alive:
             return False
+        if conn.received.is_complete():
+            return True
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
         if not poll.poll(MILLISECONDS_TO_LINGER):

@@ -1,10 +1,13 @@
 """`serve`: the service under gunicorn."""
 
+import contextlib
 import gc
 import logging
 import os
+import random
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +57,7 @@ class Server(BaseApplication):
     def __init__(self, settings: Settings, buckets: Buckets):
         self._settings = settings
         self._buckets = buckets
+        self._cpus = _usable_cpus() if settings.pin_workers else []
         super().__init__()
 
     def load_config(self) -> None:
@@ -70,7 +74,8 @@ class Server(BaseApplication):
             "keepalive": 30,
             "limit_request_line": LONGEST_LINE,
             "limit_request_fields": MOST_HEADERS,
-            # What a proxy says of its client is read in `app/gates.py`; gunicorn need not look at who says it.
+            # What a proxy says of its client is read in `app/gates.py`. Gunicorn itself believes nobody's word: it
+            # need not look at who speaks, as long as the two lists of what it would believe are empty.
             "forwarded_allow_ips": "*",
             "forwarder_headers": "",
             "secure_scheme_headers": {},
@@ -79,7 +84,8 @@ class Server(BaseApplication):
             "errorlog": "-",
             "control_socket_disable": True,
             "when_ready": self._start_exporter,
-            "post_fork": self._pin_worker,
+            "pre_fork": self._choose_cpu,
+            "post_fork": self._keep_to_cpu,
             "worker_exit": _close_services,
         }.items():
             # A setting that an older gunicorn has not got is one that it does not need.
@@ -90,11 +96,16 @@ class Server(BaseApplication):
         if self._settings.metrics_port:
             metrics.start_exporter(self._settings.host, self._settings.metrics_port)
 
-    def _pin_worker(self, arbiter: Any, worker: Any) -> None:
-        """Keep a worker on one CPU. Its threads take turns anyway; across CPUs a turn costs as much as a read."""
-        if self._settings.pin_workers and hasattr(os, "sched_setaffinity"):
-            cpus = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {cpus[(arbiter.pid + worker.age) % len(cpus)]})
+    def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
+        """Find the CPU that the fewest workers have."""
+        taken = Counter(other.cpu for other in arbiter.WORKERS.values())
+        worker.cpu = min(self._cpus, key=taken.__getitem__, default=None)
+
+    def _keep_to_cpu(self, arbiter: Any, worker: Any) -> None:
+        """Keep a worker on its CPU. Its threads take turns anyway; across CPUs a turn costs as much as a read."""
+        if worker.cpu is not None:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {worker.cpu})
 
     def load(self) -> Any:
         """The application of one worker. What is made here lives as long, so the collector need not look at it."""
@@ -102,6 +113,12 @@ class Server(BaseApplication):
         gc.collect()
         gc.freeze()
         return app
+
+
+def _usable_cpus() -> list[int]:
+    """In an order of this instance's own, so that several on one machine do not all begin with the same one."""
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return random.sample(cpus, len(cpus))
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:

@@ -33,7 +33,15 @@ from app.store.session import Session
 LOAD_BATCH = 200
 DUMP_BATCH = 200
 
-_FAULTS = (OSError, httptools.HttpParserError, ValueError, TypeError, AttributeError, KeyError)
+_FAULTS = (
+    OSError,
+    httptools.HttpParserError,
+    httptools.HttpParserUpgrade,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+)
 _NOT_SENT = (ConnectionRefusedError, socket.gaierror)
 
 
@@ -187,7 +195,8 @@ class CouchDBStore(Store):
         params: dict[str, str] | None = None,
         decode: Any = json_text.loads,
     ) -> Any:
-        target = "/" + "/".join(_quoted(segment) for segment in path)
+        db, *rest = path or [""]
+        target = "/".join(["", _quoted(db), *(quote(segment, safe="") for segment in rest)])
         if params:
             target += "?" + urlencode(params)
         headers = {}
@@ -212,8 +221,8 @@ class CouchDBStore(Store):
 
 
 @lru_cache(maxsize=4096)
-def _quoted(segment: str) -> str:
-    return quote(segment, safe="")
+def _quoted(db: str) -> str:
+    return quote(db, safe="")
 
 
 def _id_path(doc_id: str) -> list[str]:

@@ -54,7 +54,7 @@ class Session(couchdb_http.Session):
         lines += ["Accept: application/json", f"User-Agent: {self.user_agent}"]
         if credentials:
             lines.append(f"Authorization: {couchdb_http.basic_auth(credentials).decode('ascii')}")
-        if body is not None or method not in ("GET", "HEAD"):
+        if body is not None or method != "GET":
             lines.append(f"Content-Length: {len(body or b'')}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         request = "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
@@ -158,7 +158,7 @@ class Answer:
         """Take what the server sent, b"" where it closed the connection. Raises OSError, HttpParserError."""
         if data:
             self._parser.feed_data(data)
-        elif self.status and not {"content-length", "transfer-encoding"} & self.headers.keys():
+        elif self.status >= 200 and not {"content-length", "transfer-encoding"} & self.headers.keys():
             # A body without a length ends with the connection.
             self.is_whole = True
         else:
@@ -169,6 +169,8 @@ class Answer:
 
     def on_message_begin(self) -> None:
         """An answer begins, perhaps after one that was none (`100 Continue`)."""
+        if self.is_whole:
+            raise ValueError("more than one answer to one request")
         self.status, self.headers = 0, {}
 
     def on_header(self, name: bytes, value: bytes) -> None:

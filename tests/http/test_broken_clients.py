@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from app.worker import is_complete
+from app.worker import Received, is_complete
 from tests import support
 
 pytestmark = pytest.mark.slow
@@ -174,6 +174,46 @@ def test_a_busy_client_leaves_the_only_thread_to_others(world):
         server.stop()
 
 
+def test_requests_followed_by_half_of_the_next_leave_the_server_answering(base):
+    whole = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connections_that_sent(base, whole + whole[:10], count=100):
+        for _ in range(5):
+            assert_serving(base)
+    with connect(base) as connection:
+        connection.sendall(whole + whole[:10])
+        assert status_of(one_answer(connection)) == 200
+        connection.sendall(whole[10:])
+        assert status_of(one_answer(connection)) == 200
+
+
+def test_clients_that_never_close_leave_the_server_answering(base):
+    last = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(50):
+            connection = stack.enter_context(connect(base))
+            connection.sendall(last)
+            assert status_of(one_answer(connection)) == 200
+            assert connection.recv(10) == b""
+        for _ in range(5):
+            assert_serving(base)
+
+
+def test_a_request_has_its_time_and_no_more():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        received = Received(ours)
+        theirs.sendall(b"abc")
+        received.collect()
+        received.put_back(b"0")
+        assert next(received) == b"0abc" and received.is_empty()
+        theirs.sendall(b"d")
+        assert next(received) == b"d"
+        received.deadline = time.monotonic() - 1
+        theirs.sendall(b"e")
+        with pytest.raises(TimeoutError):
+            next(received)
+
+
 def test_a_body_on_get(base):
     body = b'{"data":{"x":1}}'
     head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -223,7 +263,7 @@ def test_what_is_no_request_gets_a_4xx_or_a_closed_connection(base, request_byte
 
 
 @pytest.mark.parametrize(
-    "target", [b"/..", b"//", b"/v2/../v1", b"http://x/v2/schemas", b"*", b"/v2/\xff\xfe", b"/v2/%ff%0a"]
+    "target", [b"/..", b"//", b"/v2/../v1", b"http://x/v2/schemas", b"http://x", b"*", b"/v2/\xff\xfe", b"/v2/%ff%0a"]
 )
 def test_targets_of_all_shapes(base, target):
     received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)

@@ -157,6 +157,10 @@ def http_answer(status, body, content_type="application/json"):
         http_answer("404 Not Found", "nginx", "text/html"),
         http_answer("401 Unauthorized", '{"error":"unauthorized","reason":"n"}'),
         http_answer("502 Bad Gateway", "<html>", "text/html"),
+        http_answer("200 OK", '{"_id":"d","rev":"1-a"}') * 2,
+        http_answer("301 Moved Permanently", "{}"),
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
     ],
 )
 def test_every_kind_of_rubbish_is_unavailable(answer):
