@@ -15,10 +15,10 @@ def measure(quick: bool) -> dict:
     schema = Schemas().get("connectivity")
     result: dict = {"good": {}, "bad": {}, "json": {}}
     for count in COUNTS:
-        rounds = max(3, (300 if quick else 3000) // count)
+        rounds = max(20, (300 if quick else 3000) // count)
         good, bad = _document(count), _document(count, auth_method="digest", auth_user=5)
         result["good"][count] = _best(lambda data: schema.validate(data), good, rounds) / count
-        result["bad"][count] = _best(lambda data: _refused(schema, data), bad, max(3, rounds // 5)) / count
+        result["bad"][count] = _best(lambda data: _refused(schema, data), bad, max(4, rounds // 5)) / count
         result["json"][count] = _best(lambda data, text=good: json.dumps(json.loads(text)), good, rounds) / count
     result["ratios"] = {
         "good, 10 servers: validation / JSON": result["good"][10] / result["json"][10],
