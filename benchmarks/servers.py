@@ -49,6 +49,8 @@ def on_couchdb(workers: int = 1) -> Iterator[tuple[Target, Target]]:
         url = server.start().url
     try:
         world = support.couchdb_world(url).populate()
+        # A view is brought up to date by the list that asks for it, after tens of thousands of creates.
+        world.environment["COUCHDB_TIMEOUT"] = "60"
         with _service("couchdb", world, workers) as target:
             yield target, _direct(url, target)
     finally:
