@@ -80,7 +80,7 @@ def answer_request(path: str) -> CrossbarResponse:
 def handle(request: Request, services: Services) -> CrossbarResponse:
     """Send a request through the pipeline and make the answer, whatever happens on the way."""
     started = time.perf_counter()
-    context = Context(request, services, request.headers.get("x-request-id") or f"{random.getrandbits(128):032x}")
+    context = Context(request, services, request.headers.get("x-request-id") or _new_request_id())
     REQUEST_ID.set(context.request_id)
     try:
         pipeline.run(context)
@@ -91,6 +91,11 @@ def handle(request: Request, services: Services) -> CrossbarResponse:
         answer = respond.failure(context, _fault(context, error))
     seconds = time.perf_counter() - started
     return CrossbarResponse(answer, partial(_observe, context, answer, seconds))
+
+
+def _new_request_id() -> str:
+    """32 hex characters. It is no secret, so it need not ask the system for its bits."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.documents.names import account_db, encoded
 from benchmarks.load import Request, check
 from tests import support
 
@@ -126,7 +127,7 @@ def _requests(collection: str, token: str) -> dict[str, Request]:
 def _direct(url: str, target: Target) -> Target:
     """The document fetched from, and one of its size put into, CouchDB without anything between."""
     account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
-    db = f"{url}/account%2F{account_id[:2]}%2F{account_id[2:4]}%2F{account_id[4:]}"
+    db = f"{url}/{encoded(account_db(account_id))}"
     body = json.dumps({**PLAIN, "pvt_type": "sys_info"})
     return Target(
         "direct",
@@ -137,10 +138,6 @@ def _direct(url: str, target: Target) -> Target:
     )
 
 
-def _body(request: Request) -> bytes:
-    return check(request).split(b"\r\n\r\n", 1)[1]
-
-
 def size_of(request: Request) -> int:
     """The bytes of the body that a request is answered with."""
-    return len(_body(request))
+    return len(check(request).split(b"\r\n\r\n", 1)[1])

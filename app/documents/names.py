@@ -7,6 +7,7 @@ encoded form (`account%2F11%2Ffd%2Ff247…`) is what documents and notices carry
 import re
 import secrets
 import time
+from functools import lru_cache
 from urllib.parse import quote
 
 ACCOUNTS = "accounts"
@@ -48,6 +49,7 @@ def number_db(number: str) -> str:
     return "numbers/" + number[:5]
 
 
+@lru_cache(maxsize=4096)
 def encoded(db: str) -> str:
     """The form of a database name that documents, notices and URLs carry."""
     return quote(db, safe="")

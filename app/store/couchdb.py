@@ -1,4 +1,4 @@
-"""The store on CouchDB (BigCouch to 3.5), over the `couchdb` package's session and connection pool.
+"""The store on CouchDB (BigCouch to 3.5), over the `couchdb` package's session.
 
 A read that finds its connection cut is sent once more; a write never is. Every fault that is not an answer
 (refused, timed out, cut off, not JSON) is Unavailable.
@@ -8,7 +8,6 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +16,7 @@ from couchdb import http as couchdb_http
 
 from app import json_text
 from app.documents import Document
+from app.documents.names import encoded
 from app.store import (
     UNSET,
     Conflict,
@@ -196,7 +196,7 @@ class CouchDBStore(Store):
         decode: Any = json_text.loads,
     ) -> Any:
         db, *rest = path or [""]
-        target = "/".join(["", _quoted(db), *(quote(segment, safe="") for segment in rest)])
+        target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
         if params:
             target += "?" + urlencode(params)
         headers = {}
@@ -206,7 +206,7 @@ class CouchDBStore(Store):
         for _ in self._servers:
             url, credentials = self._servers[self._current]
             try:
-                status, _, data = self._session.request(method, url + target, body, headers, credentials)
+                _, _, data = self._session.request(method, url + target, body, headers, credentials)
                 return decode(data.read())
             except couchdb_http.ResourceNotFound as error:
                 raise _not_found(error, path) from error
@@ -218,11 +218,6 @@ class CouchDBStore(Store):
             except (*_FAULTS, couchdb_http.HTTPError) as error:
                 raise Unavailable(_describe(error)) from error
         raise Unavailable(_describe(fault)) from fault
-
-
-@lru_cache(maxsize=4096)
-def _quoted(db: str) -> str:
-    return quote(db, safe="")
 
 
 def _id_path(doc_id: str) -> list[str]:

@@ -47,7 +47,7 @@ class Session(couchdb_http.Session):
     ) -> tuple[int, dict[str, str], BytesIO]:
         """Status, headers by lower-case name, and body of an answer that is none of an error.
 
-        Raises OSError, httptools.HttpParserError, and the package's errors on any status from 300 on.
+        Raises OSError, HttpParserError and HttpParserUpgrade, and the package's errors on any status from 300 on.
         """
         server = _server_of(url)
         lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
