@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import statistics
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks import growth, plot, servers, validation
@@ -54,7 +55,7 @@ def _validation(quick: bool) -> dict:
 
 def _throughput(quick: bool) -> dict:
     """Requests a second of every target and scenario, all measured in turn, round after round."""
-    rounds_of_others, seconds = (2, 0.2) if quick else (5, 0.6)
+    seconds = 0.2 if quick else 0.6
     medians: dict = {}
     ratios: dict = {}
     with contextlib.ExitStack() as stack:
@@ -67,9 +68,8 @@ def _throughput(quick: bool) -> dict:
         compared = dict.fromkeys(key for _, above, below in known for key in (below, above))
         for connections in CONNECTIONS:
             measured: dict = {key: [] for key in requests}
-            # With one connection nothing overlaps, so that one is the noisiest.
-            for number in range((13 if connections == 1 else 5) * (1 if quick else 2)):
-                for key in compared if number >= rounds_of_others else dict.fromkeys((*compared, *requests)):
+            for keys in _rounds(compared, requests, connections, quick):
+                for key in keys:
                     measured[key].append(requests_per_second(requests[key], connections, seconds, bundled=quick))
             medians[connections] = {key: statistics.median(values) for key, values in measured.items()}
             at = f", {connections} connection{'s' if connections > 1 else ''}"
@@ -81,6 +81,16 @@ def _throughput(quick: bool) -> dict:
     _print_ratios(ratios)
     rows = {str(count): {f"{t} {s}": value for (t, s), value in by.items()} for count, by in medians.items()}
     return {"requests a second": rows, "ratios": ratios, "bundled generator on the bare view": bundled}
+
+
+def _rounds(compared: Iterable, every: Iterable, connections: int, quick: bool) -> Iterator[list]:
+    """What each round measures, in order: first what is compared, and in the first rounds all the rest too.
+
+    With one connection nothing overlaps, so that one is the noisiest and has the most rounds.
+    """
+    rounds = (13 if connections == 1 else 5) * (1 if quick else 2)
+    for number in range(rounds):
+        yield list(dict.fromkeys((*compared, *every)) if number < (2 if quick else 5) else compared)
 
 
 def _growth(quick: bool) -> dict:
