@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from couchdb import http as couchdb_http
+
 from app.documents.names import account_db, encoded
 from benchmarks.load import Request, check
 from tests import support
@@ -40,23 +42,15 @@ def embedded(workers: int = 1) -> Iterator[Target]:
 @contextlib.contextmanager
 def on_couchdb(workers: int = 1) -> Iterator[tuple[Target, Target]]:
     """This service on a CouchDB, and that CouchDB itself with the same documents."""
-    server = None
-    if os.environ.get("BENCH_COUCHDB_URL"):
-        url = os.environ["BENCH_COUCHDB_URL"]
-    else:
-        server = support.pouchdb()
-        if server is None:
-            raise SystemExit("no CouchDB to measure: `make tools`, or set BENCH_COUCHDB_URL")
-        url = server.start().url
     try:
-        world = support.couchdb_world(url).populate()
-        # A view is brought up to date by the list that asks for it, after tens of thousands of creates.
-        world.environment["COUCHDB_TIMEOUT"] = "60"
-        with _service("couchdb", world, workers) as target:
-            yield target, _direct(url, target)
-    finally:
-        if server:
-            server.stop()
+        with support.couchdb(os.environ.get("BENCH_COUCHDB_URL")) as url:
+            world = support.couchdb_world(url).populate()
+            # A view is brought up to date by the list that asks for it, after tens of thousands of creates.
+            world.environment["COUCHDB_TIMEOUT"] = "60"
+            with _service("couchdb", world, workers) as target:
+                yield target, _direct(url, target)
+    except support.NoCouchDB as error:
+        raise SystemExit(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -127,13 +121,15 @@ def _requests(collection: str, token: str) -> dict[str, Request]:
 def _direct(url: str, target: Target) -> Target:
     """The document fetched from, and one of its size put into, CouchDB without anything between."""
     account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
+    url, credentials = couchdb_http.extract_credentials(url)
+    headers = {"Authorization": couchdb_http.basic_auth(credentials).decode()} if credentials else {}
     db = f"{url}/{encoded(account_db(account_id))}"
     body = json.dumps({**PLAIN, "pvt_type": "sys_info"})
     return Target(
         "direct",
         {
-            "read": Request(f"{db}/{doc_id}"),
-            "create": Request(db, "POST", {"Content-Type": "application/json"}, body, 201),
+            "read": Request(f"{db}/{doc_id}", headers=headers),
+            "create": Request(db, "POST", {**headers, "Content-Type": "application/json"}, body, 201),
         },
     )
 

@@ -9,16 +9,12 @@ from tests import support
 
 @pytest.fixture(scope="session")
 def couchdb_url():
-    """A CouchDB: the operator's, else pouchdb-server from npm."""
-    if os.environ.get("TEST_COUCHDB_URL"):
-        yield os.environ["TEST_COUCHDB_URL"]
-        return
-    server = support.pouchdb()
-    if server is None:
-        pytest.skip("no CouchDB: pouchdb-server is not installed (`make tools`) and TEST_COUCHDB_URL is not set")
-    server.start()
-    yield server.url
-    server.stop()
+    """A CouchDB: the one that TEST_COUCHDB_URL names, else pouchdb-server from npm."""
+    try:
+        with support.couchdb(os.environ.get("TEST_COUCHDB_URL")) as url:
+            yield url
+    except support.NoCouchDB as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session", params=["embedded", "couchdb"])

@@ -1,5 +1,6 @@
 """What tests need of the world: free ports, running servers, and accounts to call them with."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import requests
 from app.auth.credentials import credential_hash
 from app.commands.accounts import add_account, add_user, create_system
 from app.documents import Document
+from app.documents.names import encoded
 from app.settings import Settings
 from app.store import Store
 from app.store.couchdb import CouchDBStore
@@ -61,19 +63,19 @@ class Server:
     def __init__(self, command: list[str], url: str, environment: dict[str, str] | None = None, cwd: Path = ROOT):
         self.url = url
         self._command = command
-        self._environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **(environment or {})}
         self._cwd = cwd
         self._log = open(self._log_path(), "ab")  # noqa: SIM115 - closed in stop
         self.process: subprocess.Popen | None = None
 
     def _log_path(self) -> str:
-        return self._environment.get("TEST_LOG", os.devnull)
+        return self.environment.get("TEST_LOG", os.devnull)
 
     def start(self) -> "Server":
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
             self._command,
-            env=self._environment,
+            env=self.environment,
             cwd=self._cwd,
             stdout=self._log,
             stderr=self._log,
@@ -125,6 +127,41 @@ def pouchdb() -> Server | None:
     directory.mkdir(parents=True, exist_ok=True)
     command = ["node", str(POUCHDB), "--in-memory", "--port", str(port), "--no-stdout-logs", "--dir", str(directory)]
     return Server(command, f"http://127.0.0.1:{port}", cwd=directory)
+
+
+class NoCouchDB(Exception):
+    """There is no CouchDB to use, and why."""
+
+
+@contextlib.contextmanager
+def couchdb(url: str | None = None) -> Iterator[str]:
+    """The CouchDB at this URL, which must be empty and is again afterwards; without a URL, npm's.
+
+    Raises NoCouchDB.
+    """
+    if not url:
+        server = pouchdb()
+        if server is None:
+            raise NoCouchDB("pouchdb-server is not installed: `make tools`, or name an empty CouchDB")
+        try:
+            yield server.start().url
+        finally:
+            server.stop()
+        return
+    if _databases(url):
+        raise NoCouchDB("the CouchDB named has databases, which may be somebody's: name an empty one")
+    try:
+        yield url.rstrip("/")
+    finally:
+        for name in _databases(url):
+            requests.delete(f"{url.rstrip('/')}/{encoded(name)}", timeout=60).raise_for_status()
+
+
+def _databases(url: str) -> list[str]:
+    """The databases of a CouchDB but its own."""
+    answer = requests.get(f"{url.rstrip('/')}/_all_dbs", timeout=60)
+    answer.raise_for_status()
+    return [name for name in answer.json() if not name.startswith("_")]
 
 
 @dataclass

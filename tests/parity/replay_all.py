@@ -1,16 +1,19 @@
 """Replays all recordings of a folder against this service: `python -m tests.parity.replay_all FOLDER`.
 
 Transcripts are replayed on a store freshly loaded with the folder's fixtures; the corpora on one without
-rate limits. Also checks what the folder's own programs do not look at: the order of the envelope's members.
+rate limits. With `--engine couchdb` that is pouchdb-server, or an empty CouchDB that TEST_COUCHDB_URL names. Also checks what the folder's own programs do not look at: the order of the envelope's members.
 Steps in KNOWN_DEVIATIONS must differ, all others must match.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests import support
@@ -29,52 +32,41 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     transcripts, corpora = sorted(folder.glob("transcripts/*.json")), sorted(folder.glob("*_corpus.jsonl"))
-    with Loaded(folder, arguments.engine, free_of_charge=False) as base:
-        good = replay(folder, base, transcripts)
-    if corpora:
-        with Loaded(folder, arguments.engine, free_of_charge=True) as base:
-            good &= compare_corpora(folder, base, corpora)
+    try:
+        with loaded(folder, arguments.engine, free_of_charge=False) as base:
+            good = replay(folder, base, transcripts)
+        if corpora:
+            with loaded(folder, arguments.engine, free_of_charge=True) as base:
+                good &= compare_corpora(folder, base, corpora)
+    except support.NoCouchDB as error:
+        raise SystemExit(str(error)) from None
     return 0 if good else 1
 
 
-class Loaded:
-    """A running service on a new store with the folder's fixtures in it."""
-
-    def __init__(self, folder: Path, engine: str, free_of_charge: bool):
-        self._fixtures = folder / "fixtures.jsonl"
-        self._engine = engine
-        self._free_of_charge = free_of_charge
-
-    def __enter__(self) -> str:
-        self._directory = tempfile.TemporaryDirectory()
-        self._couchdb = support.pouchdb() if self._engine == "couchdb" else None
-        if self._engine == "couchdb" and self._couchdb is None:
-            raise SystemExit("pouchdb-server is not installed: make tools")
-        if self._couchdb:
-            self._couchdb.start()
-            environment = {"COUCHDB_URL": self._couchdb.url}
+@contextlib.contextmanager
+def loaded(folder: Path, engine: str, free_of_charge: bool) -> Iterator[str]:
+    """The address of a running service on a new store with the folder's fixtures in it."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if engine == "couchdb":
+            environment = {"COUCHDB_URL": stack.enter_context(support.couchdb(os.environ.get("TEST_COUCHDB_URL")))}
         else:
-            environment = {"DATA_DIR": self._directory.name}
-        fixtures = self._fixtures
-        if self._free_of_charge:
-            fixtures = Path(self._directory.name) / "fixtures.jsonl"
-            fixtures.write_text("".join(map(_without_costs, self._fixtures.open(encoding="utf-8"))), "utf-8")
+            environment = {"DATA_DIR": str(directory)}
+        fixtures = folder / "fixtures.jsonl"
+        if free_of_charge:
+            changed = "".join(map(_without_costs, fixtures.open(encoding="utf-8")))
+            fixtures = directory / "fixtures.jsonl"
+            fixtures.write_text(changed, "utf-8")
         service = support.service(environment)
         subprocess.run(
             [sys.executable, "-m", "app", "import", str(fixtures)],
-            env=service._environment,
+            env=service.environment,
             cwd=support.ROOT,
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        self._service = service.start()
-        return self._service.url
-
-    def __exit__(self, *_: object) -> None:
-        self._service.stop()
-        if self._couchdb:
-            self._couchdb.stop()
-        self._directory.cleanup()
+        stack.callback(service.stop)
+        yield service.start().url
 
 
 def _without_costs(line: str) -> str:
