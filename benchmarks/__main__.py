@@ -59,18 +59,21 @@ def _throughput(quick: bool) -> dict:
     medians: dict = {}
     ratios: dict = {}
     with contextlib.ExitStack() as stack:
-        embedded = stack.enter_context(servers.embedded())
-        couchdb, direct = stack.enter_context(servers.on_couchdb())
-        bare = stack.enter_context(servers.bare(servers.size_of(embedded.requests["read"])))
+        with servers.off_the_first_cpu():
+            embedded = stack.enter_context(servers.embedded())
+            couchdb, direct = stack.enter_context(servers.on_couchdb())
+            bare = stack.enter_context(servers.bare(servers.size_of(embedded.requests["read"])))
         targets = [target for target in (bare, embedded, direct, couchdb, servers.peer()) if target]
         requests = {(target.name, name): request for target in targets for name, request in target.requests.items()}
         known = [ratio for ratio in RATIOS if ratio[2] in requests]
         compared = dict.fromkeys(key for _, above, below in known for key in (below, above))
         for connections in CONNECTIONS:
             measured: dict = {key: [] for key in requests}
-            for keys in _rounds(compared, requests, connections, quick):
-                for key in keys:
-                    measured[key].append(requests_per_second(requests[key], connections, seconds, bundled=quick))
+            # Where one waits for the other, all of them on one CPU would be waiting for the CPU.
+            with servers.off_the_first_cpu() if connections == 1 else contextlib.nullcontext():
+                for keys in _rounds(compared, requests, connections, quick):
+                    for key in keys:
+                        measured[key].append(requests_per_second(requests[key], connections, seconds, bundled=quick))
             medians[connections] = {key: statistics.median(values) for key, values in measured.items()}
             at = f", {connections} connection{'s' if connections > 1 else ''}"
             for name, above, below in known:
