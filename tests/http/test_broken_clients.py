@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from app.worker import Received, is_complete
+from app.received import Received, is_complete
 from tests import support
 
 pytestmark = pytest.mark.slow
