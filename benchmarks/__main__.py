@@ -69,7 +69,7 @@ def _throughput(quick: bool) -> dict:
         compared = dict.fromkeys(key for _, above, below in known for key in (below, above))
         for connections in CONNECTIONS:
             measured: dict = {key: [] for key in requests}
-            # Where one waits for the other, all of them on one CPU would be waiting for the CPU.
+            # With one connection each waits for the next; a worker that waits for its CPU as well tells nothing.
             with servers.off_the_first_cpu() if connections == 1 else contextlib.nullcontext():
                 for keys in _rounds(compared, requests, connections, quick):
                     for key in keys:

@@ -6,6 +6,7 @@ which speaks just enough HTTP to be faster than what it measures (`benchmarks` m
 
 import multiprocessing
 import re
+import secrets
 import selectors
 import shutil
 import socket
@@ -27,7 +28,10 @@ wrk.body = {body}
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and the status that every answer must have. `{n}` in the URL is the connection's number."""
+    """What is sent, and the status that every answer must have.
+
+    `{n}` in the URL is the connection's number, `{id}` a fresh document id for each time it is sent.
+    """
 
     url: str
     method: str = "GET"
@@ -36,7 +40,7 @@ class Request:
     status: int = 200
 
     def encoded(self, connection: int = 0) -> bytes:
-        """The request as it goes over the wire on one connection."""
+        """The request as it goes over the wire on one connection, but for `{id}`."""
         parts = urlsplit(self.url.replace("{n}", str(connection)))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         lines = [f"{self.method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
@@ -54,7 +58,7 @@ class WrongAnswer(Exception):
 def requests_per_second(request: Request, connections: int, seconds: float, bundled: bool = False) -> float:
     """How often the request is answered. Raises WrongAnswer."""
     check(request)
-    if shutil.which("wrk") and not bundled and "{n}" not in request.url:
+    if shutil.which("wrk") and not bundled and "{" not in request.url:
         return _wrk(request, connections, seconds)
     processes = min(2, connections)
     shares = [range(first, connections, processes) for first in range(processes)]
@@ -73,11 +77,15 @@ def check(request: Request) -> bytes:
     """Send the request once; the whole answer. Raises WrongAnswer."""
     with _connect(request.url) as connection:
         connection.settimeout(60)
-        connection.sendall(request.encoded())
+        connection.sendall(_with_fresh_id(request.encoded()))
         answer = _receive_one(connection)
     if int(answer.split(b" ", 2)[1]) != request.status:
         raise WrongAnswer(f"{request.method} {request.url}: {answer[:400]!r}")
     return answer
+
+
+def _with_fresh_id(text: bytes) -> bytes:
+    return text.replace(b"{id}", secrets.token_hex(16).encode(), 1) if b"{id}" in text else text
 
 
 def _connect(url: str) -> socket.socket:
@@ -116,7 +124,7 @@ def _work(request: Request, numbers: range, seconds: float, results: multiproces
         for connection, number in zip(sockets, numbers, strict=True):
             text = request.encoded(number)
             selector.register(connection, selectors.EVENT_READ, (bytearray(), text))
-            connection.sendall(text)
+            connection.sendall(_with_fresh_id(text))
         count, started = 0, time.perf_counter() + WARM_UP_SECONDS
         now = time.perf_counter()
         while now - started < seconds:
@@ -126,7 +134,7 @@ def _work(request: Request, numbers: range, seconds: float, results: multiproces
                 if _is_whole(buffer):
                     count += now >= started
                     buffer.clear()
-                    key.fileobj.sendall(text)
+                    key.fileobj.sendall(_with_fresh_id(text))
             now = time.perf_counter()
         for connection in sockets:
             connection.close()

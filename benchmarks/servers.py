@@ -133,17 +133,19 @@ def _requests(collection: str, token: str) -> dict[str, Request]:
 
 
 def _direct(url: str, target: Target) -> Target:
-    """The document fetched from, and one of its size put into, CouchDB without anything between."""
+    """The same document fetched from CouchDB, and put into it under new ids, without anything between."""
     account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
     url, credentials = couchdb_http.extract_credentials(url)
     headers = {"Authorization": couchdb_http.basic_auth(credentials).decode()} if credentials else {}
-    db = f"{url}/{encoded(account_db(account_id))}"
-    body = json.dumps({**PLAIN, "pvt_type": "sys_info"})
+    db = account_db(account_id)
+    stored = target.world.store.open_doc(db, doc_id)
+    body = json.dumps({name: value for name, value in stored.items() if name not in ("_id", "_rev")})
+    headers_of_a_write = {**headers, "Content-Type": "application/json"}
     return Target(
         "direct",
         {
-            "read": Request(f"{db}/{doc_id}", headers=headers),
-            "create": Request(db, "POST", {**headers, "Content-Type": "application/json"}, body, 201),
+            "read": Request(f"{url}/{encoded(db)}/{doc_id}", headers=headers),
+            "create": Request(f"{url}/{encoded(db)}/{{id}}", "PUT", headers_of_a_write, body, 201),
         },
     )
 

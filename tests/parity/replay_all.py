@@ -1,8 +1,9 @@
 """Replays all recordings of a folder against this service: `python -m tests.parity.replay_all FOLDER`.
 
 Transcripts are replayed on a store freshly loaded with the folder's fixtures; the corpora on one without
-rate limits. With `--engine couchdb` that is pouchdb-server, or an empty CouchDB that TEST_COUCHDB_URL names. Also checks what the folder's own programs do not look at: the order of the envelope's members.
-Steps in KNOWN_DEVIATIONS must differ, all others must match.
+rate limits. With `--engine couchdb` that is pouchdb-server, or an empty CouchDB that TEST_COUCHDB_URL names.
+Also checks what the folder's own programs do not look at: the order of the envelope's members. Steps in
+KNOWN_DEVIATIONS must differ, all others must match.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What `make bench` is made of."""
 
 import http.server
+import re
 import threading
 from xml.etree import ElementTree
 
@@ -65,6 +66,13 @@ def url():
 def test_every_connection_asks_for_its_own(url):
     assert requests_per_second(Request(f"{url}/{{n}}"), 3, 0.1, bundled=True) > 30
     assert {"/0", "/1", "/2"} <= _Answers.seen
+
+
+def test_every_request_has_an_id_of_its_own(url):
+    count = requests_per_second(Request(f"{url}/new/{{id}}"), 2, 0.1, bundled=True) * 0.1
+    ids = {path.removeprefix("/new/") for path in _Answers.seen if path.startswith("/new/")}
+    assert len(ids) >= count > 3
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
 
 
 def test_answers_of_another_status_are_not_measured(url):
