@@ -1,6 +1,6 @@
 """Draws stacks that py-spy has sampled (`py-spy record --format raw`) as a flame graph: `python -m benchmarks.flame`.
 
-py-spy record -p PID -d 10 -r 400 --format raw -o stacks.txt
+py-spy record -p PID -d 10 -r 400 --gil --format raw -o stacks.txt
 python -m benchmarks.flame stacks.txt docs/performance/flame.svg
 """
 
