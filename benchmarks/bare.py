@@ -27,6 +27,6 @@ class Bare(Server):
 
 
 if __name__ == "__main__":
-    port, workers, size = map(int, sys.argv[1:])
+    port, size = map(int, sys.argv[1:])
     Bare.size = size
-    Bare(replace(Settings(), port=port, workers=workers, log_level="WARNING"), Buckets()).run()
+    Bare(replace(Settings(), port=port, workers=1, log_level="WARNING"), Buckets()).run()

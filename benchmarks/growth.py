@@ -66,7 +66,7 @@ def workers(counts: tuple[int, ...], seconds: float) -> dict[int, float]:
 
 def memory(checkpoints: tuple[int, ...]) -> dict[int, int]:
     """KiB that one worker holds, after so many reads."""
-    with servers.embedded(workers=1) as target:
+    with servers.embedded() as target:
         request, done, result = target.requests["read"], 0, {}
         worker = target.server.pids()[1]
         for checkpoint in checkpoints:

@@ -39,6 +39,11 @@ class Request:
     body: str | None = None
     status: int = 200
 
+    @property
+    def varies(self) -> bool:
+        """Whether it is not the same on every connection and each time; wrk sends one text only."""
+        return "{" in self.url
+
     def encoded(self, connection: int = 0) -> bytes:
         """The request as it goes over the wire on one connection, but for `{id}`."""
         parts = urlsplit(self.url.replace("{n}", str(connection)))
@@ -58,7 +63,7 @@ class WrongAnswer(Exception):
 def requests_per_second(request: Request, connections: int, seconds: float, bundled: bool = False) -> float:
     """How often the request is answered. Raises WrongAnswer."""
     check(request)
-    if shutil.which("wrk") and not bundled and "{" not in request.url:
+    if shutil.which("wrk") and not bundled and not request.varies:
         return _wrk(request, connections, seconds)
     processes = min(2, connections)
     shares = [range(first, connections, processes) for first in range(processes)]

@@ -55,26 +55,26 @@ def embedded(workers: int = 1) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def on_couchdb(workers: int = 1) -> Iterator[tuple[Target, Target]]:
+def on_couchdb() -> Iterator[tuple[Target, Target]]:
     """This service on a CouchDB, and that CouchDB itself with the same documents."""
     try:
         with support.couchdb(os.environ.get("BENCH_COUCHDB_URL")) as url:
             world = support.couchdb_world(url).populate()
             # A view is brought up to date by the list that asks for it, after tens of thousands of creates.
             world.environment["COUCHDB_TIMEOUT"] = "60"
-            with _service("couchdb", world, workers) as target:
+            with _service("couchdb", world) as target:
                 yield target, _direct(url, target)
     except support.NoCouchDB as error:
         raise SystemExit(str(error)) from None
 
 
 @contextlib.contextmanager
-def bare(size: int, workers: int = 1) -> Iterator[Target]:
+def bare(size: int) -> Iterator[Target]:
     """A Flask view that returns a constant of this size, under the same gunicorn settings."""
     port = support.free_port()
-    command = [sys.executable, "-m", "benchmarks.bare", str(port), str(workers), str(size)]
+    command = [sys.executable, "-m", "benchmarks.bare", str(port), str(size)]
     server = support.Server(command, f"http://127.0.0.1:{port}").start()
-    _use_first_cpu(server, workers)
+    _use_first_cpu(server)
     try:
         yield Target("bare", {"read": Request(f"{server.url}/v2/x")}, server=server)
     finally:
@@ -92,10 +92,11 @@ def peer() -> Target | None:
 
 
 @contextlib.contextmanager
-def _service(name: str, world: support.World, workers: int) -> Iterator[Target]:
+def _service(name: str, world: support.World, workers: int = 1) -> Iterator[Target]:
     person = world.person("Bench", "bench.example.com", world.master)
     server = support.service(world.environment, workers=workers).start()
-    _use_first_cpu(server, workers)
+    if workers == 1:
+        _use_first_cpu(server)
     try:
         api = support.Api(server.url, person)
         yield Target(name, _requests(api.url(), api.token), world, server)
@@ -103,9 +104,9 @@ def _service(name: str, world: support.World, workers: int) -> Iterator[Target]:
         server.stop()
 
 
-def _use_first_cpu(server: support.Server, workers: int) -> None:
+def _use_first_cpu(server: support.Server) -> None:
     """Move a lone worker to the CPU that all others of them have: CPUs of a virtual machine may differ."""
-    if workers == 1 and hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "sched_setaffinity"):
         for thread in Path(f"/proc/{server.pids()[1]}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {min(CPUS)})
 

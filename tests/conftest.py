@@ -10,11 +10,8 @@ from tests import support
 @pytest.fixture(scope="session")
 def couchdb_url():
     """A CouchDB: the one that TEST_COUCHDB_URL names, else pouchdb-server from npm."""
-    try:
-        with support.couchdb(os.environ.get("TEST_COUCHDB_URL")) as url:
-            yield url
-    except support.NoCouchDB as error:
-        pytest.skip(str(error))
+    with support.couchdb_or_skip(os.environ.get("TEST_COUCHDB_URL")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["embedded", "couchdb"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from app.auth.credentials import credential_hash
@@ -118,7 +119,7 @@ def service(environment: dict[str, str], port: int | None = None, workers: int =
     return Server(command, f"http://127.0.0.1:{port}", {**clean, **environment})
 
 
-def pouchdb() -> Server | None:
+def _pouchdb() -> Server | None:
     """A CouchDB of npm's, not yet started; None where it is not installed."""
     if not POUCHDB.exists() or not shutil.which("node"):
         return None
@@ -140,7 +141,7 @@ def couchdb(url: str | None = None) -> Iterator[str]:
     Raises NoCouchDB.
     """
     if not url:
-        server = pouchdb()
+        server = _pouchdb()
         if server is None:
             raise NoCouchDB("pouchdb-server is not installed: `make tools`, or name an empty CouchDB")
         try:
@@ -155,6 +156,16 @@ def couchdb(url: str | None = None) -> Iterator[str]:
     finally:
         for name in _databases(url):
             requests.delete(f"{url.rstrip('/')}/{encoded(name)}", timeout=60).raise_for_status()
+
+
+@contextlib.contextmanager
+def couchdb_or_skip(url: str | None = None) -> Iterator[str]:
+    """The same for a test, which is skipped where there is none."""
+    try:
+        with couchdb(url) as found:
+            yield found
+    except NoCouchDB as error:
+        pytest.skip(str(error))
 
 
 def _databases(url: str) -> list[str]:

@@ -68,17 +68,13 @@ class Relay:
 
 @pytest.fixture(scope="module")
 def relayed():
-    couchdb = support.pouchdb()
-    if couchdb is None:
-        pytest.skip("pouchdb-server is not installed (`make tools`)")
-    couchdb.start()
-    world = support.couchdb_world(couchdb.url).populate()
-    person = world.person("Relayed", "relayed.example.com", world.master)
-    relay = Relay(couchdb.url)
-    server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "2"}).start()
-    yield relay, server, support.Api(server.url, person)
-    server.stop()
-    couchdb.stop()
+    with support.couchdb_or_skip() as url:
+        world = support.couchdb_world(url).populate()
+        person = world.person("Relayed", "relayed.example.com", world.master)
+        relay = Relay(url)
+        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "2"}).start()
+        yield relay, server, support.Api(server.url, person)
+        server.stop()
 
 
 @pytest.mark.parametrize("mode", ["reset", "slow", "rubbish"])
@@ -122,18 +118,12 @@ def test_a_server_that_is_not_there_is_a_clear_error_at_start(tmp_path):
     assert ended.stderr.startswith("error: Unavailable") and ended.stderr.count("\n") == 1
 
 
-def test_a_couchdb_without_kazoo_is_told_apart(couchdb_url):
+def test_a_couchdb_without_kazoo_is_told_apart():
     """Uses a server of its own, since the shared one has what Kazoo makes."""
-    couchdb = support.pouchdb()
-    if couchdb is None:
-        pytest.skip("pouchdb-server is not installed (`make tools`)")
-    couchdb.start()
-    try:
-        environment = {"COUCHDB_URL": couchdb.url, "PATH": "/usr/bin:/bin"}
+    with support.couchdb_or_skip() as url:
+        environment = {"COUCHDB_URL": url, "PATH": "/usr/bin:/bin"}
         command = [sys.executable, "-m", "app", "serve", "--port", str(support.free_port())]
         ended = subprocess.run(command, env=environment, cwd=support.ROOT, capture_output=True, text=True, timeout=30)
         assert ended.returncode == 1
         assert "system_config/auth has no default.system_key; start Kazoo" in ended.stderr
-        assert "system_config" not in requests.get(f"{couchdb.url}/_all_dbs", timeout=5).json()
-    finally:
-        couchdb.stop()
+        assert "system_config" not in requests.get(f"{url}/_all_dbs", timeout=5).json()

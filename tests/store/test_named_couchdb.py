@@ -10,11 +10,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def named():
-    try:
-        with support.couchdb() as url:
-            yield url
-    except support.NoCouchDB as error:
-        pytest.skip(str(error))
+    with support.couchdb_or_skip() as url:
+        yield url
 
 
 def test_one_with_databases_is_refused_and_left_alone(named):
