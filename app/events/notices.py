@@ -10,7 +10,7 @@ from app.documents.names import account_of, encoded
 CONFIGURATION, REGISTRAR = "configuration", "registrar"
 _DATA_CACHE = "kazoo_data_cache"
 _APP_VERSION = "4.0.0"
-_PLAIN = re.compile(r"[A-Za-z0-9_~-]")
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_~-]")
 
 
 class Line(Protocol):
@@ -45,10 +45,14 @@ class Notices:
 
     def registrations_flushed(self, realm: str) -> None:
         """All registrations of a realm are to be forgotten."""
+        if self._line is None:
+            return
         payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
         self._publish(REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
 
     def _document_changed(self, event: str, db: str, document: Document) -> None:
+        if self._line is None:
+            return
         pvt_type = document.get("pvt_type", "undefined")
         key = f"{event}.{encoded(db)}.{pvt_type}.{routing_segment(document['_id'])}"
         # Kazoo sends the two dates under each other's name.
@@ -76,20 +80,17 @@ class Notices:
         }
 
     def _publish(self, exchange: str, routing_key: str, payload: dict) -> None:
-        if self._line:
-            kept = {name: value for name, value in payload.items() if value not in (None, "")}
-            self._line.publish(exchange, routing_key, kept)
+        kept = {name: value for name, value in payload.items() if value not in (None, "")}
+        self._line.publish(exchange, routing_key, kept)
 
 
 def routing_segment(text: str) -> str:
     """A text as one segment of a routing key: dots and all else unusual as %XX, spaces as +."""
     if text in ("*", "#"):
         return text
-    return "".join(
-        character
-        if _PLAIN.fullmatch(character)
-        else "+"
-        if character == " "
-        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
-        for character in text
-    )
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(match: re.Match) -> str:
+    character = match.group()
+    return "+" if character == " " else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))

@@ -170,10 +170,11 @@ def test_marks_on_numbers_are_told(broker, told):
         "pvt_assigned_to": api.person.account_id,
     }
     world.store.save_doc(number_db(number), document)
-    doc_id = api.create()
     listener = Listener(broker.url)
+    doc_id = api.create()
+    of_the_create = len(listener.wait_for(2))
     api.call("POST", f"/{doc_id}", {"servers": [support.server_with(number)]})
-    keys = [key for _, key, _, _ in listener.wait_for(3)]
+    keys = [key for _, key, _, _ in listener.wait_for(of_the_create + 3)[of_the_create:]]
     encoded = api.person.account["pvt_account_db"]
     assert keys == [
         f"doc_edited.{encoded}.sys_info.{doc_id}",
