@@ -174,15 +174,15 @@ def test_marks_on_numbers_are_told(broker, told):
     doc_id = api.create()
     of_the_create = len(listener.wait_for(2))
     api.call("POST", f"/{doc_id}", {"servers": [support.server_with(number)]})
-    keys = [key for _, key, _, _ in listener.wait_for(of_the_create + 3)[of_the_create:]]
+    messages = listener.wait_for(of_the_create + 3)[of_the_create:]
     encoded = api.person.account["pvt_account_db"]
-    assert keys == [
+    assert [key for _, key, _, _ in messages] == [
         f"doc_edited.{encoded}.sys_info.{doc_id}",
         "doc_edited.numbers%2F%2B1415.number.%2B14155550123",
         f"doc_created.{encoded}.number.%2B14155550123",
     ]
-    assert "Account-ID" not in listener.messages[1][2]
-    assert listener.messages[2][2]["Account-ID"] == api.person.account_id
+    assert "Account-ID" not in messages[1][2]
+    assert messages[2][2]["Account-ID"] == api.person.account_id
 
 
 def test_a_broker_that_is_away_costs_no_write_and_no_time(broker, told):
