@@ -1,11 +1,14 @@
 """Settings from the environment. `.env.example` lists them all with their meaning."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(ValueError):
@@ -32,6 +35,31 @@ class Settings:
     strict_tokens: bool = False
     tolerate_legacy_values: bool = False
     pbxs_api_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError. Addresses are not repeated in it: there may be a password in them."""
+        for holds, rule in (
+            (all(_is_address(url, "http", "https") for url in self.couchdb_urls), "COUCHDB_URL must be http(s)://…"),
+            (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
+            (self.amqp_url is None or _is_address(self.amqp_url, "amqp", "amqps"), "AMQP_URL must be amqp(s)://…"),
+            (_is_port(self.port), "PORT must be 1 to 65535"),
+            (self.workers > 0, "WORKERS must be 1 or more"),
+            (self.threads > 0, "THREADS must be 1 or more"),
+            (self.metrics_port is None or _is_port(self.metrics_port), "METRICS_PORT must be 1 to 65535"),
+            (self.metrics_port != self.port, "METRICS_PORT must not be PORT"),
+            (self.log_level in LOG_LEVELS, f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"),
+            (
+                self.pbxs_api_url is None or _is_address(self.pbxs_api_url, "http", "https"),
+                "PBXS_API_URL must be http(s)://…",
+            ),
+        ):
+            if not holds:
+                raise SettingsError(rule)
+
+    @property
+    def address(self) -> str:
+        """Host and port as they stand in a URL: ``127.0.0.1:8000``, ``[::1]:8000``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def config_nodes(self) -> tuple[str, str, str]:
@@ -60,6 +88,19 @@ class Settings:
             tolerate_legacy_values=read.flag("TOLERATE_LEGACY_VALUES", cls.tolerate_legacy_values),
             pbxs_api_url=read.text("PBXS_API_URL", None),
         )
+
+
+def _is_port(number: int) -> bool:
+    return 0 < number < 65536
+
+
+def _is_address(url: str, *schemes: str) -> bool:
+    """Whether it is a URL of one of these schemes with a host and, if any, a port that can be."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class _Reader:

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import secrets
+from typing import BinaryIO
 
 import click
 
@@ -44,7 +45,7 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
 def create_user(account_id: str, name: str, password_stdin: bool, level: str) -> None:
     """Create a user NAME of an account and print the id."""
     if password_stdin:
-        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+        password = _first_line(click.get_binary_stream("stdin"))
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     if not password:
@@ -87,6 +88,8 @@ def create_system(store: Store) -> None:
 
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
     """A new account in its own database, in `accounts` and in `services` (documents.md section 1)."""
+    if not name.strip() or not realm.strip():
+        raise click.ClickException("the name or the realm is empty")
     recent = Recent(store)
     above = hierarchy.account(recent, parent) if parent else None
     if parent and above is None:
@@ -131,9 +134,7 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
 
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
     """A new user that can log in with this password (auth.md sections 3.2 and 4.3)."""
-    db, username = names.account_db(account_id), name.lower()
-    if not names.is_account_id(account_id) or not store.has_db(db):
-        raise click.ClickException(f"there is no account {account_id}")
+    db, username = database_of(store, account_id), name.lower()
     if store.query_view(db, "users/list_by_username", key=username):
         raise click.ClickException(f"the user {username} exists already")
     user = {
@@ -151,6 +152,21 @@ def add_user(store: Store, account_id: str, name: str, password: str, level: str
     user = fields.stamp(user, account_id, _author())
     store.save_doc(db, user)
     return user
+
+
+def database_of(store: Store, account_id: str) -> str:
+    """The name of an account's database; where there is none, the command ends and says so."""
+    db = names.account_db(account_id)
+    if not names.is_account_id(account_id) or not store.has_db(db):
+        raise click.ClickException(f"there is no account {account_id}")
+    return db
+
+
+def _first_line(stream: BinaryIO) -> str:
+    try:
+        return stream.readline().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("what was read is not UTF-8") from None
 
 
 def _prepared_store() -> tuple[Store, Settings]:
@@ -185,8 +201,10 @@ def _create_demo(store: Store, settings: Settings) -> None:
     path = settings.data_dir / "demo.env"
     path.touch(mode=0o600)
     path.write_text(
-        f"URL=http://{settings.host}:{settings.port}/v2\n"
+        f"URL=http://{settings.address}/v2\n"
         f"ACCOUNT_ID={account['_id']}\n"
+        f"USER_NAME={DEMO_USER}\n"
+        f"PASSWORD={password}\n"
         f"CREDENTIALS={credential_hash(DEMO_USER, password)}\n"
         f"API_KEY={account['pvt_api_key']}\n"
     )

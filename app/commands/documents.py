@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -16,8 +16,8 @@ BATCH = 200
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.File("r", encoding="utf-8"))
-def import_documents(files: tuple[TextIO, ...]) -> None:
+@click.argument("files", nargs=-1, required=True, type=click.File("rb"))
+def import_documents(files: tuple[BinaryIO, ...]) -> None:
     """Load documents from FILES ('-' is standard input) as they are, revisions kept.
 
     A line is {"db": "<unencoded database name>", "doc": {...}}, attachments inline. Databases that are
@@ -37,12 +37,12 @@ def import_documents(files: tuple[TextIO, ...]) -> None:
     click.echo(f"{count} documents imported into the {store.engine()}")
 
 
-def _lines(file: TextIO) -> Iterator[dict[str, Any]]:
+def _lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
     for number, text in enumerate(file, 1):
         if not text.strip():
             continue
         try:
-            line = json_text.loads(text.encode("utf-8"))
+            line = json_text.loads(text)
             _check(line)
         except ValueError as error:
             raise click.ClickException(f"{file.name}, line {number}: {error}") from None

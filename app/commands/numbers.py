@@ -2,6 +2,7 @@
 
 import click
 
+from app.commands.accounts import database_of
 from app.numbers import reconcile
 from app.services import make_services
 from app.settings import Settings
@@ -13,6 +14,8 @@ from app.settings import Settings
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
     """Show which numbers are not marked as the trunks of ACCOUNT_ID (or of all accounts) use them."""
     services = make_services(Settings.from_environment())
+    if account_id:
+        database_of(services.store, account_id)
     found = written = 0
     for one in [account_id] if account_id else reconcile.accounts(services):
         for difference in reconcile.differences(services, one):

@@ -5,20 +5,24 @@ import gc
 import logging
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import click
+from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
 
 from app import metrics
 from app.auth.buckets import Buckets
 from app.commands.accounts import prepare_store
 from app.factory import create_app
-from app.logs import configure_logging
+from app.logs import JSONFormatter, configure_logging
 from app.services import make_services, open_store
 from app.settings import Settings
 from app.store.collation import sort_key
@@ -41,14 +45,36 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     prepare_store(store, settings, demo=demo)
     store.close()
     sort_key("")
-    with tempfile.TemporaryDirectory(prefix="connectivity-metrics-") as directory:
+    with _directory_for_counts() as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         Server(settings, Buckets()).run()
+
+
+@contextlib.contextmanager
+def _directory_for_counts() -> Iterator[str]:
+    """A directory that lasts as long as this process. Its workers, when they end, come by here as well."""
+    owner = os.getpid()
+    directory = tempfile.mkdtemp(prefix="connectivity-metrics-")
+    try:
+        yield directory
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _settings(**given: Any) -> Settings:
     settings = Settings.from_environment()
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+class JSONLogger(glogging.Logger):
+    """gunicorn's log in the form of ours."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set the form anew whenever gunicorn makes its handlers."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JSONFormatter())
 
 
 class Server(BaseApplication):
@@ -64,7 +90,7 @@ class Server(BaseApplication):
         """gunicorn's own settings."""
         settings = self._settings
         for name, value in {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": settings.address,
             "workers": settings.workers,
             "threads": settings.threads,
             "worker_class": "app.worker.CollectingWorker",
@@ -82,6 +108,7 @@ class Server(BaseApplication):
             # At DEBUG gunicorn would log paths as they are, and a token may stand in one.
             "loglevel": max(settings.log_level, "INFO", key=logging.getLevelName).lower(),
             "errorlog": "-",
+            "logger_class": JSONLogger,
             "control_socket_disable": True,
             "when_ready": self._start_exporter,
             "pre_fork": self._choose_cpu,
@@ -93,8 +120,13 @@ class Server(BaseApplication):
                 self.cfg.set(name, value)
 
     def _start_exporter(self, arbiter: Any) -> None:
-        if self._settings.metrics_port:
-            metrics.start_exporter(self._settings.host, self._settings.metrics_port)
+        port = self._settings.metrics_port
+        if port is None:
+            return
+        try:
+            metrics.start_exporter(self._settings.host, port)
+        except OSError as error:
+            raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
 
     def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
         """Find the CPU that the fewest workers have."""

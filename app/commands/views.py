@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import click
 
+from app.commands.accounts import database_of
 from app.documents import Document
 from app.documents.names import ACCOUNTS, account_db
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store import NotFound, Store
-from app.store.couchdb import CouchDBStore
 from app.store.design import documents_for, needs_old_engine
 
 
@@ -29,14 +29,15 @@ def _options(command):
 def check(account_id: str | None, every: bool) -> None:
     """Tell which design documents are missing or differ, and which views this CouchDB cannot run."""
     services = make_services(Settings.from_environment())
-    old_engine = _runs_iterator(services.store)
+    engine = services.store.engine()
+    old_engine = _runs_iterator(engine)
     problems = 0
     for db in _databases(services, account_id, every):
         for wanted in documents_for(db):
             for problem in _problems(_stored(services.store, db, wanted["_id"]), wanted, old_engine):
                 problems += 1
                 click.echo(f"{db} {wanted['_id'].removeprefix('_design/')}: {problem}")
-    click.echo(f"{problems} findings" + ("" if old_engine else "; Iterator() is not known to this view engine"))
+    click.echo(f"{problems} findings in {engine}" + ("" if old_engine else ", which does not know Iterator()"))
     services.close()
 
 
@@ -62,7 +63,7 @@ def _databases(services: Services, account_id: str | None, every: bool) -> Itera
     if bool(account_id) == every:
         raise click.UsageError("name one of --account ID and --all")
     if account_id:
-        yield account_db(account_id)
+        yield database_of(services.store, account_id)
         return
     yield ACCOUNTS
     yield from map(account_db, accounts(services))
@@ -89,9 +90,7 @@ def _problems(stored: Document | None, wanted: Document, old_engine: bool) -> It
             yield f"view {name} differs"
 
 
-def _runs_iterator(store: Store) -> bool:
+def _runs_iterator(engine: str) -> bool:
     """CouchDB had the engine that knows Iterator() until 2.x."""
-    if not isinstance(store, CouchDBStore):
-        return False
-    name, _, version = store.engine().partition(" ")
+    name, _, version = engine.partition(" ")
     return name == "couchdb" and version.split(".")[0] in ("1", "2")

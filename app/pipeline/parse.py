@@ -38,8 +38,10 @@ def decode_percent(text: str) -> str:
 
 
 def _media_type(header: str | None) -> str:
-    """The type of a body without its parameters; none given is JSON."""
-    return (header or "").split(";")[0].strip().lower() or JSON_TYPES[0]
+    """The type of a body without its parameters; where there is no header, or an empty one, JSON."""
+    if header is None or not header.strip():
+        return JSON_TYPES[0]
+    return header.split(";")[0].strip().lower()
 
 
 def _read(context: Context) -> bytes:

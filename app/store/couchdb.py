@@ -216,8 +216,8 @@ class CouchDBStore(Store):
                 self._current = (self._current + 1) % len(self._servers)
                 fault = error
             except (*_FAULTS, couchdb_http.HTTPError) as error:
-                raise Unavailable(_describe(error)) from error
-        raise Unavailable(_describe(fault)) from fault
+                raise Unavailable(_describe(url, error)) from error
+        raise Unavailable(_describe(url, fault)) from fault
 
 
 def _id_path(doc_id: str) -> list[str]:
@@ -232,5 +232,5 @@ def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFoun
     return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 
 
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+def _describe(url: str, error: BaseException) -> str:
+    return f"{url}: {type(error).__name__}: {error}"[:300]

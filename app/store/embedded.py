@@ -55,7 +55,10 @@ class EmbeddedStore(Store):
         self._maps = MapFunctions()
         self._numbers: dict[str, int] = {}
         # What lies in it are keys and passwords.
-        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(str(error)) from error
         with self._writing() as cursor:
             for statement in _SCHEMA.split(";"):
                 cursor.execute(statement)

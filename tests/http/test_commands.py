@@ -1,8 +1,10 @@
 """The command line, as an operator uses it."""
 
+import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,14 @@ def run(environment, *arguments, stdin="", code=0):
     full = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
     command = [sys.executable, "-m", "app", *arguments]
     ended = subprocess.run(
-        command, env=full, cwd=support.ROOT, input=stdin, capture_output=True, text=True, timeout=90
+        command,
+        env=full,
+        cwd=support.ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=90,
     )
     assert ended.returncode == code, ended.stdout + ended.stderr
     return ended.stdout if code == 0 else ended.stderr
@@ -54,7 +63,12 @@ def test_mistakes_are_one_line(tmp_path):
         (("create-account", "B", "--realm", "A.example.com", "--parent", first), "realm a.example.com is taken"),
         (("create-account", "a", "--realm", "b.example.com", "--parent", first), "name a is taken"),
         (("create-account", "B", "--realm", "b.example.com", "--parent", "f" * 32), "there is no account"),
-        (("create-user", "nope", "x", "--password-stdin"), "empty"),
+        (("create-account", "", "--realm", "b.example.com", "--parent", first), "empty"),
+        (("create-account", "B", "--realm", " ", "--parent", first), "empty"),
+        (("create-user", first, "x", "--password-stdin"), "the password is empty"),
+        (("views", "check", "--account", "nope"), "there is no account nope"),
+        (("views", "install", "--account", "f" * 32), "there is no account"),
+        (("reconcile-numbers", "nope"), "there is no account nope"),
         (("import", "/nonexistent"), "No such file"),
     ):
         error = run(environment, *arguments, code=2 if "import" in arguments else 1)
@@ -62,9 +76,52 @@ def test_mistakes_are_one_line(tmp_path):
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"db": "x", "doc": {"_id": "a"}}\n{"db": "x"}\n')
     assert "broken.jsonl, line 2: expected" in run(environment, "import", str(broken), code=1)
-    for setting in ({"PORT": "x"}, {"STRICT_TOKENS": "perhaps"}):
-        error = run({**environment, **setting}, "serve", code=1)
-        assert error.startswith("error: SettingsError") and error.count("\n") == 1
+    broken.write_bytes(b'\n{"db": "x", "doc": {"_id": "\xff"}}\n')
+    assert "broken.jsonl, line 2: invalid_string" in run(environment, "import", str(broken), code=1)
+    latin = run(environment, "create-user", first, "x", "--password-stdin", stdin="caf\udce9\n", code=1)
+    assert "not UTF-8" in latin and "Traceback" not in latin
+
+
+def test_a_start_that_cannot_be_is_one_line_that_names_the_reason(tmp_path):
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = str(taken.getsockname()[1])
+    file = tmp_path / "file"
+    file.touch()
+    for setting, words in (
+        ({"PORT": "x"}, "PORT"),
+        ({"STRICT_TOKENS": "perhaps"}, "STRICT_TOKENS"),
+        ({"WORKERS": "0"}, "WORKERS"),
+        ({"DATA_DIR": str(file)}, str(file)),
+        ({"COUCHDB_URL": "http://u:s3cret@127.0.0.1:1"}, "http://127.0.0.1:1: ConnectionRefusedError"),
+        ({"METRICS_PORT": port, "LOG_LEVEL": "ERROR", "PORT": str(support.free_port())}, f"METRICS_PORT {port}"),
+    ):
+        error = run({"DATA_DIR": str(tmp_path / "data"), **setting}, "serve", code=1)
+        assert error.startswith("error: ") and words in error and error.count("\n") == 1, error
+        assert "s3cret" not in error
+    taken.close()
+
+
+def test_every_line_of_the_log_is_json(tmp_path):
+    log = tmp_path / "log"
+    server = support.service({"DATA_DIR": str(tmp_path), "LOG_LEVEL": "INFO", "TEST_LOG": str(log)}).start()
+    server.stop()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any("Listening at" in line["message"] for line in lines)
+    assert all(line["level"] == "INFO" and line["time"] for line in lines)
+
+
+def test_it_listens_on_ipv6(tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    server = support.service({"DATA_DIR": str(tmp_path), "HOST": "::1"})
+    server.url = server.url.replace("127.0.0.1", "[::1]")
+    server.start()
+    try:
+        assert requests.get(f"{server.url}/health", timeout=20).status_code == 200
+    finally:
+        server.stop()
 
 
 def test_export_and_import_keep_everything(tmp_path):
@@ -99,6 +156,8 @@ def test_a_first_start_makes_a_demonstration_and_a_second_keeps_it(tmp_path):
     variables = dict(line.split("=", 1) for line in (tmp_path / "demo.env").read_text().splitlines())
     assert (tmp_path / "demo.env").stat().st_mode & 0o077 == 0
     try:
+        pair = f"{variables['USER_NAME']}:{variables['PASSWORD']}"
+        assert variables["CREDENTIALS"] == hashlib.md5(pair.encode()).hexdigest()
         login = {"data": {"credentials": variables["CREDENTIALS"], "account_name": "Demo"}}
         token = requests.put(f"{variables['URL']}/user_auth", json=login, timeout=20).json()["auth_token"]
         root = f"{variables['URL']}/accounts/{variables['ACCOUNT_ID']}/connectivity"
@@ -171,6 +230,33 @@ def test_metrics_are_summed_over_the_workers(tmp_path):
         assert healthy.status_code == 200 and healthy.json()["broker"] == "none"
     finally:
         server.stop()
+
+
+def test_a_worker_that_ends_is_replaced_and_what_it_counted_is_kept(tmp_path):
+    world = support.embedded_world(tmp_path).populate()
+    port = support.free_port()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**world.environment, "METRICS_PORT": str(port), "TMPDIR": str(scratch)}
+    server = support.service(environment, workers=2).start()
+
+    def is_replaced(gone):
+        return len({*server.pids()[1:], gone}) == 3
+
+    try:
+        for sign in (signal.SIGTERM, signal.SIGABRT):
+            for _ in range(30):
+                requests.get(f"{server.url}/v2/schemas", timeout=20)
+            gone = server.pids()[1]
+            os.kill(gone, sign)
+            support.wait_until(partial(is_replaced, gone), message="a new worker in the place of the old one")
+        wanted = 'connectivity_requests_total{noun="schemas",status="200",verb="GET"} 60.0'
+        support.wait_until(
+            lambda: wanted in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text, 5, wanted
+        )
+    finally:
+        server.stop()
+    assert not list(scratch.iterdir())
 
 
 def test_it_answers_soon_after_it_was_started(tmp_path):

@@ -202,12 +202,14 @@ class TestBodies:
         )
         return status, json.loads(text) if text else None
 
-    @pytest.mark.parametrize("kind", [None, "", "application/json", "APPLICATION/JSON; x=y", "application/x-json"])
+    @pytest.mark.parametrize(
+        "kind", [None, "", " ", "application/json", "APPLICATION/JSON; x=y", "application/x-json"]
+    )
     def test_json(self, api, kind):
         assert self.put(api, b'{"data":{"name":"x"}}', kind)[0] == 201
 
     @pytest.mark.parametrize(
-        "kind", ["text/plain", "application/xml", "garbage", "text/csv", "multipart/form-data; boundary=x"]
+        "kind", ["text/plain", "application/xml", "garbage", ";;;", "text/csv", "multipart/form-data; boundary=x"]
     )
     def test_no_json(self, api, kind):
         assert self.put(api, b"name", kind) == (415, None)

@@ -1,0 +1,60 @@
+"""Settings: what can be meant is taken, what cannot is refused by name."""
+
+import pytest
+
+from app.settings import Settings, SettingsError
+
+GOOD = {
+    "COUCHDB_URL": "http://u:p@127.0.0.1:5984, https://[::1]",
+    "COUCHDB_TIMEOUT": "0.5",
+    "AMQP_URL": "amqps://guest:guest@rabbit.example.com/%2F",
+    "HOST": "::1",
+    "PORT": "65535",
+    "METRICS_PORT": "1",
+    "WORKERS": "1",
+    "THREADS": "1",
+    "LOG_LEVEL": "debug",
+    "PBXS_API_URL": "https://api.example.com/v2",
+}
+
+
+def test_what_can_be_meant():
+    settings = Settings.from_environment(GOOD)
+    assert settings.couchdb_urls == ["http://u:p@127.0.0.1:5984", "https://[::1]"]
+    assert (settings.couchdb_timeout, settings.log_level) == (0.5, "DEBUG")
+    assert settings.address == "[::1]:65535"
+
+
+def test_what_is_empty_is_absent():
+    assert Settings.from_environment(dict.fromkeys(GOOD, "")) == Settings()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("COUCHDB_URL", "foo"),
+        ("COUCHDB_URL", "ftp://u:s3cret@host"),
+        ("COUCHDB_URL", "http://u:s3cret@host:port"),
+        ("COUCHDB_URL", "http://u:s3cret@host,http://"),
+        ("COUCHDB_TIMEOUT", "0"),
+        ("COUCHDB_TIMEOUT", "nan"),
+        ("COUCHDB_TIMEOUT", "inf"),
+        ("AMQP_URL", "http://u:s3cret@host"),
+        ("AMQP_URL", "amqp://u:s3cret@host:65536"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("METRICS_PORT", "-1"),
+        ("METRICS_PORT", "65535"),
+        ("WORKERS", "0"),
+        ("WORKERS", "2.5"),
+        ("THREADS", "0"),
+        ("LOG_LEVEL", "chatty"),
+        ("PIN_WORKERS", "perhaps"),
+        ("PBXS_API_URL", "api.example.com"),
+    ],
+)
+def test_what_cannot_is_refused_by_name_and_not_repeated(name, value):
+    with pytest.raises(SettingsError, match=f"^{name} must") as refusal:
+        Settings.from_environment({**GOOD, name: value})
+    assert "s3cret" not in str(refusal.value)
