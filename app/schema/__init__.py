@@ -68,7 +68,7 @@ class Schemas:
     """All schemas of a directory, read once at start."""
 
     def __init__(self, directory: Path = DIRECTORY):
-        self._schemas = {path.stem: Schema(path.read_text("utf-8")) for path in directory.glob("*.json")}
+        self._schemas = {path.stem: _read(path) for path in directory.glob("*.json")}
 
     def ids(self) -> list[str]:
         """The names of all schemas, sorted."""
@@ -80,3 +80,11 @@ class Schemas:
             return self._schemas[name]
         except KeyError:
             raise UnknownSchema(name) from None
+
+
+def _read(path: Path) -> Schema:
+    try:
+        return Schema(path.read_text("utf-8"))
+    except ValueError as error:
+        error.add_note(f"in {path}")
+        raise

@@ -181,6 +181,14 @@ def test_an_unknown_schema_and_an_unknown_keyword():
         Schema('{"properties": {"a": {"multipleOf": 2}}}')
 
 
+@pytest.mark.parametrize("text", ['{"multipleOf": 2}', "{"])
+def test_a_file_that_is_no_schema_is_named(tmp_path, text):
+    (tmp_path / "broken.json").write_text(text)
+    with pytest.raises(ValueError) as refusal:
+        Schemas(tmp_path)
+    assert refusal.value.__notes__ == [f"in {tmp_path / 'broken.json'}"]
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
