@@ -25,7 +25,7 @@ def read_page(
 ) -> Page:
     """Read one page of rows that `keep` lets pass, all of them where it is None.
 
-    `fetch(start_key, limit)` gives rows with a `key`, ascending from start_key inclusive (None: from the
+    `fetch(start_key, limit)` gives rows with `id` and `key`, ascending from start_key inclusive (None: from the
     first). `page_size` counts rows looked at, the one ahead included, as Kazoo's does.
     """
     page, remaining = Page(), page_size
@@ -61,6 +61,7 @@ class _Rows:
         self._start_key = start_key
         self._ahead = READ_AHEAD if reads_ahead else 0
         self._rows: list = []
+        self._last_fetched: list = []
         self._is_complete = False
 
     def peek(self, count: int) -> list:
@@ -77,8 +78,20 @@ class _Rows:
         if not self._rows:
             rows = self._fetch(self._start_key, count)
             self._is_complete = len(rows) < count
-            self._rows = rows
+            self._rows, self._last_fetched = rows[:], rows
             return
-        rows = self._fetch(self._rows[-1].key, count + 1)
-        self._is_complete = len(rows) < count + 1
-        self._rows += rows[1:]
+        # Rows whose key is equal to the last one's come again, and there may be any number of them.
+        known, limit = {_identity(row) for row in self._last_fetched}, count + 1
+        while True:
+            rows = self._fetch(self._rows[-1].key, limit)
+            self._is_complete = len(rows) < limit
+            fresh = [row for row in rows if _identity(row) not in known]
+            if fresh or self._is_complete:
+                break
+            limit *= 2
+        self._rows += fresh
+        self._last_fetched = rows
+
+
+def _identity(row: Any) -> tuple[str, str]:
+    return row.id, repr(row.key)

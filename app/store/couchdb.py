@@ -133,11 +133,15 @@ class CouchDBStore(Store):
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
 
     def dump_docs(self, db: str) -> Iterator[Document]:
-        params = {"limit": str(DUMP_BATCH), "include_docs": "false"}
+        params = {"limit": str(DUMP_BATCH + 1), "include_docs": "false"}
         while page := self._read([db, "_all_docs"], params)["rows"]:
-            for row in page:
-                yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
-            params = {**params, "startkey": json.dumps(page[-1]["id"]), "skip": "1"}
+            for row in page[:DUMP_BATCH]:
+                # One that was deleted meanwhile is none of the live documents.
+                with suppress(NotFound):
+                    yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+            if len(page) <= DUMP_BATCH:
+                return
+            params = {**params, "startkey": json.dumps(page[DUMP_BATCH]["id"])}
 
     # Views
 
@@ -203,8 +207,11 @@ class CouchDBStore(Store):
         if body is not None:
             body = json_text.dumps(body).encode("utf-8")
             headers["Content-Type"] = "application/json"
-        for _ in self._servers:
-            url, credentials = self._servers[self._current]
+        # Other threads may move `_current` meanwhile; each tries every server once.
+        first = self._current
+        for step in range(len(self._servers)):
+            index = (first + step) % len(self._servers)
+            url, credentials = self._servers[index]
             try:
                 _, _, data = self._session.request(method, url + target, body, headers, credentials)
                 return decode(data.read())
@@ -213,7 +220,7 @@ class CouchDBStore(Store):
             except (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
                 raise
             except _NOT_SENT as error:
-                self._current = (self._current + 1) % len(self._servers)
+                self._current = (index + 1) % len(self._servers)
                 fault = error
             except (*_FAULTS, couchdb_http.HTTPError) as error:
                 raise Unavailable(_describe(url, error)) from error

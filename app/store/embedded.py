@@ -22,6 +22,7 @@ from app.store.javascript import MapFunctions
 FILE_NAME = "store.sqlite3"
 BUSY_SECONDS = 20
 REVISIONS_KEPT = 1000
+_LARGEST_INTEGER = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS databases (db INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -260,7 +261,7 @@ class EmbeddedStore(Store):
             f"SELECT {columns} FROM rows r {join} WHERE {where}"
             f" ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
             *values,
-            -1 if limit is None else limit,
+            -1 if limit is None else min(limit, _LARGEST_INTEGER),
         )
         return [
             Row(doc_id, json.loads(key), json.loads(value), _document(doc_id, rev, body) if rev else None)

@@ -159,6 +159,7 @@ class Contract:
         assert keys(startkey="b", endkey="c") == ["b", "c"]
         assert keys(key="c") == ["c"]
         assert keys(limit=2) == ["a", "b"] and keys(limit=0) == []
+        assert keys(limit=10**20) == ["a", "b", "c", "d"]
         assert keys(descending=True, limit=2) == ["d", "c"]
         assert keys(descending=True, startkey="c", endkey="b") == ["c", "b"]
 
@@ -190,6 +191,22 @@ class Contract:
         other = {**DESIGN, "views": {"other": {"map": "function (doc) {}"}}}
         store.create_db(db, [other])
         assert "by_key" in store.open_doc(db, "_design/test")["views"]
+
+    def test_what_is_deleted_during_a_dump_costs_no_other_document(self, store, db):
+        count = 450
+        store.load_docs(db, [{"_id": f"d{number:04}", "_rev": "1-" + "a" * 32} for number in range(count)])
+        dumped = []
+        for document in store.dump_docs(db):
+            if document["_id"].startswith("_design"):
+                continue
+            dumped.append(document["_id"])
+            if len(dumped) % 50 == 0:
+                store.delete_doc(db, document["_id"], document["_rev"])
+            if document["_id"] == "d0001":
+                store.delete_doc(db, "d0003", "1-" + "a" * 32)
+        assert [doc_id for doc_id in dumped if doc_id != "d0003"] == [
+            f"d{number:04}" for number in range(count) if number != 3
+        ]
 
     def test_what_is_dumped_can_be_loaded(self, store, db):
         data = base64.b64encode(b"bytes").decode()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pyuca
@@ -277,3 +278,18 @@ def test_the_next_server_is_asked_where_one_refuses(couchdb_url):
         store.save_doc(db, {"_id": "d"})
     with pytest.raises(Unavailable):
         CouchDBStore([f"http://127.0.0.1:{free_port()}"], timeout=1).has_db("x")
+
+
+def test_every_thread_finds_the_server_that_is_there():
+    server = Rubbish(http_answer("200 OK", '{"_id":"d","_rev":"1-a"}'), repeat=True)
+    gone = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+    store = CouchDBStore([gone[0], server.url, gone[1]], timeout=15)
+
+    def read(_):
+        # As if all of them had just met the dead one.
+        store._current = 0
+        return store.open_doc("db", "d")["_id"]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(read, range(400))) == ["d"] * 400
+    server.stop()

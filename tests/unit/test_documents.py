@@ -223,8 +223,8 @@ def test_filters(query, kept):
 
 
 class Row:
-    def __init__(self, key):
-        self.id = self.key = key
+    def __init__(self, key, doc_id=None):
+        self.id, self.key = doc_id or key, key
 
 
 def pages(keys, page_size, start=None, keep=None):
@@ -259,6 +259,19 @@ def is_odd(row):
 )
 def test_pages_count_as_kazoo_counts(arguments, expected):
     assert pages(*arguments) == expected
+
+
+@pytest.mark.parametrize("equal", [1, 199, 200, 201, 1000])
+def test_rows_of_equal_keys_are_looked_at_once(equal):
+    rows = [Row("a", "first"), *(Row("b", f"{number:04}") for number in range(equal)), Row("c", "last")]
+
+    def fetch(first, limit):
+        return [row for row in rows if first is None or row.key >= first][:limit]
+
+    seen = []
+    page = listing.read_page(fetch, lambda row: seen.append(row.id), 1)
+    assert page.items == []
+    assert seen == [row.id for row in rows]
 
 
 def test_a_filter_that_keeps_nothing_does_not_fetch_row_by_row():
