@@ -1,5 +1,6 @@
 """Where Flask ends and crossbar's pipeline begins: one catch-all route on the raw path."""
 
+import errno
 import logging
 import random
 import time
@@ -67,6 +68,8 @@ class CrossbarResponse:
         write = start_response(_STATUS_LINES[answer.status], headers)
         try:
             write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
+        except BlockingIOError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
         finally:
             self.when_sent()
         return ()

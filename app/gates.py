@@ -55,7 +55,7 @@ def stop_if_expired(context: Context, auth: AuthDoc) -> None:
     account = hierarchy.account(services.recent, auth.account_id)
     expired = expired_since(account)
     if expired is not None:
-        disable_expired(services.store, services.recent, auth.account_id)
+        disable_expired(services.store, services.recent, services.notices, auth.account_id)
         raise validation_error(error("account", "expired", message="account expired", cause=expired))
 
 

@@ -1,5 +1,6 @@
 """What a client has sent so far on one connection, and whether a thread can go on with it."""
 
+import contextlib
 import math
 import re
 import socket
@@ -7,27 +8,39 @@ import time
 
 LONGEST_HEADERS = 128 * 1024
 LARGEST_BODY = 9_000_000
+LONGEST_CHUNK_LINE = 1024
 READ_SIZE = 256 * 1024
 
 _HEADERS_END = b"\r\n\r\n"
+_OF_A_BODY = re.compile(rb"\r\n(content-length|transfer-encoding|expect):", re.IGNORECASE)
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
-_EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n", re.IGNORECASE)
+_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE | re.DOTALL)
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def is_complete(received: bytes | bytearray) -> bool:
-    """Whether a thread can go on with what a client has sent so far.
+def next_chunk(received: bytes | bytearray, at: int) -> int | None:
+    """Where the first chunk begins that is not whole yet, read on from the chunk that begins at `at`.
 
-    So it is, too, where the rest is not worth waiting for: headers or bodies beyond all limits, and clients
-    that wait for `100 Continue`. A chunked body is the thread's to read.
+    None where there is nothing to wait for: after the last chunk and its trailers, or where it is no chunk, or too
+    large a body.
     """
-    end = received.find(_HEADERS_END)
-    if end < 0:
-        return len(received) > LONGEST_HEADERS
-    headers = bytes(received[: end + 2])
-    length = _CONTENT_LENGTH.search(headers)
-    if length is None or int(length.group(1)) > LARGEST_BODY or _EXPECTS.search(headers):
-        return True
-    return len(received) >= end + len(_HEADERS_END) + int(length.group(1))
+    while True:
+        end = received.find(b"\r\n", at)
+        if end < 0:
+            return at if len(received) - at < LONGEST_CHUNK_LINE else None
+        size = _CHUNK_SIZE.fullmatch(received[at:end])
+        if size is None or len(received) > LARGEST_BODY:
+            return None
+        length = int(size.group(1), 16)
+        if length == 0:
+            is_over = received.find(_HEADERS_END, end) >= 0 or len(received) - end > LONGEST_HEADERS
+            return None if is_over else at
+        following = end + length + 4
+        if following > len(received):
+            return at if length <= LARGEST_BODY else None
+        at = following
 
 
 class Received:
@@ -38,6 +51,8 @@ class Received:
         self.deadline = math.inf
         self._client = client
         self._collected = bytearray()
+        # Where the first chunk begins that is not whole; None without a chunked body.
+        self._chunk_at: int | None = None
 
     def collect(self) -> None:
         """Take what the client has sent, without waiting for more."""
@@ -51,8 +66,50 @@ class Received:
         self.is_closed = not data
 
     def is_complete(self) -> bool:
-        """Whether a thread can go on with what there is."""
-        return is_complete(self._collected)
+        """Whether a thread can go on with what there is.
+
+        So it can, too, where the rest is not worth waiting for: headers or bodies beyond all limits, and what is no
+        HTTP. A client that waits for `100 Continue` is told to go on.
+        """
+        if self._chunk_at is not None:
+            return self._has_last_chunk()
+        end = self._collected.find(_HEADERS_END)
+        if end < 0:
+            return len(self._collected) > LONGEST_HEADERS
+        headers = bytes(self._collected[: end + 2])
+        if not _OF_A_BODY.search(headers) or self._has_body(headers):
+            return True
+        expects = _EXPECTS.search(headers)
+        if expects is None:
+            return False
+        if expects.group(1).strip().lower() != b"100-continue":
+            return True
+        self._tell_to_go_on(expects)
+        return False
+
+    def _has_body(self, headers: bytes) -> bool:
+        start = len(headers) + 2
+        length = _CONTENT_LENGTH.search(headers)
+        if length is None and _CHUNKED.search(headers):
+            self._chunk_at = start
+            return self._has_last_chunk()
+        if length is None or _CHUNKED.search(headers) or int(length.group(1)) > LARGEST_BODY:
+            return True
+        return len(self._collected) >= start + int(length.group(1))
+
+    def _has_last_chunk(self) -> bool:
+        at = next_chunk(self._collected, self._chunk_at)
+        if at is not None:
+            self._chunk_at = at
+        return at is None
+
+    def _tell_to_go_on(self, expects: re.Match) -> None:
+        """Answer the expectation, and take it out: the parser would answer it again."""
+        with contextlib.suppress(OSError):
+            self._client.send(_GO_ON)
+        del self._collected[expects.start() : expects.end()]
+        if self._chunk_at is not None:
+            self._chunk_at -= expects.end() - expects.start()
 
     def is_empty(self) -> bool:
         """Whether nothing of the next request is there."""
@@ -69,6 +126,7 @@ class Received:
         if self._collected:
             data = bytes(self._collected)
             self._collected.clear()
+            self._chunk_at = None
             return data
         if time.monotonic() > self.deadline:
             raise TimeoutError

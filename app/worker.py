@@ -18,18 +18,37 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
+from http import HTTPStatus
 
 from gunicorn.http import get_parser
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.http.message import Request
+from gunicorn.util import write_error
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.received import READ_SIZE, Received
 
 SECONDS_FOR_A_REQUEST = 20.0
-SECONDS_FOR_A_CHUNK = 5
+# How long a thread waits for a client that neither sends nor reads.
+SECONDS_IN_A_THREAD = 5
 SECONDS_TO_CLOSE = 2.0
 MOST_DISCARDED = 64 * 1024
 # A client nearby, or a proxy with work to do, has sent its next request by then.
 MILLISECONDS_TO_LINGER = 2
+_STATUS_OF = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
 
 
 class CollectingWorker(ThreadWorker):
@@ -52,7 +71,8 @@ class CollectingWorker(ThreadWorker):
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SECONDS_FOR_A_CHUNK, 0))
+        for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            client.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", SECONDS_IN_A_THREAD, 0))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.nr_conns += 1
         conn = TConn(self.cfg, client, address, listener.getsockname())
@@ -157,6 +177,18 @@ class CollectingWorker(ThreadWorker):
             conn.received.put_back(conn.parser.unreader.take_buffered())
             if not is_kept or not self._follows(conn):
                 return is_kept
+
+    def handle_error(
+        self, req: Request | None, client: socket.socket, addr: tuple[str, int] | None, exc: Exception
+    ) -> None:
+        """Answer what is no HTTP. Neither the log nor the answer repeats it: there may be a token in it."""
+        if not isinstance(exc, ParseException) or isinstance(exc, (InvalidResponseHeader, InvalidResponseHeaderName)):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("no HTTP from %s: %s", addr[0] if addr else "?", type(exc).__name__)
+        status = HTTPStatus(_STATUS_OF.get(type(exc), 400))
+        with contextlib.suppress(OSError):
+            write_error(client, int(status), status.phrase, "")
 
     def _follows(self, conn: TConn) -> bool:
         """Whether the next request is there, all of it, perhaps after a moment."""

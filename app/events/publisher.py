@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pika
 
 QUEUE_SIZE = 10_000
+# Bytes; AMQP writes the length into one.
+LONGEST_KEY = 255
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 IDLE_SECONDS = 1.0
 TIMEOUT = 5.0
@@ -43,21 +45,27 @@ class Publisher:
         return self._connected
 
     def publish(self, exchange: str, routing_key: str, payload: dict) -> None:
-        """Queue a message; drop it where the queue is full."""
+        """Queue a message; drop it where the queue is full or the protocol has no room for its key."""
+        if len(routing_key.encode("utf-8")) > LONGEST_KEY:
+            self._drop("its routing key is too long")
+            return
         self._start()
         try:
             self._queue.put_nowait((exchange, routing_key, json.dumps(payload, separators=(",", ":"))))
         except queue.Full:
-            self.dropped += 1
-            self._on_drop()
-            if self.dropped & (self.dropped - 1) == 0:
-                log.warning("broker queue is full, %d notices dropped so far", self.dropped)
+            self._drop("the broker's queue is full")
 
     def close(self, seconds: float = 2.0) -> None:
         """Send what is queued, for so many seconds at most, and hang up."""
         self._closing.set()
         if self._thread:
             self._thread.join(seconds)
+
+    def _drop(self, reason: str) -> None:
+        self.dropped += 1
+        self._on_drop()
+        if self.dropped & (self.dropped - 1) == 0:
+            log.warning("a notice is dropped, %s; %d so far", reason, self.dropped)
 
     def _start(self) -> None:
         if self._thread is None:

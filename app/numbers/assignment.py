@@ -61,10 +61,13 @@ class Assignment:
         document = self._store.find_doc(number_db(number), number)
         if document is None or not ownership.may_use(services.recent, account_id, document):
             return False
-        if not needs_mark(document, app):
+        if not takes_marks(document):
             return True
-        marked = self._write(number_db(number), number, lambda stored: _with_mark(stored, app))
-        self._copy_to_account(marked)
+        # Another writer may have come first each time, and have taken the number for something else.
+        document = self._write(
+            number_db(number), number, lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored
+        )
+        self._copy_to_account(document)
         return True
 
     def _copy_to_account(self, document: Document) -> None:
@@ -77,7 +80,10 @@ class Assignment:
             self._remove(account_db(previous_id), number)
 
     def _write(self, db: str, number: str, change: Callable[[Document], Document], creates: bool = False) -> Document:
-        """Save a changed number document upon its current revision, again where another writer came first."""
+        """Save a changed number document upon its current revision, again where another writer came first.
+
+        What `change` leaves as it is need not be saved.
+        """
         for _ in range(ATTEMPTS):
             stored = self._store.find_doc(db, number)
             if stored is None and not creates:
@@ -85,6 +91,8 @@ class Assignment:
             changed = change(stored or {}) | {"_id": number}
             if stored:
                 changed["_rev"] = stored["_rev"]
+            if changed == stored:
+                return stored
             try:
                 changed["_rev"] = self._store.save_doc(db, changed)
             except Conflict:
@@ -102,10 +110,13 @@ class Assignment:
 
 def needs_mark(document: Document, app: str | None) -> bool:
     """Whether a number's mark has to change. Only trunkstore's own mark is cleared."""
-    if ownership.state(document) == ownership.DELETED or document.get("pvt_module_name") == NO_MARKS_CARRIER:
-        return False
     current = document.get(USED_BY)
-    return current == TRUNKSTORE if app is None else current != app
+    return takes_marks(document) and (current == TRUNKSTORE if app is None else current != app)
+
+
+def takes_marks(document: Document) -> bool:
+    """Whether a number can have a mark at all."""
+    return ownership.state(document) != ownership.DELETED and document.get("pvt_module_name") != NO_MARKS_CARRIER
 
 
 def _with_mark(document: Document, app: str | None) -> Document:

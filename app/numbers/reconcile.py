@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.documents import connectivity
 from app.documents.names import account_db, account_of
 from app.numbers import ownership
-from app.numbers.assignment import TRUNKSTORE, USED_BY, needs_mark
+from app.numbers.assignment import TRUNKSTORE, USED_BY, needs_mark, takes_marks
 from app.numbers.normalise import known_numbers
 from app.store import Row, ViewMissing
 
@@ -38,12 +38,18 @@ def differences(services: "Services", account_id: str) -> list[Difference]:
         for did in connectivity.dids(row.doc)
     }
     used = set(known_numbers(dids, services.config).values())
-    marked = {row.key for row in _rows(services, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
+    copies = {row.key: (row.value or {}).get("used_by") for row in _rows(services, db)}
+    marked = {number for number, mark in copies.items() if mark == TRUNKSTORE}
     found = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):
-        wanted = TRUNKSTORE if number in used else None
-        if needs_mark(document, wanted) and ownership.may_use(services.recent, account_id, document):
-            found.append(Difference(account_id, number, document.get(USED_BY), wanted))
+        wanted, mark = TRUNKSTORE if number in used else None, document.get(USED_BY)
+        if not takes_marks(document) or not ownership.may_use(services.recent, account_id, document):
+            continue
+        if needs_mark(document, wanted):
+            found.append(Difference(account_id, number, mark, wanted))
+        elif document.get("pvt_assigned_to") == account_id and copies.get(number, mark) != mark:
+            # The number's own database has it right, the account's copy was not written.
+            found.append(Difference(account_id, number, copies[number], mark))
     return found
 
 

@@ -20,7 +20,9 @@ LISTING = "trunkstore/crossbar_listing"
 
 log = logging.getLogger(__name__)
 
-_GIVEN_ID = re.compile(r"[^_/\x00-\x1f\x7f][^/\x00-\x1f\x7f]*")
+_GIVEN_ID = re.compile(r"[^_/\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,254}")
+# What Kazoo and this service look up by these names decides what the account may do.
+_RESERVED_ID = re.compile(r"token_restrictions|limits|configs_.*", re.DOTALL)
 
 
 class Connectivity(Resource):
@@ -50,13 +52,22 @@ def _read(context: Context, doc_id: str) -> None:
 def _validate_create(context: Context) -> None:
     data = context.data
     given = fields.given_id(data) if isinstance(data, dict) else None
-    if given is not None and not (isinstance(given, str) and _GIVEN_ID.fullmatch(given)):
-        message = "Must be a text that does not begin with '_' and has no '/' or control characters"
-        raise validation_error(error("id", "invalid", message=message, value=given))
+    if given is not None:
+        _check_id(given)
     # An empty array, PHP's way to write an empty object, skips the schema in Kazoo and so has no defaults.
     validated = {} if data == [] else _validated(context, _public_data(context))
     document = {**validated, "pvt_type": connectivity.TYPE, "_id": given or names.new_id()}
     _accept(context, document)
+
+
+def _check_id(given: object) -> None:
+    message = None
+    if not isinstance(given, str) or not _GIVEN_ID.fullmatch(given):
+        message = "Must be up to 255 characters, not begin with '_' and have no '/' or control characters"
+    elif _RESERVED_ID.fullmatch(given):
+        message = "Is the name of a document of settings"
+    if message:
+        raise validation_error(error("id", "invalid", message=message, value=given))
 
 
 def _validate_replace(context: Context, doc_id: str) -> None:

@@ -339,6 +339,39 @@ def test_an_expired_trial_is_switched_off(world, base, person):
         assert world.store.open_doc(db, person.account_id)["pvt_enabled"] is False
 
 
+def test_a_trial_that_was_extended_is_left_on(world, base, person):
+    api = support.Api(base, person)
+    databases = (account_db(person.account_id), "accounts")
+
+    def set_expiry(seconds):
+        for db in databases:
+            account = world.store.open_doc(db, person.account_id)
+            expiry = {"pvt_trial_expires": gregorian_now() + seconds, "pvt_enabled": True}
+            world.store.save_doc(db, {**account, **expiry})
+
+    set_expiry(-1)
+    time.sleep(2.2)
+    assert api.call("GET").status_code == 400
+    # Every worker remembers the account as expired now; it is looked at anew before it is written over.
+    set_expiry(3600)
+    for _ in range(10):
+        api.call("GET")
+    for db in databases:
+        assert world.store.open_doc(db, person.account_id)["pvt_enabled"] is True
+
+
+def test_a_token_of_a_new_secret_is_good_at_once_and_stays_so(world, base, person):
+    api = support.Api(base, person)
+    assert api.call("GET").status_code == 200
+    db = account_db(person.account_id)
+    user = world.store.open_doc(db, person.user["_id"])
+    world.store.save_doc(db, {**user, "pvt_signature_secret": "a" * 32})
+    api.token = api.login().json()["auth_token"]
+    assert {api.call("GET").status_code for _ in range(10)} == {200}
+    time.sleep(2.2)
+    assert {api.call("GET").status_code for _ in range(10)} == {200}
+
+
 def test_attempts_are_recorded_where_the_month_has_a_database(world, base, person):
     db = month_db(person.account_id)
     data = {"credentials": person.credentials, "account_realm": person.realm}

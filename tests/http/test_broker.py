@@ -222,6 +222,18 @@ def test_what_does_not_fit_is_dropped_and_counted():
     publisher.close(0.1)
 
 
+def test_a_key_that_is_too_long_is_dropped_and_counted_and_stops_no_other(broker):
+    listener = Listener(broker.url)
+    dropped = []
+    publisher = Publisher(broker.url, on_drop=lambda: dropped.append(1))
+    for key in ("doc_created.a", "doc_created." + "é" * 122, "doc_created.b"):
+        publisher.publish("configuration", key, {})
+    listener.wait_for(2)
+    publisher.close()
+    assert [key for _, key, *_ in listener.messages] == ["doc_created.a", "doc_created.b"]
+    assert publisher.dropped == len(dropped) == 1
+
+
 def test_a_broker_that_never_answers_delays_nothing(tmp_path):
     """It accepts the connection and then says nothing."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -65,8 +65,11 @@ def test_given_ids(api):
     assert api.call("PUT", data={"_id": "my trunk?x"}).status_code == 409
     assert api.call("DELETE", "/my%20trunk%3Fx").status_code == 200
     assert api.call("PUT", data={"id": "my trunk?x"}).status_code == 409
-    for bad in ("_design/x", "_x", "a/b", 5, ["x"], True, "a\nb"):
-        assert api.call("PUT", data={"id": bad}).json()["message"] == "validation error"
+    settings = ("token_restrictions", "limits", "configs_crossbar.auth", "configs_\u2028x")
+    for bad in ("_design/x", "_x", "a/b", 5, ["x"], True, "a\nb", "x" * 256, *settings):
+        refused = api.call("PUT", data={"id": bad}).json()
+        assert refused["message"] == "validation error" and refused["data"]["id"]["invalid"]["value"] == bad
+    assert api.call("PUT", data={"id": "x" * 255}).status_code == 201
     for none in ("", "0", "undefined", None, {}):
         assert len(api.call("PUT", data={"id": none}).json()["data"]["id"]) == HEX32
 

@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from app.documents.names import account_db, number_db
-from app.store import NotFound
+from app.numbers import reconcile as reconciling
+from app.services import make_services
+from app.settings import Settings
+from app.store import NotFound, Unavailable
 from tests import support
 from tests.conftest import make_person
 from tests.support import server_with
@@ -161,3 +164,58 @@ def test_reconcile_finds_and_mends(world, api, person):
     assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 mended"
     assert (mark_of(world, forgotten), mark_of(world, stale)) == ("trunkstore", None)
     assert reconcile(world, person.account_id) == ["0 numbers differ"]
+
+
+class TestMarksAmongOtherWriters:
+    """What happens between the steps of a mark, by a store that lets somebody in."""
+
+    @pytest.fixture
+    def world(self, tmp_path):
+        return support.embedded_world(tmp_path).populate()
+
+    def marks(self, world, person, number):
+        dbs = (number_db(number), account_db(person.account_id))
+        return [world.store.open_doc(db, number).get("pvt_used_by") for db in dbs]
+
+    def give_copied(self, world, person, **members):
+        number = give_number(world, person, **members)
+        document = world.store.open_doc(number_db(number), number)
+        del document["_rev"]
+        world.store.save_doc(account_db(person.account_id), document)
+        return number
+
+    def test_a_mark_that_another_application_made_meanwhile_stays(self, world, monkeypatch):
+        number = self.give_copied(world, world.master, pvt_used_by="trunkstore")
+        save, others = world.store.save_doc, ["callflow"]
+
+        def save_after_another(db, document):
+            if others and db == number_db(number):
+                save(db, {**world.store.open_doc(db, number), "pvt_used_by": others.pop()})
+            return save(db, document)
+
+        monkeypatch.setattr(world.store, "save_doc", save_after_another)
+        services = make_services(Settings(), store=world.store)
+        services.assignment.track(services, world.master.account_id, [number], [])
+        assert self.marks(world, world.master, number) == ["callflow", "callflow"]
+
+    def test_a_mark_that_was_half_written_is_found_and_mended(self, world, monkeypatch):
+        number = self.give_copied(world, world.master)
+        own = account_db(world.master.account_id)
+        world.store.save_doc(own, {"_id": "trunk", "pvt_type": "sys_info", "account": {}, **servers(number)})
+        services = make_services(Settings(), store=world.store)
+        save = world.store.save_doc
+
+        def save_elsewhere(db, document):
+            if db == own:
+                raise Unavailable("gone")
+            return save(db, document)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.store, "save_doc", save_elsewhere)
+            services.assignment.track(services, world.master.account_id, [], [number])
+        assert self.marks(world, world.master, number) == ["trunkstore", None]
+        (found,) = reconciling.differences(services, world.master.account_id)
+        assert (found.number, found.found, found.wanted) == (number, None, "trunkstore")
+        assert services.assignment.mark(services, found.account_id, found.number, found.wanted)
+        assert self.marks(world, world.master, number) == ["trunkstore", "trunkstore"]
+        assert reconciling.differences(services, world.master.account_id) == []
