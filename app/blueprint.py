@@ -108,6 +108,7 @@ def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
     if log.isEnabledFor(logging.DEBUG):
         path = _loggable(context.request.target)
         log.debug("%s %s %d %.4f", context.request.method, path, answer.status, seconds)
+    REQUEST_ID.set(None)
 
 
 def _loggable(target: str) -> str:

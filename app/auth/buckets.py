@@ -18,7 +18,8 @@ from app.documents import object_member
 from app.store.recent import Recent
 
 SLOTS = 1 << 15
-_SLOT = struct.Struct("16sdd")
+# Digest of the name, tokens, time of the last filling, time of the last use.
+_SLOT = struct.Struct("16sddd")
 _PROBES = 8
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -58,7 +59,7 @@ class Buckets:
                 now = time.monotonic()
                 offset, tokens, filled = self._find(digest, now, size)
                 left = change(tokens)
-                _SLOT.pack_into(self._memory, offset, digest, tokens if left is None else left, filled)
+                _SLOT.pack_into(self._memory, offset, digest, tokens if left is None else left, filled, now)
                 return left is not None
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
@@ -66,20 +67,20 @@ class Buckets:
     def _find(self, digest: bytes, now: float, size: Size) -> tuple[int, float, float]:
         """Offset, tokens and time of the last filling; a bucket that is not there starts full.
 
-        Where all slots it may lie in are taken, the one that was filled longest ago gives way.
+        Where all slots it may lie in are taken, the one that was used longest ago gives way.
         """
         home = int.from_bytes(digest[:8], "big")
-        oldest, oldest_filled = 0, float("inf")
+        oldest, oldest_used = 0, float("inf")
         for probe in range(_PROBES):
             offset = (home + probe) % SLOTS * _SLOT.size
-            known, tokens, filled = _SLOT.unpack_from(self._memory, offset)
-            if known == digest and now - filled < size.idle:
+            known, tokens, filled, used = _SLOT.unpack_from(self._memory, offset)
+            if known == digest and now - used < size.idle:
                 periods = int((now - filled) / size.period)
                 return offset, min(size.most, tokens + periods * size.added), filled + periods * size.period
             if known == digest:
                 return offset, size.most, now
-            if filled < oldest_filled:
-                oldest, oldest_filled = offset, filled
+            if used < oldest_used:
+                oldest, oldest_used = offset, used
         return oldest, size.most, now
 
 

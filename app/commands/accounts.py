@@ -23,6 +23,7 @@ from app.store.embedded import EmbeddedStore
 from app.store.recent import Recent
 
 SYSTEM_DATABASES = (names.ACCOUNTS, names.SERVICES, names.SYSTEM_AUTH, names.SYSTEM_CONFIG)
+SECRETS = "auth"
 DEMO_NAME, DEMO_REALM, DEMO_USER = "Demo", "demo.example.com", "demo"
 
 
@@ -56,9 +57,10 @@ def create_user(account_id: str, name: str, password_stdin: bool, level: str) ->
 
 def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
     """Give a new embedded store its keys; on any other, raise KeysMissing where Kazoo's are not there."""
-    if isinstance(store, EmbeddedStore) and not store.has_db(names.SYSTEM_CONFIG):
-        create_system(store)
-        if demo:
+    if isinstance(store, EmbeddedStore):
+        if store.find_doc(names.SYSTEM_CONFIG, SECRETS) is None:
+            create_system(store)
+        if demo and not store.query_view(names.ACCOUNTS, "accounts/listing_by_realm", limit=1):
             _create_demo(store, settings)
     try:
         KeyRing(store, Recent(store), settings.config_nodes).check()
@@ -68,7 +70,10 @@ def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
 
 
 def create_system(store: Store) -> None:
-    """The system databases with a fresh signing key and server secret (auth.md section 2.2)."""
+    """The system databases with a fresh signing key and server secret (auth.md section 2.2).
+
+    The document that names them comes last: where it is, all is there.
+    """
     for db in SYSTEM_DATABASES:
         store.create_db(db, documents_for(db))
     key_id, server_secret = new_secrets()
@@ -76,14 +81,15 @@ def create_system(store: Store) -> None:
     attachments = {ATTACHMENT: {"content_type": CONTENT_TYPE, "data": pem}}
     key = {"_id": key_id, "pvt_type": "system_key", "_attachments": attachments}
     store.save_doc(names.SYSTEM_AUTH, _system_document(key, names.SYSTEM_AUTH))
+    if store.find_doc(names.SYSTEM_CONFIG, "cluster") is None:
+        cluster = {"_id": "cluster", "pvt_type": "config", "default": {"cluster_id": names.new_id()}}
+        store.save_doc(names.SYSTEM_CONFIG, _system_document(cluster, names.SYSTEM_CONFIG))
     secrets_document = {
-        "_id": "auth",
+        "_id": SECRETS,
         "pvt_type": "config",
         "default": {"system_key": key_id, "secret_for_user_signature": server_secret},
     }
     store.save_doc(names.SYSTEM_CONFIG, _system_document(secrets_document, names.SYSTEM_CONFIG))
-    cluster = {"_id": "cluster", "pvt_type": "config", "default": {"cluster_id": names.new_id()}}
-    store.save_doc(names.SYSTEM_CONFIG, _system_document(cluster, names.SYSTEM_CONFIG))
 
 
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:

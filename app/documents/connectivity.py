@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.documents import Document, is_true, object_member
+from app.documents import Document, object_member
 
 TYPE = "sys_info"
 
@@ -50,9 +50,3 @@ def routing_warnings(document: Document) -> list[str]:
         if object_member(document, *path) is not None:
             warnings.append(f"{'.'.join(path)} is billed by Kazoo, and not here")
     return warnings
-
-
-def is_enabled(server: Document) -> bool:
-    """Whether a server takes and sends calls (`options.enabled`, default true)."""
-    enabled = object_member(server, "options", "enabled")
-    return enabled is None or is_true(enabled)

@@ -4,7 +4,6 @@ from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
 from app.auth.trial import is_enabled
 from app.context import Context
-from app.documents.names import account_db
 from app.gates import charge, invalid_credentials, stop_if_expired
 from app.pipeline.identify import BASIC, TOKEN
 
@@ -16,8 +15,6 @@ def authenticate(context: Context) -> None:
     if context.token_kind in (TOKEN, BASIC):
         charge(context)
     auth = _identified(context)
-    if auth and auth.claims.get("as"):
-        auth = _switched(context, auth)
     if auth and context.services.settings.strict_tokens:
         auth = auth if _is_account_enabled(context, auth) else None
     context.auth = auth
@@ -36,20 +33,6 @@ def _identified(context: Context) -> AuthDoc | None:
     if auth:
         stop_if_expired(context, auth)
     return auth
-
-
-def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
-    """The identity that the `as` claim asks for; none at all where it is no descendant (auth.md 7.2)."""
-    wanted = auth.claims["as"]
-    if not isinstance(wanted, dict):
-        return auth
-    account_id, owner_id = wanted.get("account_id"), wanted.get("owner_id")
-    if not isinstance(account_id, str) or not isinstance(owner_id, str):
-        return auth
-    descendant = context.services.recent.find_doc(account_db(account_id), account_id)
-    if auth.account_id not in hierarchy.tree(descendant):
-        return None
-    return AuthDoc(account_id, owner_id, auth.method, auth.claims)
 
 
 def _is_account_enabled(context: Context, auth: AuthDoc) -> bool:

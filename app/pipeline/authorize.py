@@ -5,7 +5,7 @@ from app.context import Context, system_error
 
 
 def authorize(context: Context) -> None:
-    """Stop with 403 where either says no."""
+    """Stop with 403 where either says no, with 404 where the path lacks the account that it is about."""
     if context.request.method == "OPTIONS":
         return
     services, auth = context.services, context.auth
@@ -16,6 +16,8 @@ def authorize(context: Context) -> None:
         raise system_error(403, "forbidden", {"cause": "access denied by token restrictions", "message": "forbidden"})
     if not allowed:
         raise system_error(403, "forbidden")
+    if context.resource.NEEDS_ACCOUNT and context.account is None:
+        raise system_error(404, "not_found")
 
 
 def _is_restricted(context: Context) -> bool:

@@ -1,7 +1,8 @@
 """Where the token is, and whose it is before anybody asks (auth.md sections 0 and 1)."""
 
-from app.auth import AuthDoc
+from app.auth import AuthDoc, hierarchy
 from app.context import Context
+from app.documents.names import account_db
 from app.gates import stop_if_expired
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
@@ -37,7 +38,7 @@ def identify_early(context: Context) -> None:
     auth = token_auth(context)
     if auth:
         stop_if_expired(context, auth)
-        context.early_auth = auth
+        context.early_auth = _switched(context, auth) if auth.claims.get("as") else auth
 
 
 def token_auth(context: Context) -> AuthDoc | None:
@@ -49,3 +50,17 @@ def token_auth(context: Context) -> AuthDoc | None:
     if wanted is not None and wanted != claims["account_id"]:
         return None
     return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
+
+
+def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
+    """The identity that the `as` claim asks for; none at all where it is no descendant (auth.md 7.2)."""
+    wanted = auth.claims["as"]
+    if not isinstance(wanted, dict):
+        return auth
+    account_id, owner_id = wanted.get("account_id"), wanted.get("owner_id")
+    if not isinstance(account_id, str) or not isinstance(owner_id, str):
+        return auth
+    descendant = context.services.recent.find_doc(account_db(account_id), account_id)
+    if auth.account_id not in hierarchy.tree(descendant):
+        return None
+    return AuthDoc(account_id, owner_id, auth.method, auth.claims)

@@ -99,8 +99,14 @@ def _normal_name(name: str) -> str:
 
 
 def _form_envelope(body: bytes) -> Any:
-    """A form of one name without a value is JSON (as curl sends it); else the pairs are the envelope."""
-    pairs = _parse_pairs(body.decode("utf-8", "replace"))
+    """A form of one name without a value is JSON (as curl sends it); else the pairs are the envelope.
+
+    What is no form for a `%` of its own is JSON, too.
+    """
+    try:
+        pairs = _parse_pairs(body.decode("utf-8", "replace"))
+    except Stop:
+        return _decode(body)
     if len(pairs) == 1 and pairs[0][1] is True:
         return _decode(body)
     return dict(pairs)

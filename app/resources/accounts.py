@@ -7,9 +7,10 @@ from app.documents import Document, fields, is_true
 from app.documents.names import ACCOUNTS
 from app.resources import crossbar_doc
 from app.resources.base import Resource
+from app.store import Conflict, Store
 
 TYPE = "account"
-
+ATTEMPTS = 8
 
 UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
@@ -39,10 +40,8 @@ class Accounts(Resource):
         services = context.services
         services.recent.forget(context.db, stored["_id"])
         services.notices.edited(context.db, stored)
-        copy = services.store.find_doc(ACCOUNTS, stored["_id"])
-        aggregate = {**stored, "_rev": copy["_rev"]} if copy else _without_revision(stored)
-        aggregate["_rev"] = services.store.save_doc(ACCOUNTS, aggregate)
-        services.notices.saved(ACCOUNTS, aggregate, is_new=copy is None)
+        aggregate, is_new = save_aggregate(services.store, stored)
+        services.notices.saved(ACCOUNTS, aggregate, is_new)
 
 
 def _with_ui_members(context: Context, document: Document) -> Document:
@@ -56,6 +55,19 @@ def _with_ui_members(context: Context, document: Document) -> Document:
         message = f"only {' and '.join(UI_MEMBERS)} can be changed here, not {', '.join(changed)}"
         raise system_error(403, "forbidden", {"message": message})
     return {**document, **{name: data[name] for name in UI_MEMBERS if name in data}}
+
+
+def save_aggregate(store: Store, stored: Document) -> tuple[Document, bool]:
+    """Write what was saved over the copy in `accounts`, whoever else writes there; whether it is new."""
+    for _ in range(ATTEMPTS):
+        copy = store.find_doc(ACCOUNTS, stored["_id"])
+        aggregate = {**stored, "_rev": copy["_rev"]} if copy else _without_revision(stored)
+        try:
+            aggregate["_rev"] = store.save_doc(ACCOUNTS, aggregate)
+            return aggregate, copy is None
+        except Conflict:
+            continue
+    raise Conflict(stored["_id"])
 
 
 def _without_revision(document: Document) -> Document:

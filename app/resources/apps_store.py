@@ -9,6 +9,7 @@ class AppsStore(ReadOnly):
     """The PBX Connector, where the operator names its address."""
 
     METHODS = {0: ("GET",)}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with what may be installed."""

@@ -11,6 +11,7 @@ class Callflows(ReadOnly):
     """An account that Kazoo never gave a callflow has no view of them either: an empty list."""
 
     METHODS = {0: ("GET", "PUT")}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the summaries."""

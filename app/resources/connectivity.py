@@ -29,6 +29,7 @@ class Connectivity(Resource):
     """The collection and the items. PUT creates, POST replaces, PATCH merges, DELETE deletes softly."""
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE")}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Fill in `doc` with what is to be written and `stored` with what is there."""

@@ -26,6 +26,7 @@ class Limits(ReadOnly):
     """The account's document of limits, or Kazoo's defaults where it has none."""
 
     METHODS = {0: ("GET", "POST")}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the limits."""

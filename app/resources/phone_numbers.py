@@ -21,6 +21,7 @@ class PhoneNumbers(ReadOnly):
     """Lists read the account's database, a single number the number databases, as in Kazoo."""
 
     METHODS = {0: ("GET",), 1: ("PUT", "POST", "PATCH", "DELETE", "GET")}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with all numbers or one."""

@@ -13,6 +13,7 @@ class Users(ReadOnly):
     """Public members of user documents."""
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "DELETE", "PATCH")}
+    NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the summaries of all users, or with one user."""

@@ -273,6 +273,25 @@ def test_acting_as_a_descendant(base, family):
     assert status(token(stranger.account_id), parent.account_id) == 401
     assert status(token(own.account_id, None), parent.account_id) == 200
 
+    def by_alias(token):
+        url = f"{base}/v2/account/connectivity"
+        answer = requests.get(url, headers={"X-Auth-Token": token}, timeout=20)
+        return answer.status_code, answer.json().get("data")
+
+    trunk = family["own"].create({"name": "of the descendant"})
+    status_code, data = by_alias(as_own)
+    assert status_code == 200 and trunk in data
+    assert by_alias(token(stranger.account_id))[0] == 401
+
+
+@pytest.mark.parametrize("noun", ["connectivity", "connectivity/x", "users", "users/x", "phone_numbers", "limits"])
+def test_a_path_without_its_account(base, family, noun):
+    def status(who):
+        headers = {"X-Auth-Token": family[who].token}
+        return requests.get(f"{base}/v2/{noun}", headers=headers, timeout=20).status_code
+
+    assert (status("own"), status("superduper")) == (403, 404)
+
 
 def test_shared_tokens(base, api, person, family):
     def login(**data):

@@ -13,7 +13,11 @@ from functools import partial
 import pytest
 import requests
 
+from app.commands.accounts import prepare_store
 from app.documents.names import account_db
+from app.resources.accounts import save_aggregate
+from app.settings import Settings
+from app.store.embedded import EmbeddedStore
 from tests import support
 from tests.conftest import make_person
 
@@ -170,6 +174,42 @@ def test_a_first_start_makes_a_demonstration_and_a_second_keeps_it(tmp_path):
         ]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("saves", range(3))
+def test_a_first_start_that_was_cut_off_is_made_up_for(tmp_path, monkeypatch, saves):
+    store, settings = EmbeddedStore(tmp_path), Settings(data_dir=tmp_path)
+    save, left = store.save_doc, iter(range(saves))
+
+    def save_some(db, document):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return save(db, document)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "save_doc", save_some)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_store(store, settings, demo=True)
+    prepare_store(store, settings, demo=True)
+    assert (tmp_path / "demo.env").exists()
+
+
+def test_an_account_is_saved_in_both_places_whoever_else_writes(tmp_path, monkeypatch):
+    world = support.embedded_world(tmp_path).populate()
+    account_id = world.master.account_id
+    stored = world.store.open_doc(account_db(account_id), account_id) | {"ui_metadata": {"version": "1"}}
+    save, others = world.store.save_doc, [{"billing": 1}, {"billing": 2}]
+
+    def save_after_another(db, document):
+        if others:
+            save(db, {**world.store.open_doc(db, account_id), **others.pop()})
+        return save(db, document)
+
+    monkeypatch.setattr(world.store, "save_doc", save_after_another)
+    aggregate, is_new = save_aggregate(world.store, stored)
+    assert not is_new and others == []
+    assert world.store.open_doc("accounts", account_id) == aggregate
+    assert aggregate["ui_metadata"] == {"version": "1"}
 
 
 def test_views_are_checked_and_installed_on_request(world):

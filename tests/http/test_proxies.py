@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 class OldCrossbar(BaseHTTPRequestHandler):
-    """Tells which path it was asked for."""
+    """Tells which path it was asked for, and for whom."""
 
     protocol_version = "HTTP/1.1"
 
@@ -25,6 +26,7 @@ class OldCrossbar(BaseHTTPRequestHandler):
         body = f"old {self.command} {self.path}".encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
+        self.send_header("x-asked-for", ", ".join(self.headers.get_all("x-forwarded-for", [])))
         self.end_headers()
         self.wfile.write(body)
 
@@ -70,6 +72,56 @@ def nginx(directory: Path, old_port, new_port, port):
 def haproxy(directory: Path, old_port, new_port, port):
     (directory / "haproxy.cfg").write_text(configured("haproxy.cfg", old_port, new_port, port))
     return ["haproxy", "-db", "-f", f"{directory}/haproxy.cfg"]
+
+
+class Dropping(BaseHTTPRequestHandler):
+    """Takes a request and breaks off: nobody knows whether it was carried out."""
+
+    def drop(self):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.taken.append(self.command)
+        self.close_connection = True
+
+    do_PUT = do_POST = drop
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("make", [nginx, haproxy])
+def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp_path):
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"
+    if not shutil.which(make.__name__):
+        pytest.skip(f"{make.__name__} is not installed (`make tools`)")
+    dropping = ThreadingHTTPServer(("127.0.0.1", 0), Dropping)
+    dropping.taken = []
+    threading.Thread(target=dropping.serve_forever, daemon=True).start()
+    port = support.free_port()
+    proxy = support.Server(
+        make(tmp_path, old, dropping.server_port, port), f"http://127.0.0.1:{port}", cwd=tmp_path
+    ).start()
+    try:
+        told = {"X-Forwarded-For": "192.0.2.1"}
+        answer = requests.get(f"{proxy.url}/v2/user_auth", headers=told, timeout=20)
+        assert answer.headers["x-asked-for"] == "127.0.0.1"
+        support.wait_until(
+            lambda: requests.get(f"{proxy.url}/v2/account/connectivity", timeout=20).text == "", message="the new one"
+        )
+        for method in ("PUT", "POST"):
+            path = f"{proxy.url}/v2/account/connectivity"
+            assert requests.request(method, path, json={"data": {}}, timeout=20).status_code == 502
+            # Its upstream counts as gone for a moment.
+            time.sleep(3)
+        assert dropping.taken == ["PUT", "POST"]
+    finally:
+        proxy.stop()
+        dropping.shutdown()
+        dropping.server_close()
 
 
 @pytest.mark.parametrize("make", [nginx, haproxy])

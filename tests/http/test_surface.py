@@ -217,7 +217,9 @@ class TestBodies:
     def test_a_form_that_is_json(self, api):
         kind = "application/x-www-form-urlencoded"
         assert self.put(api, b'{"data":{"name":"x"}}', kind)[0] == 201
+        assert self.put(api, b'{"data":{"name":"50% off"}}', kind)[1]["data"]["name"] == "50% off"
         assert self.put(api, b'{"data":{"name":"a=b"}}', kind)[0] == 400
+        assert self.put(api, b"name=50% off", kind)[0] == 400
         status, answer = self.put(api, b"", kind)
         assert status == 400 and answer["data"]["data"]["required"]["value"] == {}
 

@@ -209,6 +209,15 @@ def test_a_bucket_is_forgotten_when_idle():
     assert buckets.take("a", 1, size)
 
 
+def test_a_bucket_in_use_is_not_forgotten():
+    buckets, size = Buckets(), Size(most=5, period=1000, idle=0.2)
+    taken = 0
+    for _ in range(10):
+        taken += take_many(buckets, "a", size, 2)
+        time.sleep(0.05)
+    assert taken == 5
+
+
 def test_processes_and_threads_share_a_bucket():
     buckets, size = Buckets(), Size(most=1000, period=1000)
     context = multiprocessing.get_context("fork")
