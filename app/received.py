@@ -13,10 +13,10 @@ READ_SIZE = 256 * 1024
 
 _HEADERS_END = b"\r\n\r\n"
 _OF_A_BODY = re.compile(rb"\r\n(content-length|transfer-encoding|expect):", re.IGNORECASE)
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n", re.IGNORECASE)
-_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*([^\r\n]*)", re.IGNORECASE)
-_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE | re.DOTALL)
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:(?:[^\r\n]*[ \t,])?chunked[ \t]*\r\n", re.IGNORECASE)
+_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*([^\r\n]*)(?=\r\n)", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"[ \t]*0*([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE | re.DOTALL)
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -80,7 +80,8 @@ class Received:
         if not _OF_A_BODY.search(headers) or self._has_body(headers):
             return True
         expects = _EXPECTS.search(headers)
-        if expects is None:
+        # In HTTP/1.0 nobody is told before the answer.
+        if expects is None or not headers.partition(b"\r\n")[0].endswith(b" HTTP/1.1"):
             return False
         if expects.group(1).strip().lower() != b"100-continue":
             return True
@@ -106,7 +107,7 @@ class Received:
     def _tell_to_go_on(self, expects: re.Match) -> None:
         """Answer the expectation, and take it out: the parser would answer it again."""
         with contextlib.suppress(OSError):
-            self._client.send(_GO_ON)
+            self._client.send(_GO_ON, socket.MSG_DONTWAIT)
         del self._collected[expects.start() : expects.end()]
         if self._chunk_at is not None:
             self._chunk_at -= expects.end() - expects.start()

@@ -17,7 +17,7 @@ from app.documents.clock import gregorian_now
 from app.documents.fields import Author
 from app.services import open_store
 from app.settings import Settings
-from app.store import NotFound, Store
+from app.store import DatabaseMissing, NotFound, Store, ViewMissing
 from app.store.design import documents_for
 from app.store.embedded import EmbeddedStore
 from app.store.recent import Recent
@@ -60,13 +60,21 @@ def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
     if isinstance(store, EmbeddedStore):
         if store.find_doc(names.SYSTEM_CONFIG, SECRETS) is None:
             create_system(store)
-        if demo and not store.query_view(names.ACCOUNTS, "accounts/listing_by_realm", limit=1):
+        if demo and _is_without_accounts(store):
             _create_demo(store, settings)
     try:
         KeyRing(store, Recent(store), settings.config_nodes).check()
     except KeysMissing as missing:
         hint = "" if isinstance(store, EmbeddedStore) else "; start Kazoo on this CouchDB once, it creates them"
         raise KeysMissing(f"{missing}{hint}") from None
+
+
+def _is_without_accounts(store: Store) -> bool:
+    try:
+        return not store.query_view(names.ACCOUNTS, "accounts/listing_by_realm", limit=1)
+    except (DatabaseMissing, ViewMissing):
+        # Imported from elsewhere, and not whole: not ours to add to.
+        return False
 
 
 def create_system(store: Store) -> None:

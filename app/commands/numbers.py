@@ -4,6 +4,7 @@ import click
 
 from app.commands.accounts import database_of
 from app.numbers import reconcile
+from app.numbers.assignment import TRUNKSTORE
 from app.services import make_services
 from app.settings import Settings
 
@@ -25,6 +26,8 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                 f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
             )
             if applies:
-                written += services.assignment.mark(services, one, difference.number, difference.wanted)
+                # What other applications mark is theirs; of that, only the copy is mended.
+                app = TRUNKSTORE if difference.wanted == TRUNKSTORE else None
+                written += services.assignment.mark(services, one, difference.number, app)
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))
     services.close()

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -36,10 +35,13 @@ MOST_HEADERS = 100
 @click.option("--host", help="Address to listen on.  [HOST]")
 @click.option("--port", type=int, help="Port to listen on.  [PORT]")
 @click.option("--workers", type=int, help="Worker processes.  [WORKERS]")
-@click.option("--demo", is_flag=True, help="Create a demonstration account in a new embedded store.")
+@click.option("--demo", is_flag=True, help="Create a demonstration account in an embedded store without accounts.")
 def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -> None:
     """Serve the API."""
-    settings = _settings(host=host, port=port, workers=workers)
+    given = {"HOST": host, "PORT": port, "WORKERS": workers}
+    settings = Settings.from_environment(
+        os.environ | {name: str(value) for name, value in given.items() if value is not None}
+    )
     configure_logging(settings.log_level)
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
@@ -60,11 +62,6 @@ def _directory_for_counts() -> Iterator[str]:
     finally:
         if os.getpid() == owner:
             shutil.rmtree(directory, ignore_errors=True)
-
-
-def _settings(**given: Any) -> Settings:
-    settings = Settings.from_environment()
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
 class JSONLogger(glogging.Logger):

@@ -38,7 +38,8 @@ def differences(services: "Services", account_id: str) -> list[Difference]:
         for did in connectivity.dids(row.doc)
     }
     used = set(known_numbers(dids, services.config).values())
-    copies = {row.key: (row.value or {}).get("used_by") for row in _rows(services, db)}
+    rows = _rows(services, db)
+    copies = {row.key: (row.value or {}).get("used_by") for row in rows or ()}
     marked = {number for number, mark in copies.items() if mark == TRUNKSTORE}
     found = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):
@@ -47,9 +48,9 @@ def differences(services: "Services", account_id: str) -> list[Difference]:
             continue
         if needs_mark(document, wanted):
             found.append(Difference(account_id, number, mark, wanted))
-        elif document.get("pvt_assigned_to") == account_id and copies.get(number, mark) != mark:
-            # The number's own database has it right, the account's copy was not written.
-            found.append(Difference(account_id, number, copies[number], mark))
+        elif rows is not None and document.get("pvt_assigned_to") == account_id and copies.get(number) != mark:
+            # The number's own database has it right, the account's copy has not.
+            found.append(Difference(account_id, number, copies.get(number), mark))
     return found
 
 
@@ -61,9 +62,9 @@ def accounts(services: "Services") -> Iterator[str]:
             yield account_id
 
 
-def _rows(services: "Services", db: str) -> list[Row]:
-    """An account that was never given a number need not have a view of them."""
+def _rows(services: "Services", db: str) -> list[Row] | None:
+    """The account's copies; None where it has no view of them, as one that was never given a number may."""
     try:
         return services.store.query_view(db, NUMBERS)
     except ViewMissing:
-        return []
+        return None

@@ -40,7 +40,7 @@ class Accounts(Resource):
         services = context.services
         services.recent.forget(context.db, stored["_id"])
         services.notices.edited(context.db, stored)
-        aggregate, is_new = save_aggregate(services.store, stored)
+        aggregate, is_new = save_aggregate(services.store, context.db, stored)
         services.notices.saved(ACCOUNTS, aggregate, is_new)
 
 
@@ -57,9 +57,11 @@ def _with_ui_members(context: Context, document: Document) -> Document:
     return {**document, **{name: data[name] for name in UI_MEMBERS if name in data}}
 
 
-def save_aggregate(store: Store, stored: Document) -> tuple[Document, bool]:
-    """Write what was saved over the copy in `accounts`, whoever else writes there; whether it is new."""
-    for _ in range(ATTEMPTS):
+def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
+    """Write what was saved over the copy in `accounts`, or what is there by then; whether the copy is new."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            stored = store.open_doc(db, stored["_id"])
         copy = store.find_doc(ACCOUNTS, stored["_id"])
         aggregate = {**stored, "_rev": copy["_rev"]} if copy else _without_revision(stored)
         try:

@@ -341,6 +341,8 @@ def test_what_a_thread_can_go_on_with():
     assert is_complete(b"x" * 200_000) == (True, b"")
     assert is_complete(b"PUT / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n") == (True, b"")
     assert is_complete(b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n") == (True, b"")
+    assert is_complete(b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n") == (False, b"")
+    assert is_complete(b"PUT / HTTP/1.1\r\nContent-Length: 0000000000000005\r\n\r\n") == (False, b"")
     assert is_complete(head + b"Transfer-Encoding: chunked\r\n\r\n") == (True, b"")
 
 
@@ -351,6 +353,9 @@ def test_who_waits_to_go_on_is_told_once():
     chunks = (b"1\r\na", b"\r\n0\r\n\r\n")
     assert is_complete(head + b"Transfer-Encoding: chunked\r\n\r\n", *chunks) == (False, False, True, go_on)
     assert is_complete(head + b"Content-Length: 3\r\n\r\nabc") == (True, b"")
+    assert is_complete(b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n") == (False, b"")
+    bare = b"PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\r\nExpect: 100-continue\nX: y\r\n\r\n"
+    assert is_complete(bare) == (False, b"")
     assert is_complete(b"PUT / HTTP/1.1\r\nExpect: money\r\nContent-Length: 3\r\n\r\n") == (True, b"")
 
 
@@ -372,6 +377,7 @@ def test_who_waits_to_go_on_is_told_once():
         (b"zz\r\n", None),
         (b"-1\r\n", None),
         (b"ffffffff\r\n", None),
+        (b"0000000000005\r\nhe", 0),
         (b"x" * 2000, None),
     ],
 )

@@ -197,19 +197,24 @@ def test_a_first_start_that_was_cut_off_is_made_up_for(tmp_path, monkeypatch, sa
 def test_an_account_is_saved_in_both_places_whoever_else_writes(tmp_path, monkeypatch):
     world = support.embedded_world(tmp_path).populate()
     account_id = world.master.account_id
-    stored = world.store.open_doc(account_db(account_id), account_id) | {"ui_metadata": {"version": "1"}}
+    own = account_db(account_id)
+    stored = world.store.open_doc(own, account_id) | {"ui_metadata": {"version": "1"}}
+    stored["_rev"] = world.store.save_doc(own, stored)
+    newer = {**stored, "ui_metadata": {"version": "2"}}
     save, others = world.store.save_doc, [{"billing": 1}, {"billing": 2}]
 
     def save_after_another(db, document):
         if others:
             save(db, {**world.store.open_doc(db, account_id), **others.pop()})
+            if not others:
+                save(own, newer)
         return save(db, document)
 
     monkeypatch.setattr(world.store, "save_doc", save_after_another)
-    aggregate, is_new = save_aggregate(world.store, stored)
+    aggregate, is_new = save_aggregate(world.store, own, stored)
     assert not is_new and others == []
     assert world.store.open_doc("accounts", account_id) == aggregate
-    assert aggregate["ui_metadata"] == {"version": "1"}
+    assert aggregate["ui_metadata"] == {"version": "2"}
 
 
 def test_views_are_checked_and_installed_on_request(world):

@@ -82,7 +82,7 @@ class Dropping(BaseHTTPRequestHandler):
         self.server.taken.append(self.command)
         self.close_connection = True
 
-    do_PUT = do_POST = drop
+    do_PUT = do_POST = do_PATCH = do_DELETE = drop
 
     def do_GET(self):
         self.send_response(200)
@@ -112,12 +112,12 @@ def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp
         support.wait_until(
             lambda: requests.get(f"{proxy.url}/v2/account/connectivity", timeout=20).text == "", message="the new one"
         )
-        for method in ("PUT", "POST"):
+        for method in ("PUT", "POST", "PATCH", "DELETE"):
             path = f"{proxy.url}/v2/account/connectivity"
             assert requests.request(method, path, json={"data": {}}, timeout=20).status_code == 502
             # Its upstream counts as gone for a moment.
             time.sleep(3)
-        assert dropping.taken == ["PUT", "POST"]
+        assert dropping.taken == ["PUT", "POST", "PATCH", "DELETE"]
     finally:
         proxy.stop()
         dropping.shutdown()

@@ -25,6 +25,10 @@ def test_what_can_be_meant():
     assert settings.address == "[::1]:65535"
 
 
+def test_a_metrics_port_of_0_is_none():
+    assert Settings.from_environment({"METRICS_PORT": "0"}).metrics_port is None
+
+
 def test_what_is_empty_is_absent():
     assert Settings.from_environment(dict.fromkeys(GOOD, "")) == Settings()
 
@@ -41,6 +45,7 @@ def test_what_is_empty_is_absent():
         ("COUCHDB_TIMEOUT", "inf"),
         ("AMQP_URL", "http://u:s3cret@host"),
         ("AMQP_URL", "amqp://u:s3cret@host:65536"),
+        ("HOST", "[::1]"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "http"),
