@@ -69,6 +69,7 @@ class CrossbarResponse:
         try:
             write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
         except BlockingIOError:
+            # The socket's own deadline. gunicorn takes a reset as the client's doing, all else as a fault of ours.
             raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
         finally:
             self.when_sent()

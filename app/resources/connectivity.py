@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from app import json_text
+from app.auth import restrictions
 from app.context import Context, Stop, not_found_error, system_error, validation_error
 from app.documents import MISSING, Document, connectivity, fields, names, value_at
 from app.documents.merge import merge
 from app.numbers import ownership
-from app.resources import crossbar_doc
+from app.resources import crossbar_doc, limits
 from app.resources.base import Resource
 from app.schema import Invalid
 from app.schema.errors import error
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 
 _GIVEN_ID = re.compile(r"[^_/\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,254}")
 # What Kazoo and this service look up by these names decides what the account may do.
-_RESERVED_ID = re.compile(r"token_restrictions|limits|configs_.*", re.DOTALL)
+_SETTINGS = (restrictions.DOCUMENT, limits.DOCUMENT)
+_SETTINGS_PREFIX = "configs_"
 
 
 class Connectivity(Resource):
@@ -65,7 +67,7 @@ def _check_id(given: object) -> None:
     message = None
     if not isinstance(given, str) or not _GIVEN_ID.fullmatch(given):
         message = "Must be up to 255 characters, not begin with '_' and have no '/' or control characters"
-    elif _RESERVED_ID.fullmatch(given):
+    elif given in _SETTINGS or given.startswith(_SETTINGS_PREFIX):
         message = "Is the name of a document of settings"
     if message:
         raise validation_error(error("id", "invalid", message=message, value=given))
