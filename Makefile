@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-PARITY_DIR ?= ../shared/parity
+PARITY_DIR ?= tests/recordings
 ENGINE ?= embedded
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
@@ -23,7 +23,7 @@ test-quick: .venv/.ready-test ## run the tests that take a moment each
 	$(VENV)/python -m pytest -m "not slow"
 
 parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couchdb: on CouchDB)
-	$(VENV)/python -m tests.parity.replay_all --engine $(ENGINE) $(PARITY_DIR)
+	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)
 
 bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two minutes)
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)

@@ -26,7 +26,7 @@ from app.store.couchdb import CouchDBStore
 from app.store.embedded import EmbeddedStore
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
+RECORDINGS = ROOT / "tests/recordings"
 POUCHDB = ROOT / ".tools/node_modules/.bin/pouchdb-server"
 PASSWORD = "correct horse"
 

@@ -125,7 +125,7 @@ def told(broker, tmp_path_factory):
 def test_the_recorded_messages(broker, told):
     """Member for member and in order, what was on Kazoo's broker after PUT, POST, PATCH and DELETE."""
     _, api = told
-    recorded = json.loads((support.SHARED / "parity/amqp_events.json").read_text())
+    recorded = json.loads((support.RECORDINGS / "amqp_events.json").read_text())
     listener = Listener(broker.url)
     doc_id = api.create({"name": "x"})
     for method, data in (("POST", {"name": "y"}), ("PATCH", {"name": "z"}), ("DELETE", None)):

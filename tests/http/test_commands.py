@@ -129,7 +129,7 @@ def test_it_listens_on_ipv6(tmp_path):
 
 
 def test_export_and_import_keep_everything(tmp_path):
-    fixtures = support.SHARED / "parity/fixtures.jsonl"
+    fixtures = support.RECORDINGS / "fixtures.jsonl"
     first, second = {"DATA_DIR": str(tmp_path / "a")}, {"DATA_DIR": str(tmp_path / "b")}
     assert run(first, "import", str(fixtures)).splitlines()[-1].startswith("197 documents imported")
     exported = run(first, "export")

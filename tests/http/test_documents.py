@@ -6,7 +6,7 @@ import pytest
 
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db
-from tests.support import SHARED, server_with
+from tests.support import RECORDINGS, server_with
 
 pytestmark = pytest.mark.slow
 HEX32 = 32
@@ -18,7 +18,7 @@ def stored(world, person, doc_id):
 
 def test_the_recorded_documents(world, api, person):
     """After each step of the recording the store holds what Kazoo's CouchDB held."""
-    recording = json.loads((SHARED / "parity/stored_documents.json").read_text())
+    recording = json.loads((RECORDINGS / "stored_documents.json").read_text())
     same = {
         recording["account_id"]: person.account_id,
         recording["realm"]: person.realm,

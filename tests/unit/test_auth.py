@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import multiprocessing
 import time
+from pathlib import Path
 
 import jwt
 import pytest
@@ -20,9 +21,8 @@ from app.documents.names import account_db
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.store.recent import Recent
-from tests.support import SHARED
 
-VECTORS = json.loads((SHARED / "spec/auth_vectors.json").read_text())
+VECTORS = json.loads(Path(__file__).with_name("auth_vectors.json").read_text())
 ACCOUNT = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 OWNER = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 NODES = ("default",)

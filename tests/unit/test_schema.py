@@ -11,7 +11,8 @@ from app.documents.fields import public
 from app.integers import to_integer
 from app.schema import Invalid, Schema, Schemas, UnknownSchema
 from app.schema.keywords import UnsupportedKeyword
-from tests.support import SHARED
+from tests.recordings import corpus
+from tests.support import RECORDINGS
 
 SCHEMAS = Schemas()
 CONNECTIVITY = SCHEMAS.get("connectivity")
@@ -30,14 +31,12 @@ def identical(a, b):
 
 def test_every_case_of_the_recorded_corpus():
     """Order included, which the corpus's own program does not look at."""
-    with (SHARED / "parity/validation_corpus.jsonl").open(encoding="utf-8") as corpus:
-        for line in corpus:
-            case = json.loads(line)
-            try:
-                result = (201, CONNECTIVITY.validate(public(case["data"])))
-            except Invalid as refused:
-                result = (400, refused.errors)
-            assert identical(result, (case["status"], case["result"]))
+    for case in corpus.cases(RECORDINGS / "validation_corpus.jsonl"):
+        try:
+            result = (201, CONNECTIVITY.validate(public(case["data"])))
+        except Invalid as refused:
+            result = (400, refused.errors)
+        assert identical(result, (case["status"], case["result"]))
 
 
 def test_defaults_fill_what_is_there_and_create_no_parent():
