@@ -118,7 +118,7 @@ def _loggable(target: str) -> str:
 
 
 def _fault(context: Context, error: Exception) -> Stop:
-    """What is told of a fault that no stage expected (http.md section 6)."""
+    """What is told of a fault that no stage expected (docs/kazoo/http.md, section 6)."""
     if isinstance(error, DatabaseMissing) and context.account_id:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):

@@ -130,7 +130,10 @@ class Context:
         return None
 
     def req_value(self, name: str, default: Any = None) -> Any:
-        """A parameter from `data`, the query string or the envelope, in that order (http.md 2.5)."""
+        """A parameter from `data`, the query string or the envelope, in that order.
+
+        Spec: docs/kazoo/http.md, section 2.5.
+        """
         if isinstance(self.data, dict) and self.data.get(name) is not None:
             return self.data[name]
         value = self.query_value(name)
@@ -174,7 +177,7 @@ class Stop(Exception):
 
 
 def system_error(status: int, message: str, data: dict[str, Any] | None = None) -> Stop:
-    """An error in Kazoo's words; v1 shows only the text of `data` (http.md section 6)."""
+    """An error in Kazoo's words; v1 shows only the text of `data` (docs/kazoo/http.md, section 6)."""
     data = data or {"message": message.replace("_", " ")}
     return Stop(status, {"data": data, "error": str(status), "message": message})
 

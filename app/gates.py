@@ -28,7 +28,7 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
 
 
 def client_ip(context: Context) -> str:
-    """The peer, or what a known reverse proxy says of it (auth.md section 6)."""
+    """The peer, or what a known reverse proxy says of it (docs/kazoo/auth.md, section 6)."""
     forwarded = context.header("x-forwarded-for")
     if not forwarded:
         return context.request.peer

@@ -1,4 +1,4 @@
-"""Integers as Kazoo reads them from floats and texts (http.md section 8.3)."""
+"""Integers as Kazoo reads them from floats and texts (docs/kazoo/http.md, section 8.3)."""
 
 import math
 import re

@@ -1,6 +1,6 @@
 """JSON text, read as Kazoo's decoder reads it and written as its encoder writes it.
 
-Spec: http.md sections 2.2 (what is refused, in which words) and 5 (the text of answers).
+Spec: docs/kazoo/http.md, sections 2.2 (what is refused, in which words) and 5 (the text of answers).
 """
 
 import json

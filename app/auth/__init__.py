@@ -1,4 +1,4 @@
-"""Who is calling and what they may do: tokens, credentials, hierarchy, restrictions, buckets (auth.md)."""
+"""Who is calling and what they may do: tokens, credentials, hierarchy, restrictions, buckets (docs/kazoo/auth.md)."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""The record of log-ins in an account's month database (auth.md section 4.7).
+"""The record of log-ins in an account's month database (docs/kazoo/auth.md, section 4.7).
 
 Written where Kazoo made that database, and only there. It never holds a credential or a token.
 """

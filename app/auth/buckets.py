@@ -1,4 +1,4 @@
-"""Token buckets that limit requests, one count for all workers of a machine (auth.md section 6).
+"""Token buckets that limit requests, one count for all workers of a machine (docs/kazoo/auth.md, section 6).
 
 The buckets lie in memory that the workers share, in slots found by a digest of their name; the lock is one
 that the kernel releases when a worker dies.

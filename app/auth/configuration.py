@@ -1,4 +1,7 @@
-"""Settings of the login modules: the system's, overridden by resellers, parents and the account (auth.md 4.6)."""
+"""Settings of the login modules: the system's, overridden by resellers, parents and the account.
+
+Spec: docs/kazoo/auth.md, section 4.6.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Names, passwords and API keys, looked up in Kazoo's views (auth.md sections 1 and 3)."""
+"""Names, passwords and API keys, looked up in Kazoo's views (docs/kazoo/auth.md, sections 1 and 3)."""
 
 import base64
 import binascii

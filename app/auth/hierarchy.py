@@ -1,4 +1,4 @@
-"""Which account may act on which: crossbar's simple_authz (auth.md section 5.1)."""
+"""Which account may act on which: crossbar's simple_authz (docs/kazoo/auth.md, section 5.1)."""
 
 from app.documents import Document, is_true
 from app.documents.names import account_db

@@ -1,4 +1,7 @@
-"""The identity signature: what lets a changed secret revoke the tokens minted before (auth.md section 2.3)."""
+"""The identity signature: what lets a changed secret revoke the tokens minted before.
+
+Spec: docs/kazoo/auth.md, section 2.3.
+"""
 
 import base64
 import hashlib

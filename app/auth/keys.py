@@ -1,4 +1,4 @@
-"""Kazoo's signing keys and the server secret, where Kazoo keeps them (auth.md section 2.2).
+"""Kazoo's signing keys and the server secret, where Kazoo keeps them (docs/kazoo/auth.md, section 2.2).
 
 They are created here only for a new embedded store. On a CouchDB they are Kazoo's to make: a second maker
 would lose to the first one's caches.

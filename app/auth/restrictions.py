@@ -1,4 +1,4 @@
-"""Token restrictions, evaluated from the documents on each request (auth.md section 5.3)."""
+"""Token restrictions, evaluated from the documents on each request (docs/kazoo/auth.md, section 5.3)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""JSON web tokens, minted and verified as Kazoo does (auth.md sections 2.1 to 2.5)."""
+"""JSON web tokens, minted and verified as Kazoo does (docs/kazoo/auth.md, sections 2.1 to 2.5)."""
 
 import hashlib
 import threading
@@ -57,7 +57,7 @@ class Tokens:
     def mint(self, claims: dict[str, Any], seconds: int) -> str:
         """A token with these claims, those that are None left out; `seconds` of life, for ever if not above 0.
 
-        Without a stored secret of the identity the token has no `identity_sig` (auth.md 2.4, step 5).
+        Without a stored secret of the identity the token has no `identity_sig` (docs/kazoo/auth.md, section 2.4).
         """
         claims = {name: value for name, value in claims.items() if value is not None}
         who = identity.identity_of(claims)
@@ -104,7 +104,7 @@ class Tokens:
             return False
         if self._is_signed_by(given, claims["account_id"], who):
             return True
-        # Another node may have minted it with a secret that is newer than what is remembered here (auth.md 10.3).
+        # Another node may have minted it with a newer secret than the one remembered (docs/kazoo/auth.md, section 10).
         self._recent.forget(account_db(claims["account_id"]), who)
         return self._is_signed_by(given, claims["account_id"], who)
 

@@ -1,4 +1,4 @@
-"""Accounts whose trial has run out (auth.md section 2.6)."""
+"""Accounts whose trial has run out (docs/kazoo/auth.md, section 2.6)."""
 
 import contextlib
 import logging

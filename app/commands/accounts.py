@@ -78,7 +78,7 @@ def _is_without_accounts(store: Store) -> bool:
 
 
 def create_system(store: Store) -> None:
-    """The system databases with a fresh signing key and server secret (auth.md section 2.2).
+    """The system databases with a fresh signing key and server secret (docs/kazoo/auth.md, section 2.2).
 
     The document that names them comes last: where it is, all is there.
     """
@@ -101,7 +101,7 @@ def create_system(store: Store) -> None:
 
 
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
-    """A new account in its own database, in `accounts` and in `services` (documents.md section 1)."""
+    """A new account in its own database, in `accounts` and in `services` (docs/kazoo/documents.md, section 1)."""
     if not name.strip() or not realm.strip():
         raise click.ClickException("the name or the realm is empty")
     recent = Recent(store)
@@ -147,7 +147,7 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
 
 
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
-    """A new user that can log in with this password (auth.md sections 3.2 and 4.3)."""
+    """A new user that can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3)."""
     db, username = database_of(store, account_id), name.lower()
     if store.query_view(db, "users/list_by_username", key=username):
         raise click.ClickException(f"the user {username} exists already")

@@ -9,7 +9,7 @@ _EMPTY_TEXTS = ("", "0", "NULL", "undefined")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether Kazoo takes a value for none: 0, null, some texts, empty containers (documents.md, top)."""
+    """Whether Kazoo takes a value for none: 0, null, some texts, empty containers (docs/kazoo/documents.md)."""
     if isinstance(value, str):
         return value in _EMPTY_TEXTS
     if isinstance(value, bool):

@@ -34,7 +34,10 @@ def dids(document: Document) -> list[str]:
 
 
 def routing_warnings(document: Document) -> list[str]:
-    """Why Kazoo's own views or call routing would not see (all of) this document (documents.md 7.3, 8, 10)."""
+    """Why Kazoo's own views or call routing would not see (all of) this document.
+
+    Spec: docs/kazoo/documents.md, sections 7.3, 8, 10.
+    """
     warnings = []
     for index, server in enumerate(servers(document)):
         auth = server.get("auth")

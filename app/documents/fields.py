@@ -1,4 +1,7 @@
-"""Public and private members, and the private ones that every save refreshes (documents.md 2.2, 2.4)."""
+"""Public and private members, and the private ones that every save refreshes.
+
+Spec: docs/kazoo/documents.md, sections 2.2, 2.4.
+"""
 
 from dataclasses import dataclass
 
@@ -37,7 +40,10 @@ def private(document: Document) -> Document:
 
 
 def given_id(data: Document) -> object:
-    """The id a client gave, of any JSON type; None where it gave none that counts (http.md 8.1)."""
+    """The id a client gave, of any JSON type; None where it gave none that counts.
+
+    Spec: docs/kazoo/http.md, section 8.1.
+    """
     for path in _ID_PATHS:
         value = object_member(data, *path)
         if value is not None:
@@ -46,7 +52,10 @@ def given_id(data: Document) -> object:
 
 
 def answer_data(document: Document) -> Document:
-    """A document as clients see it: public members, `_read_only` where stored, `id` last (documents.md 4.1)."""
+    """A document as clients see it: public members, `_read_only` where stored, `id` last.
+
+    Spec: docs/kazoo/documents.md, section 4.1.
+    """
     data = public(document)
     data.pop("id", None)
     data["id"] = document["_id"]

@@ -1,4 +1,4 @@
-"""Query-string filters of lists (documents.md section 5.4). They look at the whole stored document."""
+"""Query-string filters of lists (docs/kazoo/documents.md, section 5.4). They look at the whole stored document."""
 
 import json
 from collections.abc import Callable, Iterable

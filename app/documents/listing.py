@@ -1,4 +1,7 @@
-"""Kazoo's paging of lists, with the arithmetic of its `page_size` (http.md section 9, documents.md 5.3)."""
+"""Kazoo's paging of lists, with the arithmetic of its `page_size`.
+
+Spec: docs/kazoo/http.md, section 9 and docs/kazoo/documents.md, section 5.3.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

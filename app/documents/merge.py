@@ -1,4 +1,4 @@
-"""PATCH: one document merged over another (documents.md section 3.2)."""
+"""PATCH: one document merged over another (docs/kazoo/documents.md, section 3.2)."""
 
 from typing import Any
 

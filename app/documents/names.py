@@ -1,4 +1,4 @@
-"""Names of accounts and databases (documents.md section 1).
+"""Names of accounts and databases (docs/kazoo/documents.md, section 1).
 
 The unencoded form (`account/11/fd/f247…`) is what CouchDB calls a database and what the store takes; the
 encoded form (`account%2F11%2Ffd%2Ff247…`) is what documents and notices carry.

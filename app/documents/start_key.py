@@ -1,4 +1,4 @@
-"""`start_key` of lists: a JSON value as an Erlang external term in base64url (documents.md section 5.5).
+"""`start_key` of lists: a JSON value as an Erlang external term in base64url (docs/kazoo/documents.md, section 5.5).
 
 Only binaries, integers and lists are spoken; a general term decoder on a client's text would be unsafe.
 """

@@ -1,1 +1,1 @@
-"""Notices that flush the caches of other Kazoo nodes (documents.md section 9)."""
+"""Notices that flush the caches of other Kazoo nodes (docs/kazoo/documents.md, section 9)."""

@@ -1,4 +1,7 @@
-"""What is told to the other nodes after a write: crossbar's messages, each a method (documents.md section 9)."""
+"""What is told to the other nodes after a write: crossbar's messages, each a method.
+
+Spec: docs/kazoo/documents.md, section 9.
+"""
 
 import re
 import secrets

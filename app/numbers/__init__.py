@@ -1,1 +1,1 @@
-"""Numbers and whose they are (documents.md section 7)."""
+"""Numbers and whose they are (docs/kazoo/documents.md, section 7)."""

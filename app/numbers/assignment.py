@@ -1,4 +1,4 @@
-"""Marks on number documents that tell what uses them (documents.md section 7.2).
+"""Marks on number documents that tell what uses them (docs/kazoo/documents.md, section 7.2).
 
 Marks are made after the document is saved and never undo it. What could not be marked is logged and counted;
 `python -m app reconcile-numbers` finds and mends it.

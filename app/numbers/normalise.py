@@ -1,4 +1,4 @@
-"""Telephone numbers in E.164 form, by Kazoo's rules (documents.md section 7.3)."""
+"""Telephone numbers in E.164 form, by Kazoo's rules (docs/kazoo/documents.md, section 7.3)."""
 
 import re
 from collections.abc import Callable, Iterable

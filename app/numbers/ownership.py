@@ -1,4 +1,4 @@
-"""The check against using other people's numbers (documents.md section 7.1)."""
+"""The check against using other people's numbers (docs/kazoo/documents.md, section 7.1)."""
 
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Finds numbers whose marks do not say what the trunk documents say (documents.md section 7.2)."""
+"""Finds numbers whose marks do not say what the trunk documents say (docs/kazoo/documents.md, section 7.2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The way of a request, top to bottom (http.md section 0). A stage returns, or raises Stop; none looks back."""
+"""The way of a request, top to bottom. A stage returns, or raises Stop; none looks back.
+
+Spec: docs/kazoo/http.md, section 0.
+"""
 
 from app.context import Context
 from app.pipeline.account import load_account

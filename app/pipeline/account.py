@@ -1,4 +1,4 @@
-"""The account a path names, loaded before anybody asks for credentials (http.md sections 0 and 1)."""
+"""The account a path names, loaded before anybody asks for credentials (docs/kazoo/http.md, sections 0 and 1)."""
 
 from app.auth import hierarchy
 from app.context import Context, not_found_error, system_error

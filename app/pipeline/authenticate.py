@@ -1,4 +1,4 @@
-"""Who is calling: the bucket is charged first, then the credentials are looked at (auth.md section 0)."""
+"""Who is calling: the bucket is charged first, then the credentials are looked at (docs/kazoo/auth.md, section 0)."""
 
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth

@@ -1,4 +1,7 @@
-"""Whether the caller may: the rule between tenants, then the operator's restrictions (auth.md section 5)."""
+"""Whether the caller may: the rule between tenants, then the operator's restrictions.
+
+Spec: docs/kazoo/auth.md, section 5.
+"""
 
 from app.auth import hierarchy, restrictions
 from app.context import Context, system_error

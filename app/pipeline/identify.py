@@ -1,4 +1,4 @@
-"""Where the token is, and whose it is before anybody asks (auth.md sections 0 and 1)."""
+"""Where the token is, and whose it is before anybody asks (docs/kazoo/auth.md, sections 0 and 1)."""
 
 from app.auth import AuthDoc, hierarchy
 from app.context import Context
@@ -53,7 +53,10 @@ def token_auth(context: Context) -> AuthDoc | None:
 
 
 def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
-    """The identity that the `as` claim asks for; none at all where it is no descendant (auth.md 7.2)."""
+    """The identity that the `as` claim asks for; none at all where it is no descendant.
+
+    Spec: docs/kazoo/auth.md, section 7.2.
+    """
     wanted = auth.claims["as"]
     if not isinstance(wanted, dict):
         return auth

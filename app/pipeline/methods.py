@@ -1,4 +1,4 @@
-"""Which verbs a path takes, and which of them the request means (http.md sections 3 and 4)."""
+"""Which verbs a path takes, and which of them the request means (docs/kazoo/http.md, sections 3 and 4)."""
 
 from app.context import Context, bare, empty, system_error
 from app.kazoo import METHODS

@@ -1,4 +1,7 @@
-"""What the client takes and what it sends: 406 and 415, and the language that is only echoed (http.md section 4)."""
+"""What the client takes and what it sends: 406 and 415, and the language that is only echoed.
+
+Spec: docs/kazoo/http.md, section 4.
+"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Query string and body of a request, for every method (http.md section 2)."""
+"""Query string and body of a request, for every method (docs/kazoo/http.md, section 2)."""
 
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -75,7 +75,7 @@ def _invalid_json(message: str) -> Stop:
 
 
 def _take_envelope(context: Context, decoded: Any) -> None:
-    """Normalise the top-level names and check `data` (http.md 2.2)."""
+    """Normalise the top-level names and check `data` (docs/kazoo/http.md, section 2.2)."""
     if not isinstance(decoded, dict):
         raise _invalid_json("All JSON must be valid")
     envelope: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match (http.md section 7)."""
+"""If-Match and If-None-Match (docs/kazoo/http.md, section 7)."""
 
 import re
 

@@ -1,4 +1,7 @@
-"""The answer: Kazoo's envelopes and headers around what the pipeline came to (http.md sections 4 to 6)."""
+"""The answer: Kazoo's envelopes and headers around what the pipeline came to.
+
+Spec: docs/kazoo/http.md, sections 4 to 6.
+"""
 
 import gzip
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The path as nouns with their parameters (http.md section 1)."""
+"""The path as nouns with their parameters (docs/kazoo/http.md, section 1)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The resource's own checks, and what it loads for them (http.md section 8)."""
+"""The resource's own checks, and what it loads for them (docs/kazoo/http.md, section 8)."""
 
 from app.context import Context
 

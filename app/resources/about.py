@@ -1,4 +1,7 @@
-"""What answers here: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about` (http.md section 10)."""
+"""What answers here: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about`.
+
+Spec: docs/kazoo/http.md, section 10.
+"""
 
 import platform
 import resource

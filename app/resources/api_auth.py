@@ -1,4 +1,4 @@
-"""Logging in with an account's API key: `PUT /api_auth` (auth.md section 3.7)."""
+"""Logging in with an account's API key: `PUT /api_auth` (docs/kazoo/auth.md, section 3.7)."""
 
 from app.auth import AuthDoc, credentials
 from app.context import Context, plain_error

@@ -1,4 +1,7 @@
-"""Loading, saving and deleting documents for resources, by Kazoo's rules (documents.md sections 2 to 5)."""
+"""Loading, saving and deleting documents for resources, by Kazoo's rules.
+
+Spec: docs/kazoo/documents.md, sections 2 to 5.
+"""
 
 import hashlib
 
@@ -12,7 +15,7 @@ DEFAULT_PAGE_SIZE = 50
 
 
 def load(context: Context, doc_id: str, pvt_type: str) -> Document:
-    """A live document of this type. Stops with 404 on any other (documents.md 3.5)."""
+    """A live document of this type. Stops with 404 on any other (docs/kazoo/documents.md, section 3.5)."""
     document = find(context, doc_id)
     if document is None:
         raise not_found_error(doc_id)
@@ -48,7 +51,7 @@ def save(context: Context, document: Document, status: int = 200) -> Document:
 def delete(context: Context, document: Document) -> Document:
     """Delete softly, or wholly where the client says so, and answer with what was there. Raises Conflict.
 
-    The answer's revision is the one before the deletion (documents.md 3.4 and 4.2).
+    The answer's revision is the one before the deletion (docs/kazoo/documents.md, sections 3.4 and 4.2).
     """
     data = fields.answer_data(document) | {"_read_only": {"deleted": True}}
     context.respond_document(document, data)
@@ -62,7 +65,10 @@ def delete(context: Context, document: Document) -> Document:
 
 
 def load_list(context: Context, view: str) -> None:
-    """Answer with the ids of a view of the account's database, one page of them (documents.md section 5)."""
+    """Answer with the ids of a view of the account's database, one page of them.
+
+    Spec: docs/kazoo/documents.md, section 5.
+    """
     context.respond([row.id for row in load_rows(context, view)])
 
 
@@ -80,7 +86,10 @@ def load_summaries(context: Context, view: str, is_optional: bool = False) -> No
 
 
 def tag_answer(context: Context) -> None:
-    """Give an answer that is no document a revision of its own, the MD5 of its text (http.md section 7)."""
+    """Give an answer that is no document a revision of its own, the MD5 of its text.
+
+    Spec: docs/kazoo/http.md, section 7.
+    """
     context.revision = hashlib.md5(json_text.dumps(context.resp_data).encode("utf-8")).hexdigest()
     context.etag = f'"{context.revision}"'
 

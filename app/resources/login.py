@@ -14,7 +14,7 @@ LOGIN_COST = 35
 
 
 def validated(context: Context, schema: str) -> dict[str, Any]:
-    """The request's data against a schema; charges the bucket a second time first (auth.md section 6)."""
+    """The request's data against a schema; charges the bucket a second time first (docs/kazoo/auth.md, section 6)."""
     charge(context, advertised=LOGIN_COST, draining=True)
     data = context.data if isinstance(context.data, dict) else {}
     try:
@@ -24,7 +24,10 @@ def validated(context: Context, schema: str) -> dict[str, Any]:
 
 
 def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None:
-    """Mint a token for this identity and answer with it and the account's particulars (auth.md 2.4 and 3.5)."""
+    """Mint a token for this identity and answer with it and the account's particulars.
+
+    Spec: docs/kazoo/auth.md, sections 2.4 and 3.5.
+    """
     services, nodes = context.services, context.services.settings.config_nodes
     module = configuration.module_settings(services.recent, nodes, auth.account_id, auth.method)
     if module.get("enabled", True) is False:
@@ -72,7 +75,7 @@ def _record(context: Context, auth: AuthDoc, succeeded: bool) -> None:
 
 
 def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
-    """The account as logins and token_auth describe it (auth.md section 4.5)."""
+    """The account as logins and token_auth describe it (docs/kazoo/auth.md, section 4.5)."""
     services = context.services
     account = hierarchy.account(services.recent, auth.account_id) or {}
     user = services.recent.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None

@@ -1,4 +1,7 @@
-"""The JSON schemas, and validation without storing: `/schemas[/{ID}[/validation]]` (http.md section 10)."""
+"""The JSON schemas, and validation without storing: `/schemas[/{ID}[/validation]]`.
+
+Spec: docs/kazoo/http.md, section 10.
+"""
 
 from app.context import Context, not_found_error, system_error, validation_error
 from app.documents import fields

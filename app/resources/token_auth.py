@@ -1,4 +1,4 @@
-"""Who a token belongs to: `GET /token_auth` (auth.md section 3.8)."""
+"""Who a token belongs to: `GET /token_auth` (docs/kazoo/auth.md, section 3.8)."""
 
 from app.context import Context
 from app.documents import fields

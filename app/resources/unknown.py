@@ -1,4 +1,4 @@
-"""A path whose first noun nobody knows: 401 to a stranger, 404 to who has a token (http.md section 1)."""
+"""A path whose first noun nobody knows: 401 to a stranger, 404 to who has a token (docs/kazoo/http.md, section 1)."""
 
 from app.context import Context, system_error
 from app.kazoo import METHODS

@@ -1,4 +1,4 @@
-"""Logging in with a user's credentials: `PUT /user_auth` (auth.md sections 3.1 to 3.6)."""
+"""Logging in with a user's credentials: `PUT /user_auth` (docs/kazoo/auth.md, sections 3.1 to 3.6)."""
 
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled

@@ -1,4 +1,4 @@
-"""Kazoo's validation of request data, driven by the raw files in `schemas/` alone (http.md section 8).
+"""Kazoo's validation of request data, driven by the raw files in `schemas/` alone (docs/kazoo/http.md, section 8).
 
 A document is first checked by closures compiled from the schema, which also set its defaults; only where
 they refuse it does the `jsonschema` package say what is wrong. Both are built from the same file.

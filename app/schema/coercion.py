@@ -1,4 +1,4 @@
-"""Texts that clients send for integers and booleans, read as Kazoo reads them (http.md section 8.3)."""
+"""Texts that clients send for integers and booleans, read as Kazoo reads them (docs/kazoo/http.md, section 8.3)."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,7 @@
 """Schemas as closures: set an object's defaults and tell whether it is valid, in one walk.
 
 Kazoo sets the defaults of an object before it looks for what is required in it, and only in objects that
-are there (http.md section 8.2).
+are there (docs/kazoo/http.md, section 8.2).
 """
 
 import copy

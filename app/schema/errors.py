@@ -1,4 +1,4 @@
-"""Validation errors in Kazoo's shape (http.md sections 8.4 and 8.5)."""
+"""Validation errors in Kazoo's shape (docs/kazoo/http.md, sections 8.4 and 8.5)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -44,7 +44,10 @@ class UnsupportedKeyword(ValueError):
 
 @cache
 def pattern(source: str) -> re.Pattern:
-    """A pattern as Kazoo's PCRE matches it: code points, but only ASCII digits and letters (http.md 8.7)."""
+    """A pattern as Kazoo's PCRE matches it: code points, but only ASCII digits and letters.
+
+    Spec: docs/kazoo/http.md, section 8.7.
+    """
     return re.compile(source, re.ASCII)
 
 

@@ -1,7 +1,7 @@
 """Sort keys that order JSON values as CouchDB's views do.
 
 null, false, true, numbers, texts, arrays, objects; texts by the Unicode collation algorithm, where `a < B < c`.
-Spec: documents.md 5.1; CouchDB's documentation of view collation.
+Spec: docs/kazoo/documents.md, section 5.1; CouchDB's documentation of view collation.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Runs the map functions of design documents, as CouchDB's view server does (documents.md section 8)."""
+"""Runs the map functions of design documents, as CouchDB's view server does (docs/kazoo/documents.md, section 8)."""
 
 import json
 import threading

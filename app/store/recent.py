@@ -1,7 +1,7 @@
 """Documents that gates read on every request, remembered for a moment.
 
-Only for what may be a moment old: accounts, users, settings (auth.md 10.3). What a client asked for is never
-read through here. Nothing that another instance must know is kept.
+Only for what may be a moment old: accounts, users, settings (docs/kazoo/auth.md, section 10). What a client asked
+for is never read through here. Nothing that another instance must know is kept.
 """
 
 import threading
@@ -43,7 +43,10 @@ class Recent:
             self._documents.pop((db, doc_id), None)
 
     def setting(self, config: str, *path: str, default: Any = None, nodes: tuple[str, ...] = ("default",)) -> Any:
-        """A value of `system_config`: under the node's name, the zone's, then `default` (auth.md 2.2)."""
+        """A value of `system_config`: under the node's name, the zone's, then `default`.
+
+        Spec: docs/kazoo/auth.md, section 2.2.
+        """
         document = self.find_doc("system_config", config)
         for node in nodes if document else ():
             value: Any = document.get(node)

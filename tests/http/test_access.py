@@ -1,4 +1,4 @@
-"""The wall between tenants, tokens of all kinds, and limits (auth.md)."""
+"""The wall between tenants, tokens of all kinds, and limits (docs/kazoo/auth.md)."""
 
 import base64
 import hashlib

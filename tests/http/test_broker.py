@@ -1,4 +1,4 @@
-"""Notices on a real RabbitMQ (documents.md section 9)."""
+"""Notices on a real RabbitMQ (docs/kazoo/documents.md, section 9)."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What each client sends, in its order and with its odd headers (clients.md)."""
+"""What each client sends, in its order and with its odd headers (docs/kazoo/clients.md)."""
 
 import hashlib
 

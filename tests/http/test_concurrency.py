@@ -1,4 +1,4 @@
-"""Many writers at once, and a server that dies under them (documents.md 3.3)."""
+"""Many writers at once, and a server that dies under them (docs/kazoo/documents.md, section 3.3)."""
 
 import concurrent.futures
 import random

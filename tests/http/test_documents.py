@@ -1,4 +1,4 @@
-"""Documents over HTTP: what is stored, answered and refused (documents.md sections 2 to 5)."""
+"""Documents over HTTP: what is stored, answered and refused (docs/kazoo/documents.md, sections 2 to 5)."""
 
 import json
 

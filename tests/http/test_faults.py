@@ -1,4 +1,4 @@
-"""A store that is down, slow or talks rubbish (http.md section 6)."""
+"""A store that is down, slow or talks rubbish (docs/kazoo/http.md, section 6)."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""Numbers: whose they are, and the marks on them (documents.md section 7)."""
+"""Numbers: whose they are, and the marks on them (docs/kazoo/documents.md, section 7)."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The HTTP surface: order of checks, methods, headers and envelopes (http.md sections 0 to 7)."""
+"""The HTTP surface: order of checks, methods, headers and envelopes (docs/kazoo/http.md, sections 0 to 7)."""
 
 import gzip
 import http.client

@@ -1,4 +1,4 @@
-"""The raw design documents of couchdb_views/, in both engines (documents.md section 8)."""
+"""The raw design documents of couchdb_views/, in both engines (docs/kazoo/documents.md, section 8)."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Tokens, identity signatures, restrictions and buckets (auth.md)."""
+"""Tokens, identity signatures, restrictions and buckets (docs/kazoo/auth.md)."""
 
 import base64
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""JSON as Kazoo reads and writes it (http.md 2.2 and 5)."""
+"""JSON as Kazoo reads and writes it (docs/kazoo/http.md, sections 2.2 and 5)."""
 
 import json
 

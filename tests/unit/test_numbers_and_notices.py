@@ -1,4 +1,4 @@
-"""Normalised numbers, features, and the messages to the broker (documents.md sections 7.3 and 9)."""
+"""Normalised numbers, features, and the messages to the broker (docs/kazoo/documents.md, sections 7.3 and 9)."""
 
 import pytest
 

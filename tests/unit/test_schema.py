@@ -1,4 +1,4 @@
-"""Validation, defaults and coercion (http.md section 8)."""
+"""Validation, defaults and coercion (docs/kazoo/http.md, section 8)."""
 
 import json
 import time
