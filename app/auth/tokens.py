@@ -104,7 +104,7 @@ class Tokens:
             return False
         if self._is_signed_by(given, claims["account_id"], who):
             return True
-        # Another node may have minted it with a newer secret than the one remembered (docs/kazoo/auth.md, section 10).
+        # Another node may have minted it with a newer secret than is remembered (docs/kazoo/auth.md, section 10).
         self._recent.forget(account_db(claims["account_id"]), who)
         return self._is_signed_by(given, claims["account_id"], who)
 
