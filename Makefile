@@ -2,11 +2,14 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
+INSTALL := $(VENV)/pip install --quiet --disable-pip-version-check
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg
 PARITY_DIR ?= tests/recordings
 ENGINE ?= embedded
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
-.PHONY: help setup run test test-quick parity bench lint tools clean
+.PHONY: help setup run test test-quick parity bench lint lock tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,17 +35,24 @@ lint: .venv/.ready-test ## check the style of the code
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 
+lock: ## write the lock files anew, with the newest versions that setup.cfg allows
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv
+	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra test --constraint requirements.lock --output-file requirements-test.lock
+
 tools: .venv/.ready-test ## install the servers that the tests run against
 	@sh tests/tools.sh
 
 clean: ## remove what was made, but not data/
-	rm -rf .venv .tools build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lock .tools build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.venv/.ready: setup.cfg pyproject.toml
+.venv/.ready: requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(VENV)/pip install --quiet --disable-pip-version-check -e .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/.ready-test: .venv/.ready
-	$(VENV)/pip install --quiet --disable-pip-version-check -e '.[test]'
+.venv/.ready-test: .venv/.ready requirements-test.lock
+	$(INSTALL) --require-hashes -r requirements-test.lock
 	@touch $@

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parents[1]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -21,7 +20,7 @@ class Settings:
 
     couchdb_urls: list[str] = field(default_factory=list, repr=False)
     couchdb_timeout: float = 5.0
-    data_dir: Path = ROOT / "data"
+    data_dir: Path = Path("data")
     amqp_url: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 8000

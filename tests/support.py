@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = ROOT / "tests/recordings"
 POUCHDB = ROOT / ".tools/node_modules/.bin/pouchdb-server"
 PASSWORD = "correct horse"
+# Whatever the shell of the tests has set.
+NO_SERVERS = {"COUCHDB_URL": "", "AMQP_URL": ""}
 
 
 def free_port() -> int:
@@ -115,8 +117,7 @@ def service(environment: dict[str, str], port: int | None = None, workers: int =
     """This service, not yet started."""
     port = port or free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
-    clean = {"COUCHDB_URL": "", "AMQP_URL": "", "LOG_LEVEL": "WARNING"}
-    return Server(command, f"http://127.0.0.1:{port}", {**clean, **environment})
+    return Server(command, f"http://127.0.0.1:{port}", {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment})
 
 
 def _pouchdb() -> Server | None:

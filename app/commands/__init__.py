@@ -2,6 +2,7 @@
 
 import click
 
+from app import __version__
 from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account, create_user
 from app.commands.documents import export_documents, import_documents
@@ -13,6 +14,7 @@ from app.store import StoreError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kazoo-connectivity", message="%(prog)s %(version)s")
 def cli() -> None:
     """The connectivity API of Kazoo 4.3. Settings come from the environment; see .env.example."""
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from app.files import data_directory
 from app.schema.coercion import coerce
 from app.schema.compiled import compile_schema
 from app.schema.errors import Errors, describe
 from app.schema.keywords import Validator, check_keywords
 
-DIRECTORY = Path(__file__).resolve().parents[2] / "schemas"
+DIRECTORY = data_directory("schemas")
 
 log = logging.getLogger(__name__)
 

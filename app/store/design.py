@@ -3,12 +3,12 @@
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 from app.documents import Document
 from app.documents.names import ACCOUNTS, account_of
+from app.files import data_directory
 
-DIRECTORY = Path(__file__).resolve().parents[2] / "couchdb_views"
+DIRECTORY = data_directory("couchdb_views")
 
 _SPIDERMONKEY_ONLY = re.compile(r"\bIterator\s*\(|\bfor\s+each\s*\(")
 

@@ -1,0 +1,80 @@
+"""The package, built and installed away from the checkout, as an operator does it."""
+
+import subprocess
+import sys
+import tarfile
+import venv
+
+import pytest
+import requests
+
+from app import __version__
+from tests import support
+
+pytestmark = pytest.mark.slow
+
+# What the source distribution leaves out: it concerns the repository, not the project.
+ONLY_IN_GIT = (".ci/", ".gitignore")
+NEVER = {".git", ".tools", ".venv", "data", "__pycache__"}
+
+
+def run(*command, cwd=support.ROOT):
+    ended = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The unpacked source distribution."""
+    directory = tmp_path_factory.mktemp("source")
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", directory)
+    (archive,) = directory.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(directory, filter="data")
+    return directory / archive.name.removesuffix(".tar.gz")
+
+
+def test_the_source_distribution_is_the_whole_repository(source):
+    if not (support.ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    tracked = {name for name in run("git", "ls-files").splitlines() if not name.startswith(ONLY_IN_GIT)}
+    packed = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    assert tracked <= set(map(str, packed))
+    assert not any(NEVER.intersection(path.parts) for path in packed)
+    tested = run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_schema.py", cwd=source
+    )
+    assert " passed" in tested
+
+
+def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
+    """Installed with the locked versions of what it needs, and with nothing of the checkout at hand."""
+    environment, empty = tmp_path / "environment", tmp_path / "empty"
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=source)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(environment, with_pip=True)
+    pip = (environment / "bin/pip", "install", "--quiet")
+    run(*pip, "--require-hashes", "-r", support.ROOT / "requirements.lock")
+    run(*pip, "--no-deps", wheel)
+    command = environment / "bin/kazoo-connectivity"
+    empty.mkdir()
+    assert run(command, "--version", cwd=empty) == f"kazoo-connectivity {__version__}\n"
+    port = support.free_port()
+    command = [str(command), "serve", "--demo", "--port", str(port)]
+    server = support.Server(command, f"http://127.0.0.1:{port}", support.NO_SERVERS, cwd=empty)
+    server.environment.pop("DATA_DIR", None)
+    try:
+        server.start()
+        demo = dict(line.split("=", 1) for line in (empty / "data/demo.env").read_text().splitlines())
+        login = requests.put(
+            f"{demo['URL']}/api_auth", json={"data": {"api_key": demo["API_KEY"]}}, timeout=20
+        ).json()
+        trunks = f"{demo['URL']}/accounts/{demo['ACCOUNT_ID']}/connectivity"
+        headers = {"X-Auth-Token": login["auth_token"]}
+        created = requests.put(trunks, json={"data": {"name": "HQ"}}, headers=headers, timeout=20).json()["data"]
+        read = requests.get(f"{trunks}/{created['id']}", headers=headers, timeout=20).json()["data"]
+        assert read == created and read["name"] == "HQ" and read["servers"] == []
+        assert requests.get(trunks, headers=headers, timeout=20).json()["data"] == [created["id"]]
+    finally:
+        server.stop()
