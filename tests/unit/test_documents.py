@@ -63,14 +63,27 @@ MERGED = {"name": "n", "account": {"trunks": 1, "caller_id": {"cid_name": "x"}},
         ({"servers": [{"b": {"c": None}}]}, MERGED, {**MERGED, "servers": [{"b": {"c": None}}]}),
         ({"account": None, "servers": None}, MERGED, {"name": "n"}),
         ({}, {"a": None, "b": {"c": None, "d": {}}, "e": [None]}, {"b": {"d": {}}, "e": [None]}),
-        ({"new": {"x": None}}, {}, {"new": {"x": None}}),
-        ({"a": {"x": 1}}, {"a": [1]}, {"a": {"x": 1}}),
+        (
+            {"new": {"x": None, "y": {"z": None}, "l": [None, {"n": None}]}},
+            {},
+            {"new": {"y": {}, "l": [None, {"n": None}]}},
+        ),
+        ({"a": {"b": {"x": 1, "y": None}}}, {"a": {"c": 1}}, {"a": {"b": {"x": 1}, "c": 1}}),
+        ({"a": {"x": 1, "y": None}}, {"a": [1]}, {"a": {"x": 1, "y": None}}),
+        ({"a": {"x": None}}, {"a": None}, {"a": {"x": None}}),
+        ({"a": {}}, {}, {"a": {}}),
     ],
 )
 def test_merge(patch, stored, result):
     merged = merge(patch, stored)
     assert merged == result
     assert list(merged) == sorted(merged, reverse=True)
+
+
+def test_objects_of_one_side_alone_are_sorted_as_merged_ones_are():
+    merged = merge({"new": {"a": 1, "b": {"c": 1, "d": 2}}}, {"old": {"a": 1, "b": 2}})
+    assert list(merged["new"]) == ["b", "a"] and list(merged["new"]["b"]) == ["d", "c"]
+    assert list(merged["old"]) == ["b", "a"]
 
 
 def test_stamp_writes_what_kazoo_writes(monkeypatch):
