@@ -7,6 +7,8 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg
 PARITY_DIR ?= tests/recordings
 ENGINE ?= embedded
+# Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
+TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
 .PHONY: help setup run test test-quick parity bench lint lock tools clean
@@ -20,10 +22,11 @@ run: .venv/.ready ## serve on the embedded store, with a demonstration account a
 	@$(VENV)/python -m app serve --demo
 
 test: .venv/.ready-test tools lint ## run all tests
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not alone"
+	$(VENV)/python -m pytest -m alone
 
 test-quick: .venv/.ready-test ## run the tests that take a moment each
-	$(VENV)/python -m pytest -m "not slow"
+	$(VENV)/python -m pytest -m "not slow and not alone"
 
 parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couchdb: on CouchDB)
 	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)

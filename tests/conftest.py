@@ -1,10 +1,38 @@
-"""Fixtures: the engines, and a running service on each of them."""
+"""Fixtures: the engines, and a running service on each of them.
 
+Tests run in random order and in several processes. A process starts each server that it needs once and keeps it, so
+a test must not rely on what another one left, and names accounts by `make_person`, which never gives a name twice.
+"""
+
+import contextlib
+import itertools
 import os
+from collections.abc import Callable
+from functools import cache
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import support
+
+ENGINES = ("embedded", "couchdb")
+# Files with a server or accounts of their own that are dear to make: one process runs all their tests on an engine.
+TOGETHER = ("test_access.py", "test_broker.py", "test_browser.py", "test_faults.py", "test_package.py")
+_NUMBERS = itertools.count()
+
+
+class KeepTogether(LoadScopeScheduling):
+    """Gives each test to the process that is free, but the tests of some files to one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        engine = next((engine for engine in ENGINES if f"[{engine}" in nodeid), "")
+        return file + engine if file.endswith(TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """pytest-xdist's hook."""
+    return KeepTogether(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -14,20 +42,49 @@ def couchdb_url():
         yield url
 
 
-@pytest.fixture(scope="session", params=["embedded", "couchdb"])
-def world(request, tmp_path_factory):
-    """A populated store of each engine."""
-    if request.param == "embedded":
-        return support.embedded_world(tmp_path_factory.mktemp("data")).populate()
-    return support.couchdb_world(request.getfixturevalue("couchdb_url")).populate()
+@pytest.fixture(scope="session")
+def world_on(request, tmp_path_factory) -> Callable[[str], support.World]:
+    """The populated store of an engine, made when it is first asked for."""
+
+    @cache
+    def make(engine: str) -> support.World:
+        if engine == "embedded":
+            return support.embedded_world(tmp_path_factory.mktemp("data")).populate()
+        return support.couchdb_world(request.getfixturevalue("couchdb_url")).populate()
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def base(world):
+def service_on(world_on):
+    """The address of a service with two workers on that store, started when it is first asked for."""
+    with contextlib.ExitStack() as stack:
+
+        @cache
+        def start(engine: str) -> str:
+            server = support.service(world_on(engine).environment).start()
+            stack.callback(server.stop)
+            return server.url
+
+        yield start
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    """The name of each engine in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def world(engine, world_on):
+    """A populated store of each engine."""
+    return world_on(engine)
+
+
+@pytest.fixture(scope="module")
+def base(engine, service_on):
     """The address of a service with two workers on that store."""
-    server = support.service(world.environment).start()
-    yield server.url
-    server.stop()
+    return service_on(engine)
 
 
 @pytest.fixture
@@ -42,10 +99,7 @@ def api(base, person):
     return support.Api(base, person)
 
 
-_COUNT = iter(range(10**9))
-
-
 def make_person(world, name="account", parent=None, level="admin"):
     """An account with a name and a realm that no other has."""
-    number = next(_COUNT)
+    number = f"{os.getpid()}-{next(_NUMBERS)}"
     return world.person(f"{name[:60]} {number}", f"a{number}.example.com", parent or world.master, level)

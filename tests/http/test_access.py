@@ -440,6 +440,7 @@ class TestAServiceOfItsOwn:
         finally:
             server.stop()
 
+    @pytest.mark.alone
     def test_a_hundred_requests_and_ten_more_a_second_later(self, limited):
         server = support.service(limited.environment, workers=4).start()
         try:

@@ -14,6 +14,12 @@ from tests import support
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def engine():
+    """One engine is enough: it is the server in front of it that is tried here."""
+    return "embedded"
+
+
 def connect(base, buffer=None):
     """A connection that takes no more than so many bytes unread."""
     host, port = base.removeprefix("http://").split(":")

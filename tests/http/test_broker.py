@@ -185,6 +185,7 @@ def test_marks_on_numbers_are_told(broker, told):
     assert messages[2][2]["Account-ID"] == api.person.account_id
 
 
+@pytest.mark.alone
 def test_a_broker_that_is_away_costs_no_write_and_no_time(broker, told):
     """500 writes with the broker stopped, against 500 with it, in one run; then it is back."""
     world, api = told

@@ -304,6 +304,7 @@ def test_a_worker_that_ends_is_replaced_and_what_it_counted_is_kept(tmp_path):
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.alone
 def test_it_answers_soon_after_it_was_started(tmp_path):
     support.embedded_world(tmp_path).populate()
     server = support.service({"DATA_DIR": str(tmp_path)})

@@ -10,7 +10,7 @@ from app.documents import start_key
 from app.documents.names import account_db
 from tests import support
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 DOCUMENTS = 50_000
 

@@ -234,6 +234,7 @@ def test_what_is_accepted_is_accepted_again_unchanged(data):
     assert not list(CONNECTIVITY._validator.iter_errors(first))
 
 
+@pytest.mark.alone
 def test_time_grows_with_the_document_and_no_faster():
     def seconds(count):
         server = {"auth": {"auth_method": "x"}, "DIDs": {f"+1415555{n:04}": {"force_outbound": 3} for n in range(10)}}
