@@ -6,6 +6,7 @@ Spec: docs/kazoo/http.md, sections 4 to 6.
 import gzip
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from app import json_text
 from app.context import Context, Stop
@@ -30,6 +31,7 @@ _CORS = (
     ),
     ("access-control-max-age", "86400"),
 )
+_PLAIN_IN_PATHS = "!$&'()*+,;=:@"
 _EXPIRED = "Fri, 01 Jan 1999 00:00:00 GMT"
 
 
@@ -126,8 +128,12 @@ def _allowed_methods(context: Context) -> str:
 
 
 def _location(context: Context) -> str:
-    """The request's path and the new id, as the client wrote the one and the store the other."""
-    return f"{context.request.target.rstrip('/')}/{context.location_id}"
+    """The request's path as the client wrote it, and the new id so that the whole leads to the document.
+
+    A segment is decoded twice (docs/kazoo/http.md, section 1), which matters to an id with a `%` of its own.
+    """
+    segment = quote(context.location_id.replace("%", "%25"), safe=_PLAIN_IN_PATHS)
+    return f"{context.request.target.rstrip('/')}/{segment}"
 
 
 def _wants_pretty(context: Context) -> bool:

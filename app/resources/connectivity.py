@@ -21,7 +21,7 @@ LISTING = "trunkstore/crossbar_listing"
 
 log = logging.getLogger(__name__)
 
-_GIVEN_ID = re.compile(r"[^_/\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,254}")
+_GIVEN_ID = re.compile(r"[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,254}")
 # What Kazoo and this service look up by these names decides what the account may do.
 _SETTINGS = (restrictions.DOCUMENT, limits.DOCUMENT)
 _SETTINGS_PREFIX = "configs_"
@@ -66,7 +66,7 @@ def _validate_create(context: Context) -> None:
 def _check_id(given: object) -> None:
     message = None
     if not isinstance(given, str) or not _GIVEN_ID.fullmatch(given):
-        message = "Must be up to 255 characters, not begin with '_' and have no '/' or control characters"
+        message = "Must be up to 255 characters, not begin with '_' and have no control characters"
     elif given in _SETTINGS or given.startswith(_SETTINGS_PREFIX):
         message = "Is the name of a document of settings"
     if message:

@@ -56,22 +56,43 @@ def test_times_are_gregorian_seconds(world, api, person):
 
 
 def test_given_ids(api):
-    assert (
-        api.call("PUT", data={"id": "my trunk?x", "name": "n"})
-        .headers["location"]
-        .endswith("/connectivity/my trunk?x")
-    )
-    assert api.call("GET", "/my%20trunk%3Fx").json()["data"] == api.call("GET", "/my%2520trunk%253Fx").json()["data"]
+    created = api.call("PUT", data={"id": "my trunk?x", "name": "n"})
+    assert created.headers["location"].endswith("/connectivity/my%20trunk%3Fx")
+    for path in ("/my%20trunk%3Fx", "/my%2520trunk%253Fx"):
+        assert api.call("GET", path).json()["data"] == created.json()["data"]
     assert api.call("PUT", data={"_id": "my trunk?x"}).status_code == 409
     assert api.call("DELETE", "/my%20trunk%3Fx").status_code == 200
     assert api.call("PUT", data={"id": "my trunk?x"}).status_code == 409
     settings = ("token_restrictions", "limits", "configs_crossbar.auth", "configs_\u2028x")
-    for bad in ("_design/x", "_x", "a/b", 5, ["x"], True, "a\nb", "x" * 256, *settings):
+    for bad in ("_design/x", "_x", 5, ["x"], True, "a\nb", "x" * 256, *settings):
         refused = api.call("PUT", data={"id": bad}).json()
         assert refused["message"] == "validation error" and refused["data"]["id"]["invalid"]["value"] == bad
     assert api.call("PUT", data={"id": "x" * 255}).status_code == 201
     for none in ("", "0", "undefined", None, {}):
         assert len(api.call("PUT", data={"id": none}).json()["data"]["id"]) == HEX32
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("HQ Berlin", "HQ%20Berlin"),
+        ("Zürich-日本", "Z%C3%BCrich-%E6%97%A5%E6%9C%AC"),
+        ("50% off", "50%2525%20off"),
+        ("a%2Fb", "a%25252Fb"),
+        ('x?y#z"<>', "x%3Fy%23z%22%3C%3E"),
+        ("+1 (415):@,;=!$&'*~", "+1%20(415):@,;=!$&'*~"),
+    ],
+)
+def test_location_leads_to_a_document_of_any_given_id(base, api, doc_id, segment):
+    created = api.call("PUT", data={"id": doc_id, "name": "given"})
+    assert created.status_code == 201 and created.json()["data"]["id"] == doc_id
+    assert created.headers["location"] == api.url(f"/{segment}").removeprefix(base)
+    read = api.call("GET", f"/{segment}").json()["data"]
+    assert read == created.json()["data"] and api.call("GET").json()["data"] == [doc_id]
+    assert api.call("PATCH", f"/{segment}", {"name": "patched"}).json()["data"]["name"] == "patched"
+    assert api.call("DELETE", f"/{segment}").status_code == 200
+    assert api.call("GET", f"/{segment}").status_code == 404
 
 
 def test_hard_delete_frees_the_id(world, api, person):

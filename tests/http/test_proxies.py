@@ -147,7 +147,7 @@ def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, wor
         created = requests.put(
             f"{front}{root}/connectivity", json={"data": {"id": "a b?c"}}, headers=headers, timeout=20
         )
-        assert created.status_code == 201 and created.headers["location"] == f"{root}/connectivity/a b?c"
+        assert created.status_code == 201 and created.headers["location"] == f"{root}/connectivity/a%20b%3Fc"
         assert '"id":"a b?c"' in text(f"{root}/connectivity/a%20b%3Fc")
         for path in (
             f"{root}/connectivity/",
