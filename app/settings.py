@@ -3,10 +3,12 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+# How long a command waits for CouchDB, in seconds. A cold one may take ten for its first answer, a view longer.
+COMMAND_TIMEOUT = 300.0
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -65,6 +67,10 @@ class Settings:
     def config_nodes(self) -> tuple[str, str, str]:
         """The members of a `system_config` document that apply here, first to last."""
         return (self.kazoo_node, self.kazoo_zone, "default")
+
+    def for_commands(self) -> "Settings":
+        """The same with more patience: the time limit of a request is not that of a command."""
+        return replace(self, couchdb_timeout=max(self.couchdb_timeout, COMMAND_TIMEOUT))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -184,7 +184,7 @@ def _first_line(stream: BinaryIO) -> str:
 
 
 def _prepared_store() -> tuple[Store, Settings]:
-    settings = Settings.from_environment()
+    settings = Settings.from_environment().for_commands()
     store = open_store(settings)
     prepare_store(store, settings)
     return store, settings

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import click
@@ -10,6 +10,7 @@ import click
 from app import json_text
 from app.services import open_store
 from app.settings import Settings
+from app.store import Store, StoreError
 from app.store.design import documents_for
 
 BATCH = 200
@@ -21,20 +22,29 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     """Load documents from FILES ('-' is standard input) as they are, revisions kept.
 
     A line is {"db": "<unencoded database name>", "doc": {...}}, attachments inline. Databases that are
-    missing are created, with the design documents that belong in them.
+    missing are created, with the design documents that belong in them. An import that was cut off can be run again.
     """
-    store = open_store(Settings.from_environment())
+    store = open_store(Settings.from_environment().for_commands())
     count = 0
     for file in files:
         lines = list(_lines(file)) if file.seekable() else _lines(file)
         length = len(lines) if isinstance(lines, list) else None
         with click.progressbar(lines, length=length, label=file.name) as bar:
-            for db, group in itertools.groupby(bar, key=lambda line: line["db"]):
-                store.create_db(db, documents_for(db))
-                while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
-                    store.load_docs(db, batch)
-                    count += len(batch)
+            try:
+                for loaded in _load(store, bar):
+                    count += loaded
+            except StoreError as error:
+                raise type(error)(f"{error}; {count} documents were imported, run it again to go on") from error
     click.echo(f"{count} documents imported into the {store.engine()}")
+
+
+def _load(store: Store, lines: Iterable[dict[str, Any]]) -> Iterator[int]:
+    """Write the documents in batches; the number of documents in each that the store has taken."""
+    for db, group in itertools.groupby(lines, key=lambda line: line["db"]):
+        store.create_db(db, documents_for(db))
+        while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
+            store.load_docs(db, batch)
+            yield len(batch)
 
 
 def _lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -61,7 +71,7 @@ def _check(line: Any) -> None:
 @click.argument("databases", nargs=-1)
 def export_documents(databases: tuple[str, ...]) -> None:
     """Write documents as `import` reads them: those of DATABASES, or of all."""
-    store = open_store(Settings.from_environment())
+    store = open_store(Settings.from_environment().for_commands())
     for db in databases or store.database_names():
         for document in store.dump_docs(db):
             click.echo(json.dumps({"db": db, "doc": document}, ensure_ascii=False))

@@ -14,7 +14,7 @@ from app.settings import Settings
 @click.option("--apply", "applies", is_flag=True, help="Write the marks that differ.")
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
     """Show which numbers are not marked as the trunks of ACCOUNT_ID (or of all accounts) use them."""
-    services = make_services(Settings.from_environment())
+    services = make_services(Settings.from_environment().for_commands())
     if account_id:
         database_of(services.store, account_id)
     found = written = 0

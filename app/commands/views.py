@@ -28,7 +28,7 @@ def _options(command):
 @_options
 def check(account_id: str | None, every: bool) -> None:
     """Tell which design documents are missing or differ, and which views this CouchDB cannot run."""
-    services = make_services(Settings.from_environment())
+    services = make_services(Settings.from_environment().for_commands())
     engine = services.store.engine()
     old_engine = _runs_iterator(engine)
     problems = 0
@@ -45,7 +45,7 @@ def check(account_id: str | None, every: bool) -> None:
 @_options
 def install(account_id: str | None, every: bool) -> None:
     """Write this service's design documents over what is there. Kazoo's refresh puts its own back."""
-    services = make_services(Settings.from_environment())
+    services = make_services(Settings.from_environment().for_commands())
     written = 0
     for db in _databases(services, account_id, every):
         for wanted in documents_for(db):

@@ -1,6 +1,8 @@
 """A store that is down, slow or talks rubbish (docs/kazoo/http.md, section 6)."""
 
 import contextlib
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import time
 import pytest
 import requests
 
+from app.store.couchdb import CouchDBStore
 from tests import support
 from tests.store.test_engines import http_answer
 
@@ -25,6 +28,8 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.mode = "relay"
+        self.delay = 0.0
+        self.answers = 0
         self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -32,6 +37,9 @@ class Relay:
         self.mode = mode
         connections, self._connections = self._connections, []
         for connection in connections:
+            # A thread may wait for bytes on it; closing alone would not wake it.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def _accept(self):
@@ -54,11 +62,14 @@ class Relay:
             upstream = socket.create_connection(self._target)
             self._connections.append(upstream)
             for source, sink in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, source is upstream), daemon=True).start()
 
-    def _pump(self, source, sink):
+    def _pump(self, source, sink, answers):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if answers:
+                    self.answers += 1
+                    time.sleep(self.delay)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
@@ -108,6 +119,71 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
     assert api.call("PATCH", f"/{doc_id}", {"name": "after"}).status_code == 200
     healthy = support.wait_until(lambda: requests.get(f"{server.url}/health", timeout=10).status_code == 200)
     assert healthy
+
+
+DATABASE = "patient"
+
+
+@pytest.fixture
+def slow_relay():
+    """In front of a CouchDB of its own; every answer takes longer than a request would wait."""
+    with support.couchdb_or_skip() as url:
+        relay = Relay(url)
+        relay.delay = 0.6
+        yield relay, CouchDBStore([url], timeout=15)
+
+
+def command(relay, *arguments):
+    """A command with the time limit of an impatient service."""
+    environment = {**os.environ, **support.NO_SERVERS, "COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "0.3"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", *arguments],
+        env=environment,
+        cwd=support.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def documents_file(directory, count):
+    path = directory / "documents.jsonl"
+    rows = ({"db": DATABASE, "doc": {"_id": f"d{n:05}", "_rev": "1-" + "a" * 32}} for n in range(count))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_commands_wait_for_a_slow_couchdb(slow_relay, tmp_path):
+    relay, store = slow_relay
+    loading = command(relay, "import", str(documents_file(tmp_path, 3)))
+    assert loading.communicate(timeout=60)[0].splitlines()[-1].startswith("3 documents imported")
+    assert len(list(store.dump_docs(DATABASE))) == 3
+    exporting = command(relay, "export", DATABASE)
+    assert [json.loads(line)["doc"]["_id"] for line in exporting.communicate(timeout=60)[0].splitlines()] == [
+        "d00000",
+        "d00001",
+        "d00002",
+    ]
+    checking = command(relay, "views", "check", "--account", "f" * 32)
+    assert f"there is no account {'f' * 32}" in checking.communicate(timeout=60)[1]
+
+
+def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slow_relay, tmp_path):
+    relay, store = slow_relay
+    path = documents_file(tmp_path, 1500)
+    loading = command(relay, "import", str(path))
+    support.wait_until(lambda: relay.answers >= 4, message="some batches")
+    relay.become("reset")
+    error = loading.communicate(timeout=60)[1]
+    assert loading.returncode == 1 and error.startswith("error: Unavailable") and error.count("\n") == 1
+    told = int(error.partition(" documents were imported")[0].rpartition(" ")[2])
+    assert 0 < told < 1500 and told % 200 == 0
+    kept = len(list(store.dump_docs(DATABASE)))
+    assert told <= kept <= told + 200
+    relay.become("relay")
+    relay.delay = 0
+    assert "1500 documents imported" in command(relay, "import", str(path)).communicate(timeout=60)[0]
+    assert len(list(store.dump_docs(DATABASE))) == 1500
 
 
 def test_a_server_that_is_not_there_is_a_clear_error_at_start(tmp_path):
