@@ -1,0 +1,48 @@
+"""The recordings of a real Kazoo, replayed on the application in this process: the same as `make parity`, but quick."""
+
+import json
+
+import pytest
+
+from tests.in_process import InProcess, read_fixtures, services_with
+from tests.recordings import corpus, replay
+from tests.recordings.__main__ import KNOWN_DEVIATIONS
+from tests.recordings.comparison import same
+from tests.support import RECORDINGS
+
+TRANSCRIPTS = sorted(RECORDINGS.glob("transcripts/*.json"))
+
+
+@pytest.fixture(scope="module")
+def fixtures():
+    return read_fixtures(RECORDINGS / "fixtures.jsonl")
+
+
+@pytest.fixture
+def send(fixtures, tmp_path):
+    """An application on a new store, with the accounts of the fixtures."""
+    return InProcess(services_with(tmp_path, fixtures))
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_conversation(send, path):
+    outcomes = list(replay.replay(json.loads(path.read_text("utf-8")), send))
+    assert len(outcomes) > 5
+    wrong = {
+        outcome.step["name"]: outcome.differences or outcome.other_order
+        for outcome in outcomes
+        if outcome.counts and (outcome.differences or outcome.other_order)
+    }
+    assert {(path.stem, name) for name in wrong} == {known for known in KNOWN_DEVIATIONS if known[0] == path.stem}, (
+        wrong
+    )
+
+
+def test_patches(send):
+    send.services.store.save_doc(
+        "system_config", {**send.services.store.open_doc("system_config", "crossbar"), "default": {"token_costs": 0}}
+    )
+    client = corpus.Client(RECORDINGS, send)
+    for case in corpus.cases(RECORDINGS / "patch_corpus.jsonl"):
+        got, want = client.run(case), corpus.wanted(case)
+        assert same(got, want), case
