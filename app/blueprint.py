@@ -119,7 +119,7 @@ def _loggable(target: str) -> str:
 
 def _fault(context: Context, error: Exception) -> Stop:
     """What is told of a fault that no stage expected (docs/kazoo/http.md, section 6)."""
-    if isinstance(error, DatabaseMissing) and context.account_id:
+    if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
         log.error("view %s is missing; see `python -m app views check`", error)
