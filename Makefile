@@ -31,6 +31,7 @@ bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two min
 lint: .venv/.ready-test ## check the style of the code
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+	$(VENV)/mypy
 
 tools: .venv/.ready-test ## install the servers that the tests run against
 	@sh tests/tools.sh
