@@ -34,9 +34,10 @@ parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couch
 bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two minutes)
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)
 
-lint: .venv/.ready-test ## check the style of the code
+lint: .venv/.ready-test ## check style and types of the code
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+	$(VENV)/mypy
 
 lock: ## write the lock files anew, with the newest versions that setup.cfg allows
 	$(PYTHON) -m venv .venv-lock

@@ -4,15 +4,16 @@ import errno
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import InputStream, StartResponse, WSGIEnvironment
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, current_app
 from flask import request as flask_request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Rule
 
 from app import metrics, pipeline
@@ -41,8 +42,8 @@ class _AnyPath(BaseConverter):
 
 
 @crossbar.record
-def _add_catch_all(state) -> None:
-    app: Flask = state.app
+def _add_catch_all(state: BlueprintSetupState) -> None:
+    app = state.app
     app.url_map.converters["any_path"] = _AnyPath
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
@@ -60,7 +61,7 @@ class CrossbarResponse:
     answer: respond.Answer
     when_sent: Callable[[], None]
 
-    def __call__(self, environ: dict, start_response: Callable) -> tuple:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = self.answer
         headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
         if answer.status != 304:
@@ -119,7 +120,7 @@ def _loggable(target: str) -> str:
 
 def _fault(context: Context, error: Exception) -> Stop:
     """What is told of a fault that no stage expected (docs/kazoo/http.md, section 6)."""
-    if isinstance(error, DatabaseMissing) and context.account_id:
+    if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
         log.error("view %s is missing; see `python -m app views check`", error)
@@ -135,7 +136,7 @@ def _fault(context: Context, error: Exception) -> Stop:
 class _Headers:
     """Request headers by lower-case name, taken from the WSGI environment when asked for."""
 
-    def __init__(self, environ: dict):
+    def __init__(self, environ: WSGIEnvironment):
         self._environ = environ
 
     def get(self, name: str, default: str | None = None) -> str | None:
@@ -154,7 +155,7 @@ def _environment_key(name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-def read_request(environ: dict) -> Request:
+def read_request(environ: WSGIEnvironment) -> Request:
     """The request as it came, from gunicorn's environment (or any that has no RAW_URI)."""
     target, _, query_string = _raw_uri(environ).partition("?")
     is_chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
@@ -169,7 +170,7 @@ def read_request(environ: dict) -> Request:
     )
 
 
-def _read_body(stream: Any, size: int) -> bytes:
+def _read_body(stream: InputStream, size: int) -> bytes:
     """At most `size` bytes of the body. What the HTTP server cannot read of it is the client's fault."""
     try:
         return stream.read(size)
@@ -178,7 +179,7 @@ def _read_body(stream: Any, size: int) -> bytes:
         raise bare(400) from None
 
 
-def _raw_uri(environ: dict) -> str:
+def _raw_uri(environ: WSGIEnvironment) -> str:
     uri = environ.get("RAW_URI") or environ["PATH_INFO"] + (
         f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
     )

@@ -44,7 +44,11 @@ class Request:
 
 @dataclass
 class Context:
-    """A request and all that the stages learn of it, in the order they learn it."""
+    """A request and all that the stages learn of it, in the order they learn it.
+
+    Members without a default are there once their stage has filled them in: to read one before is a fault of the
+    code, an AttributeError. `has_account` and `has_auth` tell of those that a request may go without.
+    """
 
     request: Request
     services: "Services"
@@ -65,21 +69,21 @@ class Context:
 
     # route and methods
     nouns: list[tuple[str, list[str]]] = field(default_factory=list, repr=False)
-    resource: "Resource | None" = None
+    resource: "Resource" = field(init=False, repr=False)
     verb: str = ""
     allowed: tuple[str, ...] | None = None
     is_cors: bool = False
 
     # account, authenticate
-    account: Document | None = field(default=None, repr=False)
-    auth: AuthDoc | None = None
+    account: Document = field(init=False, repr=False)
+    auth: AuthDoc = field(init=False, repr=False)
 
     # negotiate
     language: str | None = None
 
     # validate and execute: what the resource answers
-    doc: Document | None = field(default=None, repr=False)
-    stored: Document | None = field(default=None, repr=False)
+    doc: Document = field(init=False, repr=False)
+    stored: Document = field(init=False, repr=False)
     status: int = 200
     resp_data: Any = field(default=None, repr=False)
     revision: str | None = None
@@ -94,21 +98,32 @@ class Context:
         return self.nouns[-1][1] if self.nouns else []
 
     @property
-    def account_id(self) -> str | None:
-        """The account the path names, once it is loaded."""
-        return self.account["_id"] if self.account else None
+    def has_account(self) -> bool:
+        """Whether the path names an account, and it is loaded."""
+        return hasattr(self, "account")
+
+    @property
+    def has_auth(self) -> bool:
+        """Whether it is known who is calling."""
+        return hasattr(self, "auth")
+
+    @property
+    def account_id(self) -> str:
+        """The id of the account the path names. Only for requests that have one."""
+        account_id: str = self.account["_id"]
+        return account_id
 
     @property
     def db(self) -> str:
         """The database of the account the path names. Only for requests that have one."""
-        return account_db(self.account["_id"])
+        return account_db(self.account_id)
 
     @property
     def author(self) -> Author:
         """Who this request's saves are by."""
-        auth = self.auth
-        if auth is None:
+        if not self.has_auth:
             return Author(self.request_id, is_authenticated=False)
+        auth = self.auth
         return Author(
             self.request_id,
             True,

@@ -1,6 +1,8 @@
 """Makes the WSGI application of one worker process."""
 
-from flask import Flask, Request, Response
+from typing import Any
+
+from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from app import metrics
@@ -19,8 +21,8 @@ class Application(Flask):
         environ = request.environ
         return self.url_map.bind("", path_info=environ["PATH_INFO"] or "/", default_method=environ["REQUEST_METHOD"])
 
-    def full_dispatch_request(self) -> Response:
-        """The view's answer as it is, without hooks, signals and error pages."""
+    def full_dispatch_request(self) -> Any:
+        """The view's answer as it is, a WSGI application, without hooks, signals and error pages."""
         return self.dispatch_request()
 
 

@@ -15,7 +15,7 @@ REVERSE_PROXIES = ("127.0.0.1",)
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
     """Take this request's cost from its bucket; stops with 429 where it is empty."""
     services, nodes = context.services, context.services.settings.config_nodes
-    account_id = context.account_id or NO_ACCOUNT
+    account_id = context.account_id if context.has_account else NO_ACCOUNT
     cost = buckets.cost_of(services.recent, nodes, account_id, context.nouns[-1][0], context.verb, advertised)
     if cost == 0:
         return

@@ -36,8 +36,8 @@ def loads(text: bytes) -> Any:
         raise JSONTextError("invalid_string", error.start + 1) from None
     except ValueError:
         raise find_error(text) or JSONTextError("decoder_exit", 0) from None
-    if _SURROGATE_ESCAPE.search(text) and (error := find_error(text)):
-        raise error
+    if _SURROGATE_ESCAPE.search(text) and (fault := find_error(text)):
+        raise fault
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
         raise JSONTextError("nesting_too_deep", 0)
     return value
@@ -105,7 +105,7 @@ def _is_deeper_than(value: Any, limit: int) -> bool:
     return True
 
 
-def _upper_hex(match: re.Match) -> str:
+def _upper_hex(match: re.Match[str]) -> str:
     escape = match.group(0)
     return "\\u" + escape[2:].upper() if escape[1] == "u" else escape
 
@@ -141,8 +141,8 @@ def find_error(text: bytes) -> JSONTextError | None:
     Only called on text that was refused (or looks suspicious), so it may be slow; it keeps a stack of its
     own, so that depth costs no recursion.
     """
-    position, stack, expect = 0, [], "value"
-    length = len(text)
+    stack: list[bytes] = []
+    position, expect, length = 0, "value", len(text)
     while True:
         while position < length and text[position] in WHITESPACE:
             position += 1

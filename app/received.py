@@ -72,7 +72,7 @@ class Received:
         HTTP. A client that waits for `100 Continue` is told to go on.
         """
         if self._chunk_at is not None:
-            return self._has_last_chunk()
+            return self._has_last_chunk(self._chunk_at)
         end = self._collected.find(_HEADERS_END)
         if end < 0:
             return len(self._collected) > LONGEST_HEADERS
@@ -92,19 +92,18 @@ class Received:
         start = len(headers) + 2
         length = _CONTENT_LENGTH.search(headers)
         if length is None and _CHUNKED.search(headers):
-            self._chunk_at = start
-            return self._has_last_chunk()
+            return self._has_last_chunk(start)
         if length is None or _CHUNKED.search(headers) or int(length.group(1)) > LARGEST_BODY:
             return True
         return len(self._collected) >= start + int(length.group(1))
 
-    def _has_last_chunk(self) -> bool:
-        at = next_chunk(self._collected, self._chunk_at)
-        if at is not None:
-            self._chunk_at = at
+    def _has_last_chunk(self, known: int) -> bool:
+        """Whether the whole body is there; a chunk begins at `known`, and all before it is there."""
+        at = next_chunk(self._collected, known)
+        self._chunk_at = known if at is None else at
         return at is None
 
-    def _tell_to_go_on(self, expects: re.Match) -> None:
+    def _tell_to_go_on(self, expects: re.Match[bytes]) -> None:
         """Answer the expectation, and take it out: the parser would answer it again."""
         with contextlib.suppress(OSError):
             self._client.send(_GO_ON, socket.MSG_DONTWAIT)

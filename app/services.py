@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from app import metrics
 from app.auth.buckets import Buckets
@@ -53,7 +54,7 @@ class Services:
             self.publisher.close()
         self.store.close()
 
-    def config(self, document: str, *path: str, default=None):
+    def config(self, document: str, *path: str, default: Any = None) -> Any:
         """A value of a `system_config` document, as it is for this node."""
         return self.recent.setting(document, *path, default=default, nodes=self.settings.config_nodes)
 

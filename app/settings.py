@@ -2,10 +2,14 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+Default = TypeVar("Default")
+Number = TypeVar("Number", int, float)
 
 # How long a command waits for CouchDB, in seconds. A cold one may take ten for its first answer, a view longer.
 COMMAND_TIMEOUT = 300.0
@@ -115,13 +119,13 @@ class _Reader:
     def __init__(self, environment: Mapping[str, str]):
         self._environment = environment
 
-    def text(self, name: str, default):
+    def text(self, name: str, default: Default) -> str | Default:
         return self._environment.get(name) or default
 
-    def whole(self, name: str, default):
+    def whole(self, name: str, default: Default) -> int | Default:
         return self._number(name, default, int)
 
-    def number(self, name: str, default):
+    def number(self, name: str, default: Default) -> float | Default:
         return self._number(name, default, float)
 
     def flag(self, name: str, default: bool) -> bool:
@@ -130,7 +134,7 @@ class _Reader:
             raise SettingsError(f"{name} must be true or false, not {value!r}")
         return value in ("true", "1", "yes")
 
-    def _number(self, name: str, default, kind):
+    def _number(self, name: str, default: Default, kind: Callable[[str], Number]) -> Number | Default:
         value = self.text(name, None)
         if value is None:
             return default

@@ -20,8 +20,8 @@ from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
 
-from gunicorn.http import get_parser
-from gunicorn.http.errors import (
+from gunicorn.config import Config
+from gunicorn.http.errors import (  # type: ignore[attr-defined]
     ExpectationFailed,
     InvalidResponseHeader,
     InvalidResponseHeaderName,
@@ -31,6 +31,7 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -43,6 +44,8 @@ SECONDS_TO_CLOSE = 2.0
 MOST_DISCARDED = 64 * 1024
 # A client nearby, or a proxy with work to do, has sent its next request by then.
 MILLISECONDS_TO_LINGER = 2
+# Host and port of a client, or what gunicorn has for it where there is no network.
+Address = tuple[str, int] | str | int
 _STATUS_OF = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -51,14 +54,32 @@ _STATUS_OF = {
 }
 
 
+class Connection(TConn):
+    """A connection and what its client has sent so far. The event loop gives it up at `timeout` (monotonic)."""
+
+    parser: RequestParser
+    timeout: float
+
+    def __init__(self, cfg: Config, client: socket.socket, address: Address, server: Address):
+        super().__init__(cfg, client, address, server)
+        self.received = Received(client)
+        self.parser = RequestParser(cfg, self.received, address)
+        self.initialized = True
+        # Bytes that came after the last answer was sent.
+        self.discarded = 0
+
+
 class CollectingWorker(ThreadWorker):
-    """`pending_conns` are the connections whose request is on its way, oldest first."""
+    """`pending_conns` are the connections whose request is on its way, oldest first.
+
+    All connections are made in `accept`, so they are of the class above wherever gunicorn hands one over.
+    """
 
     def init_process(self) -> None:
         """Start working, with gunicorn's settings read once; it looks dozens of them up for each request."""
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self._given_away = 0
-        self._closing: deque[TConn] = deque()
+        self._closing: deque[Connection] = deque()
         super().init_process()
 
     # In the event loop
@@ -75,13 +96,9 @@ class CollectingWorker(ThreadWorker):
             client.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", SECONDS_IN_A_THREAD, 0))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.nr_conns += 1
-        conn = TConn(self.cfg, client, address, listener.getsockname())
-        conn.received = Received(client)
-        conn.parser = get_parser(self.cfg, conn.received, address)
-        conn.initialized = True
-        self._collect(conn)
+        self._collect(Connection(self.cfg, client, address, listener.getsockname()))
 
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:  # type: ignore[override]
         """The next request on a connection that was kept alive; mostly all of it is there."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
@@ -94,7 +111,7 @@ class CollectingWorker(ThreadWorker):
         self._given_away += 1
         super().enqueue_req(conn)
 
-    def finish_request(self, conn: TConn, fs: Future) -> None:
+    def finish_request(self, conn: Connection, fs: Future[bool]) -> None:  # type: ignore[override]
         """Take a connection back from its thread."""
         self._given_away -= 1
         if fs.cancelled() or fs.exception() or not fs.result():
@@ -113,10 +130,9 @@ class CollectingWorker(ThreadWorker):
         while self._closing and self._closing[0].timeout <= time.monotonic():
             self._close(self._closing[0])
 
-    def _let_go(self, conn: TConn) -> None:
+    def _let_go(self, conn: Connection) -> None:
         """Close a connection after its client has, or soon: closed at once, the client might lose the answer."""
         conn.timeout = time.monotonic() + SECONDS_TO_CLOSE
-        conn.discarded = 0
         self._closing.append(conn)
         try:
             conn.sock.setblocking(False)
@@ -125,7 +141,7 @@ class CollectingWorker(ThreadWorker):
         except (OSError, ValueError):
             self._close(conn)
 
-    def _discard(self, conn: TConn, client: socket.socket) -> None:
+    def _discard(self, conn: Connection, client: socket.socket) -> None:
         try:
             data = client.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -136,27 +152,27 @@ class CollectingWorker(ThreadWorker):
         if not data or conn.discarded > MOST_DISCARDED:
             self._close(conn)
 
-    def _close(self, conn: TConn) -> None:
+    def _close(self, conn: Connection) -> None:
         self._closing.remove(conn)
         with contextlib.suppress(OSError, KeyError, ValueError):
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
 
-    def _collect(self, conn: TConn) -> None:
+    def _collect(self, conn: Connection) -> None:
         """Let the event loop wait for the rest of a request, until its deadline."""
         conn.timeout = time.monotonic() + SECONDS_FOR_A_REQUEST
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._collect_more, conn))
 
-    def _collect_more(self, conn: TConn, client: socket.socket) -> None:
+    def _collect_more(self, conn: Connection, client: socket.socket) -> None:
         conn.received.collect()
         if conn.received.is_closed or conn.received.is_complete():
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
             self._go_on(conn)
 
-    def _go_on(self, conn: TConn) -> bool:
+    def _go_on(self, conn: Connection) -> bool:
         """Give a whole request to a thread, let go of a closed connection; whether it was either."""
         if conn.received.is_closed:
             self.nr_conns -= 1
@@ -169,7 +185,7 @@ class CollectingWorker(ThreadWorker):
 
     # In a thread
 
-    def handle(self, conn: TConn) -> bool:
+    def handle(self, conn: Connection) -> bool:  # type: ignore[override]
         """Answer a request, and those that follow at once; whether the connection is kept alive."""
         while True:
             conn.received.deadline = time.monotonic() + SECONDS_FOR_A_REQUEST
@@ -178,19 +194,17 @@ class CollectingWorker(ThreadWorker):
             if not is_kept or not self._follows(conn):
                 return is_kept
 
-    def handle_error(
-        self, req: Request | None, client: socket.socket, addr: tuple[str, int] | None, exc: Exception
-    ) -> None:
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Address, exc: BaseException) -> None:
         """Answer what is no HTTP. Neither the log nor the answer repeats it: there may be a token in it."""
         if not isinstance(exc, ParseException) or isinstance(exc, (InvalidResponseHeader, InvalidResponseHeaderName)):
             super().handle_error(req, client, addr, exc)
             return
-        self.log.warning("no HTTP from %s: %s", addr[0] if addr else "?", type(exc).__name__)
+        self.log.warning("no HTTP from %s: %s", addr[0] if isinstance(addr, tuple) else "?", type(exc).__name__)
         status = HTTPStatus(_STATUS_OF.get(type(exc), 400))
         with contextlib.suppress(OSError):
             write_error(client, int(status), status.phrase, "")
 
-    def _follows(self, conn: TConn) -> bool:
+    def _follows(self, conn: Connection) -> bool:
         """Whether the next request is there, all of it, perhaps after a moment."""
         if self._given_away > self.cfg.threads or not self.alive:
             return False

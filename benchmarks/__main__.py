@@ -8,8 +8,9 @@ import argparse
 import contextlib
 import json
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks import growth, plot, servers, validation
 from benchmarks.load import requests_per_second
@@ -17,6 +18,14 @@ from benchmarks.load import requests_per_second
 RESULTS = Path(__file__).parent / "results.json"
 PICTURES = Path(__file__).parents[1] / "docs" / "performance"
 CONNECTIONS = (1, 8, 32)
+
+# The names of a target and of one of its requests.
+Scenario = tuple[str, str]
+# Requests a second of each scenario, by the number of connections.
+Medians = dict[int, dict[Scenario, float]]
+# What was measured by how large a thing is, each by the name of its picture.
+Lines = dict[str, Mapping[int, float]]
+
 # Each a quotient of two scenarios. They are measured one after the other, in more rounds than the rest, and the
 # ratio is the median of the rounds' own: what a machine does over minutes then falls out of it.
 RATIOS = (
@@ -35,14 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    results: dict = {"quick": quick, "validation": _validation(quick)}
+    results: dict[str, Any] = {"quick": quick, "validation": _validation(quick)}
     results["throughput"] = _throughput(quick)
     results["growth"] = _growth(quick)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten: {RESULTS}")
 
 
-def _validation(quick: bool) -> dict:
+def _validation(quick: bool) -> dict[str, Any]:
     result = validation.measure(quick)
     print("Validation, microseconds a server of ten numbers\n")
     print(f"{'servers':>8} {'good':>9} {'bad':>9} {'JSON read+write':>16}")
@@ -53,11 +62,11 @@ def _validation(quick: bool) -> dict:
     return result
 
 
-def _throughput(quick: bool) -> dict:
+def _throughput(quick: bool) -> dict[str, Any]:
     """Requests a second of every target and scenario, all measured in turn, round after round."""
     seconds = 0.2 if quick else 0.6
-    medians: dict = {}
-    ratios: dict = {}
+    medians: Medians = {}
+    ratios: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         with servers.off_the_first_cpu():
             embedded = stack.enter_context(servers.embedded())
@@ -70,7 +79,7 @@ def _throughput(quick: bool) -> dict:
         bundled = {name for (_, name), request in requests.items() if quick or request.varies}
         compared = dict.fromkeys(key for _, above, below in known for key in (below, above))
         for connections in CONNECTIONS:
-            measured: dict = {key: [] for key in requests}
+            measured: dict[Scenario, list[float]] = {key: [] for key in requests}
             # With one connection each waits for the next; a worker that waits for its CPU as well tells nothing.
             with servers.off_the_first_cpu() if connections == 1 else contextlib.nullcontext():
                 for keys in _rounds(compared, requests, connections, quick):
@@ -89,7 +98,9 @@ def _throughput(quick: bool) -> dict:
     return {"requests a second": rows, "ratios": ratios, "bundled generator on the bare view": bundled_rate}
 
 
-def _rounds(compared: Iterable, every: Iterable, connections: int, quick: bool) -> Iterator[list]:
+def _rounds(
+    compared: Iterable[Scenario], every: Iterable[Scenario], connections: int, quick: bool
+) -> Iterator[list[Scenario]]:
     """What each round measures, in order: first what is compared, and in the first rounds all the rest too.
 
     With one connection nothing overlaps, so that one is the noisiest and has the most rounds.
@@ -99,10 +110,10 @@ def _rounds(compared: Iterable, every: Iterable, connections: int, quick: bool) 
         yield list(dict.fromkeys((*compared, *every)) if number < (2 if quick else 5) else compared)
 
 
-def _growth(quick: bool) -> dict:
-    result: dict = {"start to first answer, s": growth.start_seconds()}
+def _growth(quick: bool) -> dict[str, Any]:
+    result = {"start to first answer, s": growth.start_seconds()}
     documents = (10, 100, 1000, 10_000) if quick else (10, 100, 1000, 10_000, 100_000)
-    lines = {"documents": growth.documents_in_an_account(documents)}
+    lines: Lines = {"documents": growth.documents_in_an_account(documents)}
     if not quick:
         lines["accounts"] = growth.accounts((10, 100, 1000, 5000))
         lines["servers"] = growth.servers_in_a_document((1, 10, 100, 1000))
@@ -122,7 +133,7 @@ def _growth(quick: bool) -> dict:
     return {**result, **lines, "ratios": ratios}
 
 
-def _draw(lines: dict) -> None:
+def _draw(lines: Lines) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name, title, x_title, y_title in (
         ("documents", "A page of 50", "documents in the account", "ms"),
@@ -134,7 +145,7 @@ def _draw(lines: dict) -> None:
         plot.write(PICTURES / f"{name}.svg", title, x_title, y_title, lines[name])
 
 
-def _print_throughput(medians: dict) -> None:
+def _print_throughput(medians: Medians) -> None:
     print("\nRequests a second, medians\n")
     print(f"{'':>18}" + "".join(f"{f'{c} conn.':>10}" for c in medians))
     for target, name in next(iter(medians.values())):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.documents import Document
 from app.documents.names import account_db
 from benchmarks import servers
 from benchmarks.load import Request, check, requests_per_second
@@ -93,7 +94,7 @@ def start_seconds() -> float:
 def _fill(world: support.World, person: support.Person, count: int) -> None:
     body = {"pvt_type": "sys_info", "account": {"auth_realm": person.realm}, "servers": []}
 
-    def rows(first: int) -> Iterator[dict]:
+    def rows(first: int) -> Iterator[Document]:
         return ({"_id": f"{number:032x}", **body} for number in range(first, min(first + 5000, count)))
 
     for first in range(0, count, 5000):

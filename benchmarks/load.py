@@ -68,7 +68,7 @@ def requests_per_second(request: Request, connections: int, seconds: float, bund
     processes = min(2, connections)
     shares = [range(first, connections, processes) for first in range(processes)]
     context = multiprocessing.get_context("fork")
-    results = context.Queue()
+    results: multiprocessing.Queue[float] = context.Queue()
     workers = [context.Process(target=_work, args=(request, share, seconds, results)) for share in shares]
     for worker in workers:
         worker.start()
@@ -122,24 +122,24 @@ def _is_whole(received: bytes) -> bool:
     return len(received) >= end + 4 + int(match.group(1))
 
 
-def _work(request: Request, numbers: range, seconds: float, results: multiprocessing.Queue) -> None:
+def _work(request: Request, numbers: range, seconds: float, results: "multiprocessing.Queue[float]") -> None:
     """Keep every connection busy with one request; answers per second, measured by this process."""
     with selectors.DefaultSelector() as selector:
         sockets = [_connect(request.url) for _ in numbers]
         for connection, number in zip(sockets, numbers, strict=True):
             text = request.encoded(number)
-            selector.register(connection, selectors.EVENT_READ, (bytearray(), text))
+            selector.register(connection, selectors.EVENT_READ, (connection, bytearray(), text))
             connection.sendall(_with_fresh_id(text))
         count, started = 0, time.perf_counter() + WARM_UP_SECONDS
         now = time.perf_counter()
         while now - started < seconds:
             for key, _ in selector.select(1):
-                buffer, text = key.data
-                buffer += key.fileobj.recv(1 << 18)
+                connection, buffer, text = key.data
+                buffer += connection.recv(1 << 18)
                 if _is_whole(buffer):
                     count += now >= started
                     buffer.clear()
-                    key.fileobj.sendall(_with_fresh_id(text))
+                    connection.sendall(_with_fresh_id(text))
             now = time.perf_counter()
         for connection in sockets:
             connection.close()
@@ -154,7 +154,10 @@ def _wrk(request: Request, connections: int, seconds: float) -> float:
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name, request.url]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", output).group(1))
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", output)
+    if rate is None:
+        raise WrongAnswer(f"wrk tells no rate: {output!r}")
+    return float(rate.group(1))
 
 
 def _lua_text(text: str) -> str:

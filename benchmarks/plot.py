@@ -1,13 +1,14 @@
 """A line in an SVG: one measure over another on a logarithmic axis."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 FONT = 'font-family="sans-serif" font-size="11"'
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 480, 260, 64, 48, 36
 
 
-def write(path: Path, title: str, x_title: str, y_title: str, points: dict[int, float]) -> None:
+def write(path: Path, title: str, x_title: str, y_title: str, points: Mapping[int, float]) -> None:
     """Draw `points`; x is logarithmic, y begins at 0."""
     xs, top = sorted(points), max(points.values()) * 1.15
     low, high = math.log10(xs[0]), math.log10(xs[-1])

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from couchdb import http as couchdb_http
@@ -26,9 +26,15 @@ class Target:
     """A running server and the requests it is measured with, by scenario."""
 
     name: str
-    requests: dict[str, Request] = field(default_factory=dict)
-    world: support.World | None = None
-    server: support.Server | None = None
+    requests: dict[str, Request]
+
+
+@dataclass
+class Service(Target):
+    """This service as it runs, and the world that it runs in."""
+
+    world: support.World
+    server: support.Server
 
 
 @contextlib.contextmanager
@@ -46,7 +52,7 @@ def off_the_first_cpu() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def embedded(workers: int = 1) -> Iterator[Target]:
+def embedded(workers: int = 1) -> Iterator[Service]:
     """This service on the embedded store."""
     with tempfile.TemporaryDirectory() as directory:
         world = support.embedded_world(Path(directory)).populate()
@@ -55,7 +61,7 @@ def embedded(workers: int = 1) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def on_couchdb() -> Iterator[tuple[Target, Target]]:
+def on_couchdb() -> Iterator[tuple[Service, Target]]:
     """This service on a CouchDB, and that CouchDB itself with the same documents."""
     try:
         with support.couchdb(os.environ.get("BENCH_COUCHDB_URL")) as url:
@@ -76,7 +82,7 @@ def bare(size: int) -> Iterator[Target]:
     server = support.Server(command, f"http://127.0.0.1:{port}").start()
     _use_first_cpu(server)
     try:
-        yield Target("bare", {"read": Request(f"{server.url}/v2/x")}, server=server)
+        yield Target("bare", {"read": Request(f"{server.url}/v2/x")})
     finally:
         server.stop()
 
@@ -92,14 +98,14 @@ def peer() -> Target | None:
 
 
 @contextlib.contextmanager
-def _service(name: str, world: support.World, workers: int = 1) -> Iterator[Target]:
+def _service(name: str, world: support.World, workers: int = 1) -> Iterator[Service]:
     person = world.person("Bench", "bench.example.com", world.master)
     server = support.service(world.environment, workers=workers).start()
     if workers == 1:
         _use_first_cpu(server)
     try:
         api = support.Api(server.url, person)
-        yield Target(name, _requests(api.url(), api.token), world, server)
+        yield Service(name, _requests(api.url(), api.token), world, server)
     finally:
         server.stop()
 
@@ -133,7 +139,7 @@ def _requests(collection: str, token: str) -> dict[str, Request]:
     }
 
 
-def _direct(url: str, target: Target) -> Target:
+def _direct(url: str, target: Service) -> Target:
     """The same document fetched from CouchDB, and put into it under new ids, without anything between."""
     account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
     url, credentials = couchdb_http.extract_credentials(url)

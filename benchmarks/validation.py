@@ -3,23 +3,26 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from app.schema import Invalid, Schemas
+from app.documents import Document
+from app.schema import Invalid, Schema, Schemas
 from tests.support import server_with
 
 COUNTS = (1, 10, 100, 1000)
 
 
-def measure(quick: bool) -> dict:
+def measure(quick: bool) -> dict[str, Any]:
     """Seconds a server by count of servers, and the ratio to reading and writing the document as JSON."""
     schema = Schemas().get("connectivity")
-    result: dict = {"good": {}, "bad": {}, "json": {}}
+    result: dict[str, Any] = {"good": {}, "bad": {}, "json": {}}
     for count in COUNTS:
         rounds = max(20, (300 if quick else 3000) // count)
         good, bad = _document(count), _document(count, auth_method="digest", auth_user=5)
         result["good"][count] = _best(lambda data: schema.validate(data), good, rounds) / count
         result["bad"][count] = _best(lambda data: _refused(schema, data), bad, max(4, rounds // 5)) / count
-        result["json"][count] = _best(lambda data, text=good: json.dumps(json.loads(text)), good, rounds) / count
+        result["json"][count] = _best(partial(_read_and_written, good), good, rounds) / count
     result["ratios"] = {
         "good, 10 servers: validation / JSON": result["good"][10] / result["json"][10],
         "good: per server at 1000 / at 10": result["good"][1000] / result["good"][10],
@@ -33,7 +36,7 @@ def _document(count: int, **auth: object) -> str:
     return json.dumps({"name": "HQ", "account": {"trunks": "4"} if auth else {"trunks": 4}, "servers": servers})
 
 
-def _refused(schema, data) -> None:
+def _refused(schema: Schema, data: Document) -> None:
     try:
         schema.validate(data)
     except Invalid:
@@ -41,7 +44,11 @@ def _refused(schema, data) -> None:
     raise AssertionError("the bad document is good")
 
 
-def _best(function: Callable, text: str, rounds: int) -> float:
+def _read_and_written(text: str, data: Document) -> str:
+    return json.dumps(json.loads(text))
+
+
+def _best(function: Callable[[Document], object], text: str, rounds: int) -> float:
     """The least seconds of several rounds; each gets the document anew, which is not counted."""
     best = float("inf")
     for _ in range(rounds):

@@ -5,7 +5,7 @@ Written where Kazoo made that database, and only there. It never holds a credent
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.fields import Author, stamp
@@ -22,11 +22,11 @@ def record(
     store: Store,
     account_id: str,
     owner_id: str | None,
-    method: str,
+    method: str | None,
     succeeded: bool,
     message: str,
     client_ip: str,
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[str, str]],
     author: Author,
 ) -> None:
     """Write one attempt. A fault is logged, never passed on."""
@@ -38,7 +38,7 @@ def record(
         "status": "success" if succeeded else "failed",
         "auth_module": method,
         "message": message,
-        "client_headers": {name: value for name, value in headers.items() if name not in SECRET_HEADERS},
+        "client_headers": {name: value for name, value in headers if name not in SECRET_HEADERS},
         "client_ip": client_ip,
         "crossbar_request_id": author.request_id,
         "timestamp": int(now) + GREGORIAN_EPOCH,

@@ -15,8 +15,13 @@ CONFIG = "crossbar.auth"
 DEFAULT_EXPIRY_S = 3600
 
 
-def module_settings(recent: Recent, nodes: tuple[str, ...], account_id: str, method: str) -> dict[str, Any]:
-    """The merged `auth_modules.{method}` for an account, e.g. ``{"enabled": True, "token_auth_expiry_s": 3600}``."""
+def module_settings(recent: Recent, nodes: tuple[str, ...], account_id: str, method: str | None) -> dict[str, Any]:
+    """The merged `auth_modules.{method}` for an account, e.g. ``{"enabled": True, "token_auth_expiry_s": 3600}``.
+
+    An identity that does not say how it logged in has none.
+    """
+    if method is None:
+        return {}
     merged: dict[str, Any] = {}
     system = recent.setting(CONFIG, "auth_modules", method, nodes=nodes)
     for layer in [system, *(_of_account(recent, one, method) for one in _line(recent, account_id))]:

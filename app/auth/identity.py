@@ -12,8 +12,11 @@ from typing import Any
 SECRET_FIELD = "pvt_signature_secret"
 
 
-def identity_of(claims: dict[str, Any]) -> str | None:
-    """The id of the document whose secret signs: the device's, the user's or the account's."""
+def identity_of(claims: dict[str, Any]) -> Any:
+    """The id of the document whose secret signs: the device's, the user's or the account's.
+
+    In claims that somebody else signed it may be any JSON value.
+    """
     return claims.get("device_id") or claims.get("owner_id") or claims.get("account_id")
 
 

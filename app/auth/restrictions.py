@@ -41,7 +41,7 @@ def is_denied(
     return True
 
 
-def _rule_set(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> dict | None:
+def _rule_set(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> dict[str, Any] | None:
     """The account's own rules for the token's method, else the system's; None where there are none."""
     own = recent.find_doc(account_db(auth.account_id), DOCUMENT)
     for name in (auth.method, CATCH_ALL):
@@ -56,7 +56,7 @@ def _rule_set(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> dict | N
 
 
 def _priv_level(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> str:
-    default = recent.setting(CONFIG, "default_priv_level", default="admin", nodes=nodes)
+    default: str = recent.setting(CONFIG, "default_priv_level", default="admin", nodes=nodes)
     if not auth.owner_id or not auth.method:
         return default
     user = recent.find_doc(account_db(auth.account_id), auth.owner_id)

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
@@ -14,14 +14,24 @@ from app.documents.names import account_db, is_account_id
 from app.store import is_document_id
 from app.store.recent import Recent
 
+if TYPE_CHECKING:
+    from jwt.types import Options
+
 ALGORITHMS = ("RS256", "RS384", "RS512")
 ISSUER = "kazoo"
 LONGEST = 4096
 MOST_REMEMBERED = 10_000
 
 # Kazoo looks at `exp` alone, and at that after the signature.
-_SIGNATURE_ONLY = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")} | {
-    "verify_signature": True
+_SIGNATURE_ONLY: "Options" = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
 }
 
 
@@ -64,7 +74,7 @@ class Tokens:
         # Signed with a secret that has just been replaced, it would be refused a moment later.
         self._recent.forget(account_db(claims["account_id"]), who)
         secret = self._identity_secret(claims["account_id"], who)
-        signed = {"iss": ISSUER}
+        signed: dict[str, Any] = {"iss": ISSUER}
         if secret:
             signed["identity_sig"] = identity.signature(who, secret, self._keys.server_secret())
         signed |= claims
@@ -110,7 +120,9 @@ class Tokens:
 
     def _is_signed_by(self, given: str, account_id: str, who: str) -> bool:
         secret = self._identity_secret(account_id, who)
-        return bool(secret) and identity.matches(given, who, secret, self._keys.server_secret())
+        if not secret:
+            return False
+        return identity.matches(given, who, secret, self._keys.server_secret())
 
     def _identity_secret(self, account_id: str, who: str) -> str | None:
         if not is_document_id(who):

@@ -33,7 +33,7 @@ def disable_expired(store: Store, recent: Recent, notices: Notices, account_id: 
     for db in (account_db(account_id), ACCOUNTS):
         with contextlib.suppress(StoreError):
             document = store.find_doc(db, account_id)
-            if expired_since(document) is None or document.get("pvt_enabled") is False:
+            if document is None or expired_since(document) is None or document.get("pvt_enabled") is False:
                 continue
             disabled = {**document, "pvt_enabled": False}
             disabled["_rev"] = store.save_doc(db, disabled)

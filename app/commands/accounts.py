@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import secrets
+import sys
 from typing import BinaryIO
 
 import click
@@ -46,7 +47,7 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
 def create_user(account_id: str, name: str, password_stdin: bool, level: str) -> None:
     """Create a user NAME of an account and print the id."""
     if password_stdin:
-        password = _first_line(click.get_binary_stream("stdin"))
+        password = _first_line(sys.stdin.buffer)
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     if not password:

@@ -1,6 +1,6 @@
 """`views`: compare design documents with `couchdb_views/`, and install them on request only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -19,7 +19,7 @@ def views() -> None:
     """The views this service and Kazoo's call routing read."""
 
 
-def _options(command):
+def _options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option("--account", "account_id", help="The database of this account.")(command)
     return click.option("--all", "every", is_flag=True, help="All account databases and `accounts`.")(command)
 

@@ -53,12 +53,14 @@ def _text_value(value: str | bool) -> str:
 
 def _passes_time(document: Document, member: str, is_upper: bool, bound: str | bool) -> bool:
     """Inclusive. A document without the time passes lower bounds and fails upper ones."""
-    limit, time = to_integer(_text_value(bound)), document.get(member)
+    limit = to_integer(_text_value(bound))
+    time: Any = document.get(member)
     if limit is None:
         raise _Rejected
     if type(time) not in (int, float):
         return not is_upper
-    return time <= limit if is_upper else time >= limit
+    is_within: bool = time <= limit if is_upper else time >= limit
+    return is_within
 
 
 def _at(document: Document, path: str) -> Any:

@@ -5,33 +5,51 @@ Spec: docs/kazoo/http.md, section 9 and docs/kazoo/documents.md, section 5.3.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 READ_AHEAD = 200
 
 
+class KeyedRow(Protocol):
+    """What paging wants of a row."""
+
+    @property
+    def id(self) -> str | None:
+        """The id of the document it is of."""
+
+    @property
+    def key(self) -> Any:
+        """What it is sorted by."""
+
+
+Row = TypeVar("Row", bound=KeyedRow)
+# The rows from a key on (None: from the first), so many at most.
+Fetch = Callable[[Any, int | None], list[Row]]
+
+
 @dataclass
-class Page:
+class Page(Generic[Row]):
     """One page: `items` in descending key order, and the members of the envelope that go with it."""
 
-    items: list[Any] = field(default_factory=list)
+    items: list[Row] = field(default_factory=list)
     page_size: int = 0
     start_key: Any = None
     next_start_key: Any = None
 
 
 def read_page(
-    fetch: Callable[[Any, int | None], list],
-    keep: Callable[[Any], bool] | None,
+    fetch: Fetch[Row],
+    keep: Callable[[Row], bool] | None,
     page_size: int,
     start_key: Any = None,
-) -> Page:
+) -> Page[Row]:
     """Read one page of rows that `keep` lets pass, all of them where it is None.
 
     `fetch(start_key, limit)` gives rows with `id` and `key`, ascending from start_key inclusive (None: from the
     first). `page_size` counts rows looked at, the one ahead included, as Kazoo's does.
     """
-    page, remaining = Page(), page_size
+    page: Page[Row] = Page()
+    remaining = page_size
     rows = _Rows(fetch, start_key, reads_ahead=keep is not None)
     while True:
         chunk = rows.peek(remaining + 1)
@@ -56,18 +74,18 @@ def read_page(
     return page
 
 
-class _Rows:
+class _Rows(Generic[Row]):
     """The rows from a key on, fetched when they are looked at; with a filter, more at a time than asked."""
 
-    def __init__(self, fetch: Callable[[Any, int | None], list], start_key: Any, reads_ahead: bool):
+    def __init__(self, fetch: Fetch[Row], start_key: Any, reads_ahead: bool):
         self._fetch = fetch
         self._start_key = start_key
         self._ahead = READ_AHEAD if reads_ahead else 0
-        self._rows: list = []
-        self._last_fetched: list = []
+        self._rows: list[Row] = []
+        self._last_fetched: list[Row] = []
         self._is_complete = False
 
-    def peek(self, count: int) -> list:
+    def peek(self, count: int) -> list[Row]:
         """The next `count` rows, fewer where there are no more."""
         while len(self._rows) < count and not self._is_complete:
             self._read(max(count - len(self._rows), self._ahead))
@@ -96,5 +114,5 @@ class _Rows:
         self._last_fetched = rows
 
 
-def _identity(row: Any) -> tuple[str, str]:
+def _identity(row: KeyedRow) -> tuple[str | None, str]:
     return row.id, repr(row.key)

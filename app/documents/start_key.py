@@ -52,7 +52,7 @@ def _encode_integer(key: int) -> bytes:
     return bytes([_SMALL_BIG, size, key < 0]) + abs(key).to_bytes(size, "little")
 
 
-def _encode_list(key: list) -> bytes:
+def _encode_list(key: list[Any]) -> bytes:
     if not key:
         return bytes([_NIL])
     if len(key) < 2**16 and all(type(item) is int and 0 <= item <= 255 for item in key):
@@ -84,7 +84,7 @@ def _decode_term(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     raise ValueError(f"term {tag}")
 
 
-def _decode_list(data: bytes, start: int, depth: int) -> tuple[list, int]:
+def _decode_list(data: bytes, start: int, depth: int) -> tuple[list[Any], int]:
     size = int.from_bytes(_take(data, start, 4), "big")
     start += 4
     items = []

@@ -5,7 +5,7 @@ Spec: docs/kazoo/documents.md, section 9.
 
 import re
 import secrets
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.documents import Document
 from app.documents.names import account_of, encoded
@@ -13,13 +13,16 @@ from app.documents.names import account_of, encoded
 CONFIGURATION, REGISTRAR = "configuration", "registrar"
 _DATA_CACHE = "kazoo_data_cache"
 _APP_VERSION = "4.0.0"
+# What a message says, before it is JSON.
+Message = dict[str, Any]
+
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_~-]")
 
 
 class Line(Protocol):
     """Where messages go."""
 
-    def publish(self, exchange: str, routing_key: str, payload: dict) -> None:
+    def publish(self, exchange: str, routing_key: str, payload: Message) -> None:
         """Take a message without delay and without fail."""
 
 
@@ -51,7 +54,7 @@ class Notices:
         if self._line is None:
             return
         payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
-        self._publish(REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
+        _publish(self._line, REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
 
     def _document_changed(self, event: str, db: str, document: Document) -> None:
         if self._line is None:
@@ -70,9 +73,9 @@ class Notices:
             "Database": encoded(db),
             "ID": document["_id"],
         } | self._defaults(event, "configuration", "datamgr")
-        self._publish(CONFIGURATION, key, payload)
+        _publish(self._line, CONFIGURATION, key, payload)
 
-    def _defaults(self, event: str, category: str, app: str) -> dict:
+    def _defaults(self, event: str, category: str, app: str) -> Message:
         return {
             "Node": self._node,
             "Msg-ID": secrets.token_hex(16),
@@ -82,9 +85,10 @@ class Notices:
             "App-Name": app,
         }
 
-    def _publish(self, exchange: str, routing_key: str, payload: dict) -> None:
-        kept = {name: value for name, value in payload.items() if value not in (None, "")}
-        self._line.publish(exchange, routing_key, kept)
+
+def _publish(line: Line, exchange: str, routing_key: str, payload: Message) -> None:
+    kept = {name: value for name, value in payload.items() if value not in (None, "")}
+    line.publish(exchange, routing_key, kept)
 
 
 def routing_segment(text: str) -> str:
@@ -94,6 +98,6 @@ def routing_segment(text: str) -> str:
     return _UNUSUAL.sub(_escaped, text)
 
 
-def _escaped(match: re.Match) -> str:
+def _escaped(match: re.Match[str]) -> str:
     character = match.group()
     return "+" if character == " " else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pika
 
@@ -31,7 +32,7 @@ class Publisher:
         self._parameters = pika.URLParameters(url)
         self._parameters.socket_timeout = TIMEOUT
         self._parameters.blocked_connection_timeout = TIMEOUT
-        self._queue: queue.Queue = queue.Queue(size)
+        self._queue: queue.Queue[tuple[str, str, str]] = queue.Queue(size)
         self._on_drop = on_drop
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -44,7 +45,7 @@ class Publisher:
         """Whether the broker took the line, as far as is known."""
         return self._connected
 
-    def publish(self, exchange: str, routing_key: str, payload: dict) -> None:
+    def publish(self, exchange: str, routing_key: str, payload: dict[str, Any]) -> None:
         """Queue a message; drop it where the queue is full or the protocol has no room for its key."""
         if len(routing_key.encode("utf-8")) > LONGEST_KEY:
             self._drop("its routing key is too long")

@@ -1,8 +1,7 @@
 """Which features a number may still be given, as number lists show them to UIs."""
 
-from collections.abc import Callable
-
 from app.documents import Document
+from app.store.recent import Config
 
 _KAZOO = ("failover", "force_outbound", "prepend", "ringback")
 _EXTERNAL = ("cnam", "inbound_cnam", "outbound_cnam", "e911", "port", "sms", "mms")
@@ -11,7 +10,7 @@ _LOCAL_CARRIERS = ("knm_local", "knm_inum", "knm_reserved")
 _TRUNKSTORE = "trunkstore"
 
 
-def available(number: Document, config: Callable, is_admin: bool) -> list[str]:
+def available(number: Document, config: Config, is_admin: bool) -> list[str]:
     """The features of a number document that are allowed and not denied, sorted.
 
     Messaging is never among them: whether a carrier can is Kazoo's to say.
@@ -25,11 +24,11 @@ def available(number: Document, config: Callable, is_admin: bool) -> list[str]:
     return sorted(set(allowed) - denied)
 
 
-def _denied(number: Document, config: Callable) -> list[str]:
-    own = number.get("pvt_features_denied")
+def _denied(number: Document, config: Config) -> list[str]:
+    own: list[str] | None = number.get("pvt_features_denied")
     if own:
         return own
-    denied = []
+    denied: list[str] = []
     is_local = number.get("pvt_module_name") in _LOCAL_CARRIERS
     if not number.get("pvt_assigned_to") or (
         is_local and config("number_manager", "local_feature_override") is not True

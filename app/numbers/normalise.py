@@ -1,8 +1,10 @@
 """Telephone numbers in E.164 form, by Kazoo's rules (docs/kazoo/documents.md, section 7.3)."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
+
+from app.store.recent import Config
 
 BUILT_IN_CONVERTERS = (
     (r"^(\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})$", "+1", ""),
@@ -14,7 +16,7 @@ BUILT_IN_RECONCILE = r"^(\+?1)?\d{10}$|^\+[2-9]\d{7,}$|^011\d*$|^00\d*$"
 Converters = tuple[tuple[str, str, str], ...]
 
 
-def converters(config: Callable) -> Converters:
+def converters(config: Config) -> Converters:
     """The rules of `number_manager`: (regex, prefix, suffix) in stored order; Kazoo's own where it has none."""
     stored = config("number_manager", "e164_converters")
     if not isinstance(stored, dict):
@@ -31,7 +33,8 @@ def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
     if number.startswith("+"):
         return number
     for regex, prefix, suffix in rules:
-        match = _compiled(regex).search(number) if _compiled(regex) else None
+        pattern = _compiled(regex)
+        match = pattern.search(number) if pattern else None
         if match:
             groups = [group for group in match.groups() if group is not None]
             return prefix + (groups[-1] if groups else match.group(0)) + suffix
@@ -44,7 +47,7 @@ def is_reconcilable(number: str, regex: str = BUILT_IN_RECONCILE) -> bool:
     return bool(pattern and pattern.search(number))
 
 
-def known_numbers(typed: Iterable[str], config: Callable) -> dict[str, str]:
+def known_numbers(typed: Iterable[str], config: Config) -> dict[str, str]:
     """The reconcilable ones of the DIDs a client typed, as {typed: normalised}."""
     rules = converters(config)
     regex = config("number_manager", "reconcile_regex")
@@ -54,7 +57,7 @@ def known_numbers(typed: Iterable[str], config: Callable) -> dict[str, str]:
 
 
 @cache
-def _compiled(regex: str) -> re.Pattern | None:
+def _compiled(regex: str) -> re.Pattern[str] | None:
     """None for a pattern of the operator's that Python cannot read; it then matches nothing."""
     try:
         return re.compile(regex, re.ASCII)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 AVAILABLE, RESERVED, DELETED = "available", "reserved", "deleted"
 
 
-def refused(services: "Services", auth: AuthDoc | None, dids: Collection[str]) -> list[str]:
+def refused(services: "Services", auth: AuthDoc, dids: Collection[str]) -> list[str]:
     """The normalised numbers that the token's account may not use, in descending order.
 
     Numbers the system does not know are nobody's, so they are not among them.
     """
-    if auth is None or not dids:
+    if not dids:
         return []
     numbers = set(known_numbers(dids, services.config).values())
     found = number_documents(services.store, numbers)

@@ -2,6 +2,7 @@
 
 from app.auth import hierarchy
 from app.context import Context, not_found_error, system_error
+from app.documents import Document
 from app.documents.names import is_account_id
 
 
@@ -14,7 +15,7 @@ def load_account(context: Context) -> None:
             context.account = _load(context, params[0])
 
 
-def _load(context: Context, account_id: str) -> dict:
+def _load(context: Context, account_id: str) -> Document:
     if not account_id:
         raise system_error(404, "bad identifier", {"message": "missing account_id"})
     if not is_account_id(account_id):

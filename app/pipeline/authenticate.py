@@ -9,7 +9,10 @@ from app.pipeline.identify import BASIC, TOKEN
 
 
 def authenticate(context: Context) -> None:
-    """Fill in `auth`. Stops with 429 on an empty bucket, 401 where the resource wants to know who calls."""
+    """Fill in `auth` where a credential is good.
+
+    Stops with 429 on an empty bucket, with 401 where the resource wants to know who calls.
+    """
     if context.request.method == "OPTIONS":
         return
     if context.token_kind in (TOKEN, BASIC):
@@ -17,15 +20,16 @@ def authenticate(context: Context) -> None:
     auth = _identified(context)
     if auth and context.services.settings.strict_tokens:
         auth = auth if _is_account_enabled(context, auth) else None
-    context.auth = auth
-    if auth is None and not context.resource.is_anonymous(context):
+    if auth is not None:
+        context.auth = auth
+    elif not context.resource.is_anonymous(context):
         raise invalid_credentials()
 
 
 def _identified(context: Context) -> AuthDoc | None:
     if context.token_kind == TOKEN:
         return context.early_auth
-    if context.token_kind != BASIC:
+    if context.token_kind != BASIC or context.token is None:
         return None
     auth = basic_auth(
         context.services.store, context.services.recent, context.services.settings.config_nodes, context.token

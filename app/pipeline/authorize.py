@@ -11,15 +11,16 @@ def authorize(context: Context) -> None:
     """Stop with 403 where either says no, with 404 where the path lacks the account that it is about."""
     if context.request.method == "OPTIONS":
         return
-    services, auth = context.services, context.auth
-    allowed = context.resource.authorize(context)
+    resource = context.resource
+    account = context.account if context.has_account else None
+    allowed = resource.authorize(context)
     if allowed is None:
-        allowed = auth is not None and hierarchy.is_allowed(services.recent, auth.account_id, context.account)
-    if auth is not None and not context.resource.is_anonymous(context) and _is_restricted(context):
+        allowed = context.has_auth and hierarchy.is_allowed(context.services.recent, context.auth.account_id, account)
+    if context.has_auth and not resource.is_anonymous(context) and _is_restricted(context):
         raise system_error(403, "forbidden", {"cause": "access denied by token restrictions", "message": "forbidden"})
     if not allowed:
         raise system_error(403, "forbidden")
-    if context.resource.NEEDS_ACCOUNT and context.account is None:
+    if resource.NEEDS_ACCOUNT and account is None:
         raise system_error(404, "not_found")
 
 
@@ -30,7 +31,7 @@ def _is_restricted(context: Context) -> bool:
         services.recent,
         services.settings.config_nodes,
         context.auth,
-        context.account_id,
+        context.account_id if context.has_account else None,
         noun,
         params,
         context.verb,

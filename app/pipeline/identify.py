@@ -35,15 +35,15 @@ def identify_early(context: Context) -> None:
     """Verify a token that is there. A bad one is no error yet; that of an expired trial is."""
     if context.token_kind != TOKEN or not context.token:
         return
-    auth = token_auth(context)
+    auth = token_auth(context, context.token)
     if auth:
         stop_if_expired(context, auth)
         context.early_auth = _switched(context, auth) if auth.claims.get("as") else auth
 
 
-def token_auth(context: Context) -> AuthDoc | None:
-    """What the request's token says, None where it is not good for this request."""
-    claims = context.services.tokens.verify(context.token)
+def token_auth(context: Context, token: str) -> AuthDoc | None:
+    """What a token says, None where it is not good for this request."""
+    claims = context.services.tokens.verify(token)
     if claims is None:
         return None
     wanted = context.header("x-auth-account-id")

@@ -34,11 +34,12 @@ def _matches(header: str, etag: str | None, weak: bool) -> bool:
     return any(etag == f'"{tag}"' for is_weak, tag in _tags(header) if weak or not is_weak)
 
 
-def _tags(header: str) -> list[tuple[str, str]]:
+def _tags(header: str) -> list[tuple[str | None, str]]:
     tags = []
     for item in header.split(","):
         match = _TAG.fullmatch(item.strip(" \t"))
         if not match:
             raise bare(400)
-        tags.append(match.groups())
+        is_weak, tag = match.groups()
+        tags.append((is_weak, tag))
     return tags

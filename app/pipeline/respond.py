@@ -57,7 +57,7 @@ def success(context: Context) -> Answer:
         envelope["auth_token"] = token
     answer = Answer(context.status)
     if context.location_id is not None:
-        answer.headers["location"] = _location(context)
+        answer.headers["location"] = _location(context.request.target, context.location_id)
     if context.request.method == "GET":
         _describe_entity(context, answer)
     return _finish(context, answer, envelope)
@@ -127,13 +127,13 @@ def _allowed_methods(context: Context) -> str:
     return ", ".join(methods if asked is None or asked in methods else [asked, *methods])
 
 
-def _location(context: Context) -> str:
+def _location(target: str, doc_id: str) -> str:
     """The request's path as the client wrote it, and the new id so that the whole leads to the document.
 
     A segment is decoded twice (docs/kazoo/http.md, section 1), which matters to an id with a `%` of its own.
     """
-    segment = quote(context.location_id.replace("%", "%25"), safe=_PLAIN_IN_PATHS)
-    return f"{context.request.target.rstrip('/')}/{segment}"
+    segment = quote(doc_id.replace("%", "%25"), safe=_PLAIN_IN_PATHS)
+    return f"{target.rstrip('/')}/{segment}"
 
 
 def _wants_pretty(context: Context) -> bool:

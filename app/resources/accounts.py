@@ -93,7 +93,7 @@ def shown(context: Context, document: Document) -> Document:
 
 
 def _billing_mode(context: Context, reseller_id: str | None) -> str:
-    if context.auth and reseller_id == context.auth.account_id:
+    if context.has_auth and reseller_id == context.auth.account_id:
         return "limits_only"
     master = context.services.config("accounts", "master_account_id")
     return "normal" if reseller_id == master else "manual"

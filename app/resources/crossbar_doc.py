@@ -4,6 +4,7 @@ Spec: docs/kazoo/documents.md, sections 2 to 5.
 """
 
 import hashlib
+from typing import Any
 
 from app import json_text
 from app.context import Context, not_found_error
@@ -99,7 +100,7 @@ def load_rows(context: Context, view: str, include_docs: bool = False) -> list[R
     paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
     has_filter = any(filters.is_filter(name) for name, _ in context.query)
 
-    def fetch(key, limit):
+    def fetch(key: Any, limit: int | None) -> list[Row]:
         return context.services.store.query_view(
             context.db,
             view,
@@ -108,7 +109,7 @@ def load_rows(context: Context, view: str, include_docs: bool = False) -> list[R
             include_docs=include_docs or has_filter,
         )
 
-    def keep(row):
+    def keep(row: Row) -> bool:
         return row.doc is not None and filters.passes(row.doc, context.query)
 
     asked = context.req_value("start_key")
@@ -130,8 +131,8 @@ def page_size(context: Context) -> int:
     return default if type(default) is int and default > 0 else DEFAULT_PAGE_SIZE
 
 
-def _paging(page: listing.Page) -> dict:
-    paging = {}
+def _paging(page: listing.Page[Row]) -> dict[str, Any]:
+    paging: dict[str, Any] = {}
     if page.next_start_key is not None:
         paging["next_start_key"] = start_key.encode(page.next_start_key)
     paging["page_size"] = page.page_size

@@ -35,7 +35,7 @@ def _list(context: Context) -> None:
     context.query = [(_RENAMED_FILTERS.get(name, name), value) for name, value in context.query]
     rows = crossbar_doc.load_rows(context, LISTING, include_docs=True)
     is_admin = _is_admin(context)
-    numbers = {row.key: _listed(context, row.value, row.doc, is_admin) for row in rows}
+    numbers = {row.key: _listed(context, row.value, row.document, is_admin) for row in rows}
     context.respond({"numbers": numbers, "cascade_quantity": 0})
     if numbers:
         crossbar_doc.tag_answer(context)

@@ -22,11 +22,11 @@ class SchemaDocuments(Resource):
 
     def is_anonymous(self, context: Context) -> bool:
         """Schemas are public, except as seen through an account."""
-        return context.account is None
+        return not context.has_account
 
     def authorize(self, context: Context) -> bool | None:
         """The same."""
-        return True if context.account is None else None
+        return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the list, a schema, or what a real save would make of the data."""

@@ -3,6 +3,7 @@
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
 from app.context import Context, system_error, validation_error
+from app.documents import Document
 from app.gates import stop_if_expired
 from app.resources import login
 from app.resources.base import Resource
@@ -45,14 +46,14 @@ class UserAuth(Resource):
         login.answer_token(context, auth, data.get("as"))
 
 
-def _accounts(context: Context, data: dict) -> list[str]:
+def _accounts(context: Context, data: Document) -> list[str]:
     store = context.services.store
     realm, name = data.get("account_realm") or data.get("realm"), data.get("account_name")
     found = credentials.accounts_by_realm(store, realm) if isinstance(realm, str) else []
     return found or (credentials.accounts_by_name(store, name) if isinstance(name, str) else [])
 
 
-def _user(context: Context, account_ids: list[str], data: dict) -> AuthDoc | None:
+def _user(context: Context, account_ids: list[str], data: Document) -> AuthDoc | None:
     for account_id in account_ids:
         users = credentials.users_with(context.services.store, account_id, data["credentials"], data["method"])
         if users:

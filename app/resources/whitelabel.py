@@ -17,11 +17,11 @@ class Whitelabel(ReadOnly):
 
     def is_anonymous(self, context: Context) -> bool:
         """Nobody has logged in yet."""
-        return context.account is None
+        return not context.has_account
 
     def authorize(self, context: Context) -> bool | None:
         """For everybody."""
-        return True if context.account is None else None
+        return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
         """Kazoo's 404 of a look-up without a row."""

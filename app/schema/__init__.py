@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from jsonschema.exceptions import ValidationError
 
@@ -16,9 +16,11 @@ from app.files import data_directory
 from app.schema.coercion import coerce
 from app.schema.compiled import compile_schema
 from app.schema.errors import Errors, describe
-from app.schema.keywords import Validator, check_keywords
+from app.schema.keywords import RawSchema, Validator, check_keywords
 
 DIRECTORY = data_directory("schemas")
+
+Data = TypeVar("Data")
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +46,13 @@ class Schema:
     """One schema: `raw` as the file has it, `revision` of its text, `validate` for data."""
 
     def __init__(self, text: str):
-        self.raw: dict[str, Any] = json.loads(text)
+        self.raw: RawSchema = json.loads(text)
         self.revision = f"1-{hashlib.md5(text.encode()).hexdigest()}"
         check_keywords(self.raw)
         self._conforms = compile_schema(self.raw)
         self._validator = Validator(self.raw)
 
-    def validate(self, data: Any, coercing: bool = True) -> Any:
+    def validate(self, data: Data, coercing: bool = True) -> Data:
         """The data with defaults set and, unless told not to, texts made integers and booleans.
 
         `data` is changed in place and returned. Raises Invalid.

@@ -8,14 +8,14 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from app.schema.keywords import TYPES, pattern, usable_defaults
+from app.schema.keywords import TYPES, RawSchema, pattern, usable_defaults
 
 Conforms = Callable[[Any], bool]
 
 _OBJECT_KEYWORDS = {"properties", "patternProperties", "required", "additionalProperties"}
 
 
-def compile_schema(schema: dict[str, Any]) -> Conforms:
+def compile_schema(schema: RawSchema) -> Conforms:
     """A function that sets the defaults in a value and tells whether the schema accepts it."""
     if schema.get("type") == "object" and not schema.keys() & _VALUE_KEYWORDS:
         return _object(schema)
@@ -30,37 +30,39 @@ def compile_schema(schema: dict[str, Any]) -> Conforms:
     return lambda value: all(check(value) for check in checks)
 
 
-def _type(schema: dict[str, Any]) -> Conforms:
+def _type(schema: RawSchema) -> Conforms:
     names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     types = tuple(kind for name in names for kind in TYPES[name])
     if len(types) == 1:
-        return lambda value, kind=types[0]: type(value) is kind
+        (kind,) = types
+        return lambda value: type(value) is kind
     return lambda value: type(value) in types
 
 
-def _enum(schema: dict[str, Any]) -> Conforms:
+def _enum(schema: RawSchema) -> Conforms:
     allowed = schema["enum"]
     if all(type(item) is str for item in allowed):
-        return lambda value, texts=frozenset(allowed): type(value) is str and value in texts
+        texts = frozenset(allowed)
+        return lambda value: type(value) is str and value in texts
     return lambda value: any(type(value) is type(item) and value == item for item in allowed)
 
 
-def _length(schema: dict[str, Any]) -> Conforms:
+def _length(schema: RawSchema) -> Conforms:
     least, most = schema.get("minLength", 0), schema.get("maxLength", float("inf"))
     return lambda value: type(value) is not str or least <= len(value) <= most
 
 
-def _range(schema: dict[str, Any]) -> Conforms:
+def _range(schema: RawSchema) -> Conforms:
     least, most = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
     return lambda value: type(value) not in (int, float) or least <= value <= most
 
 
-def _pattern(schema: dict[str, Any]) -> Conforms:
+def _pattern(schema: RawSchema) -> Conforms:
     search = pattern(schema["pattern"]).search
     return lambda value: type(value) is not str or search(value) is not None
 
 
-def _items(schema: dict[str, Any]) -> Conforms:
+def _items(schema: RawSchema) -> Conforms:
     check = compile_schema(schema["items"])
 
     def conforms(value: Any) -> bool:
@@ -74,7 +76,7 @@ def _items(schema: dict[str, Any]) -> Conforms:
     return conforms
 
 
-def _object(schema: dict[str, Any]) -> Conforms:
+def _object(schema: RawSchema) -> Conforms:
     others_conform = schema.get("type") != "object"
     check_of = {name: compile_schema(inner) for name, inner in schema.get("properties", {}).items()}.get
     check_other = _other_members(schema)
@@ -104,7 +106,7 @@ def _object(schema: dict[str, Any]) -> Conforms:
     return conforms
 
 
-def _other_members(schema: dict[str, Any]) -> Callable[[str, Any, bool], bool] | None:
+def _other_members(schema: RawSchema) -> Callable[[str, Any, bool], bool] | None:
     """The check of members by patternProperties and additionalProperties, None where there are neither."""
     closed = schema.get("additionalProperties") is False
     patterns = [
@@ -128,14 +130,14 @@ def _other_members(schema: dict[str, Any]) -> Callable[[str, Any, bool], bool] |
     return conforms
 
 
-def _defaults(schema: dict[str, Any]) -> tuple[list, list]:
+def _defaults(schema: RawSchema) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """The defaults that can be shared, and those that each document needs a copy of."""
     defaults = usable_defaults(schema)
     containers = [(name, default) for name, default in defaults if isinstance(default, (dict, list))]
     return [pair for pair in defaults if pair not in containers], containers
 
 
-_MAKERS: list[tuple[set[str], Callable[[dict[str, Any]], Conforms]]] = [
+_MAKERS: list[tuple[set[str], Callable[[RawSchema], Conforms]]] = [
     ({"type"}, _type),
     ({"enum"}, _enum),
     ({"minLength", "maxLength"}, _length),

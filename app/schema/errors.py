@@ -10,7 +10,11 @@ Errors = dict[str, dict[str, dict[str, Any]]]
 
 def describe(found: Iterable[ValidationError]) -> Errors:
     """All errors by path, in the order found; a later error on a path replaces the earlier one."""
-    return {path_text(error.absolute_path): {error.validator: _SHAPES[error.validator](error)} for error in found}
+    errors: Errors = {}
+    for error in found:
+        keyword = str(error.validator)
+        errors[path_text(error.absolute_path)] = {keyword: _SHAPES[keyword](error)}
+    return errors
 
 
 def error(path: str, keyword: str, **members: Any) -> Errors:
@@ -29,7 +33,8 @@ def types_text(types: str | list[str]) -> str:
 
 
 def _type(error: ValidationError) -> dict[str, Any]:
-    types = types_text(error.validator_value)
+    named: Any = error.validator_value
+    types = types_text(named)
     return {"message": f"Value did not match type(s): {types}", "target": types, "value": error.instance}
 
 

@@ -10,6 +10,10 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+# A schema as its file has it.
+RawSchema = dict[str, Any]
+Found = Iterator[ValidationError]
+
 KEYWORDS = {
     "additionalProperties",
     "enum",
@@ -27,7 +31,7 @@ KEYWORDS = {
 ANNOTATIONS = {"$schema", "_id", "default", "description", "id", "title"}
 
 
-TYPES = {
+TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
     "string": (str,),
@@ -43,7 +47,7 @@ class UnsupportedKeyword(ValueError):
 
 
 @cache
-def pattern(source: str) -> re.Pattern:
+def pattern(source: str) -> re.Pattern[str]:
     """A pattern as Kazoo's PCRE matches it: code points, but only ASCII digits and letters.
 
     Spec: docs/kazoo/http.md, section 8.7.
@@ -51,7 +55,7 @@ def pattern(source: str) -> re.Pattern:
     return re.compile(source, re.ASCII)
 
 
-def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def subschemas(schema: RawSchema) -> Iterator[RawSchema]:
     """The schemas directly inside a schema."""
     for keyword in ("properties", "patternProperties"):
         yield from schema.get(keyword, {}).values()
@@ -59,7 +63,7 @@ def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield schema["items"]
 
 
-def check_keywords(schema: dict[str, Any]) -> None:
+def check_keywords(schema: RawSchema) -> None:
     """Refuse at start what would be silently ignored later. Raises UnsupportedKeyword."""
     unknown = schema.keys() - KEYWORDS - ANNOTATIONS
     if unknown or schema.get("additionalProperties", False) not in (True, False):
@@ -68,7 +72,7 @@ def check_keywords(schema: dict[str, Any]) -> None:
         check_keywords(inner)
 
 
-def usable_defaults(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+def usable_defaults(schema: RawSchema) -> list[tuple[str, Any]]:
     """Defaults of an object's members, in schema order: only those that satisfy their own type."""
     return [
         (name, inner["default"])
@@ -77,7 +81,7 @@ def usable_defaults(schema: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _properties(validator: Any, members: dict, instance: Any, schema: dict) -> Iterator[ValidationError]:
+def _properties(validator: Any, members: dict[str, RawSchema], instance: Any, schema: RawSchema) -> Found:
     """Sets the defaults on its way, as the compiled schema does, so that both judge the same document."""
     if not validator.is_type(instance, "object"):
         return
@@ -89,7 +93,7 @@ def _properties(validator: Any, members: dict, instance: Any, schema: dict) -> I
             yield from validator.descend(instance[name], inner, path=name, schema_path=name)
 
 
-def _required(validator: Any, names: list[str], instance: Any, schema: dict) -> Iterator[ValidationError]:
+def _required(validator: Any, names: list[str], instance: Any, schema: RawSchema) -> Found:
     """The path of a missing member includes its name."""
     if validator.is_type(instance, "object"):
         for name in names:
@@ -97,12 +101,12 @@ def _required(validator: Any, names: list[str], instance: Any, schema: dict) -> 
                 yield ValidationError("missing", path=[name], instance=name)
 
 
-def _pattern(validator: Any, source: str, instance: Any, schema: dict) -> Iterator[ValidationError]:
+def _pattern(validator: Any, source: str, instance: Any, schema: RawSchema) -> Found:
     if validator.is_type(instance, "string") and not pattern(source).search(instance):
         yield ValidationError("no match")
 
 
-def _pattern_properties(validator: Any, patterns: dict, instance: Any, schema: dict) -> Iterator[ValidationError]:
+def _pattern_properties(validator: Any, patterns: dict[str, RawSchema], instance: Any, schema: RawSchema) -> Found:
     if not validator.is_type(instance, "object"):
         return
     for source, inner in patterns.items():
@@ -111,7 +115,7 @@ def _pattern_properties(validator: Any, patterns: dict, instance: Any, schema: d
                 yield from validator.descend(member, inner, path=name, schema_path=source)
 
 
-def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: dict) -> Iterator[ValidationError]:
+def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: RawSchema) -> Found:
     """One error for each member too many, at that member, showing the whole object."""
     if allowed or not validator.is_type(instance, "object"):
         return
@@ -120,7 +124,7 @@ def _additional_properties(validator: Any, allowed: bool, instance: Any, schema:
             yield ValidationError("not defined", path=[name], instance=instance)
 
 
-def is_defined(name: str, schema: dict[str, Any]) -> bool:
+def is_defined(name: str, schema: RawSchema) -> bool:
     """Whether a schema has something to say on a member of this name."""
     return name in schema.get("properties", {}) or any(
         pattern(source).search(name) for source in schema.get("patternProperties", {})

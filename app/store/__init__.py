@@ -46,6 +46,13 @@ class Row:
     value: Any
     doc: Document | None = None
 
+    @property
+    def document(self) -> Document:
+        """The document of a row that was asked for with it. Raises LookupError where it is gone."""
+        if self.doc is None:
+            raise LookupError(self.id)
+        return self.doc
+
 
 class Store(ABC):
     """Databases of revisioned documents. Every method may raise Unavailable; all are safe with threads.

@@ -69,5 +69,6 @@ def _ascii_weights() -> list[tuple[bytes, bytes, bytes]]:
                 levels[-1] += _weight(weight)
             else:
                 levels.append(b"")
-        table.append(tuple((levels + [b""] * 3)[:3]))
+        first, second, third = (levels + [b""] * 3)[:3]
+        table.append((first, second, third))
     return table

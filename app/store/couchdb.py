@@ -89,7 +89,8 @@ class CouchDBStore(Store):
     # Documents
 
     def open_doc(self, db: str, doc_id: str) -> Document:
-        return self._read([db, *_id_path(doc_id)])
+        document: Document = self._read([db, *_id_path(doc_id)])
+        return document
 
     def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
         if len(doc_ids) < 2:
@@ -104,16 +105,18 @@ class CouchDBStore(Store):
         doc_id = document["_id"]
         body = {name: value for name, value in document.items() if name != "_id"}
         try:
-            return self._request("PUT", [db, *_id_path(doc_id)], body)["rev"]
+            revision: str = self._request("PUT", [db, *_id_path(doc_id)], body)["rev"]
         except couchdb_http.ResourceConflict as error:
             raise Conflict(doc_id) from error
+        return revision
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
         history = self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"]
         return [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
 
     def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
-        return self._read([db, *_id_path(doc_id), name], decode=bytes)
+        data: bytes = self._read([db, *_id_path(doc_id), name], decode=bytes)
+        return data
 
     def load_docs(self, db: str, documents: Iterable[Document]) -> None:
         self.create_db(db)

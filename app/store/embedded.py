@@ -81,7 +81,7 @@ class EmbeddedStore(Store):
             cursor.execute("INSERT OR IGNORE INTO databases (name) VALUES (?)", (db,))
             if cursor.rowcount == 0:
                 return
-            number = cursor.lastrowid
+            (number,) = cursor.execute("SELECT last_insert_rowid()").fetchone()
             for document in design_documents:
                 self._save(cursor, number, db, document)
 
@@ -133,7 +133,8 @@ class EmbeddedStore(Store):
         found = self._read("SELECT data FROM attachments WHERE db = ? AND id = ? AND name = ?", number, doc_id, name)
         if not found:
             raise NotFound(f"{doc_id}/{name}")
-        return found[0][0]
+        data: bytes = found[0][0]
+        return data
 
     def load_docs(self, db: str, documents: Iterable[Document]) -> None:
         self.create_db(db)
@@ -335,7 +336,7 @@ class EmbeddedStore(Store):
             self._local.connection = connection
         return connection
 
-    def _read(self, statement: str, *values: Any) -> list[tuple]:
+    def _read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
             return self._connection().execute(statement, values).fetchall()
         except sqlite3.Error as error:

@@ -51,7 +51,8 @@ class MapFunctions:
         with self._lock:
             try:
                 handles = json.dumps([self._handle(source) for source in sources])
-                return json.loads(self._map_document(text, handles))
+                rows: list[list[tuple[Any, Any]]] = json.loads(self._map_document(text, handles))
+                return rows
             except (quickjs.JSException, quickjs.StackOverflow):
                 # Out of memory or time: the engine's state is unknown, so the next document gets a new one.
                 self._start_engine()

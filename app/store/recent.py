@@ -6,13 +6,20 @@ for is never read through here. Nothing that another instance must know is kept.
 
 import threading
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from app.documents import Document
 from app.store import Store
 
 SECONDS = 2.0
 MOST = 20_000
+
+
+class Config(Protocol):
+    """Reads a value of `system_config` as it is for this node: `Services.config`."""
+
+    def __call__(self, document: str, *path: str, default: Any = None) -> Any:
+        """The value at a path of the document, `default` where there is none."""
 
 
 class Recent:
@@ -48,7 +55,9 @@ class Recent:
         Spec: docs/kazoo/auth.md, section 2.2.
         """
         document = self.find_doc("system_config", config)
-        for node in nodes if document else ():
+        if not document:
+            return default
+        for node in nodes:
             value: Any = document.get(node)
             for name in path:
                 value = value.get(name) if isinstance(value, dict) else None

@@ -26,7 +26,8 @@ _ERRORS = {
 }
 
 
-class Session(couchdb_http.Session):
+# The package has no types: nothing is known of its classes, nor checked against them.
+class Session(couchdb_http.Session):  # type: ignore[misc]
     """A session without cache, redirects and retries: documents are read anew, and a write is sent once.
 
     Safe with threads. `timeout` is in seconds, for connecting and for each wait for bytes.
@@ -74,7 +75,7 @@ class Session(couchdb_http.Session):
         return answer.status, answer.headers, BytesIO(answer.body())
 
 
-class ConnectionPool(couchdb_http.ConnectionPool):
+class ConnectionPool(couchdb_http.ConnectionPool):  # type: ignore[misc]
     """A pool that hands out no connection which the server has closed meanwhile.
 
     A write must not be sent twice, so it must not be tried on a dead connection either.
@@ -165,7 +166,7 @@ class Answer:
             raise ConnectionResetError("the server closed the connection before it had answered")
         if self.is_whole:
             # It refers to its answer, which would outlive its use.
-            self._parser = None
+            del self._parser
 
     def on_message_begin(self) -> None:
         """An answer begins, perhaps after one that was none (`100 Continue`)."""
