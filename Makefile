@@ -11,7 +11,7 @@ ENGINE ?= embedded
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
-.PHONY: help setup run test test-quick parity bench lint lock tools clean
+.PHONY: help setup run test test-quick parity bench lint coverage mutants lock tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,17 @@ lint: .venv/.ready-test ## check style and types of the code
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 
+coverage: .venv/.ready-test tools ## run all tests and print how much of app/ they reach, branches included
+	$(VENV)/coverage erase
+	$(VENV)/coverage run -m pytest --numprocesses $(TEST_PROCESSES)
+	$(VENV)/coverage combine --quiet
+	$(VENV)/coverage report --show-missing
+
+mutants: .venv/.ready-test ## change the heart of the code in thousands of places and tell which changes no test sees
+	$(INSTALL) -e '.[mutants]'
+	$(VENV)/mutmut run
+	$(VENV)/mutmut results
+
 lock: ## write the lock files anew, with the newest versions that setup.cfg allows
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv
@@ -49,7 +60,7 @@ tools: .venv/.ready-test ## install the servers that the tests run against
 	@sh tests/tools.sh
 
 clean: ## remove what was made, but not data/
-	rm -rf .venv .venv-lock .tools build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lock .tools build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* mutants
 
 .venv/.ready: requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
