@@ -120,6 +120,26 @@ def service(environment: dict[str, str], port: int | None = None, workers: int =
     return Server(command, f"http://127.0.0.1:{port}", {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment})
 
 
+def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int = 0) -> str:
+    """What a command of this service printed, as an operator would run it in an empty environment but for these.
+
+    It must end with this code; its errors come back where that is not 0.
+    """
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment},
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=90,
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout if code == 0 else ended.stderr
+
+
 def _pouchdb() -> Server | None:
     """A CouchDB of npm's, not yet started; None where it is not installed."""
     if not POUCHDB.exists() or not shutil.which("node"):

@@ -55,7 +55,7 @@ def token_auth(context: Context, token: str) -> AuthDoc | None:
 def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
     """The identity that the `as` claim asks for; none at all where it is no descendant.
 
-    Spec: docs/kazoo/auth.md, section 7.2.
+    Spec: docs/kazoo/auth.md, section 7.
     """
     wanted = auth.claims["as"]
     if not isinstance(wanted, dict):

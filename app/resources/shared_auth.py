@@ -1,6 +1,6 @@
 """Logging in with a token of another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
 
-Kazoo 4.3 itself has no such resource; its UI asks for it where one app has an `api_url` of its own
+Kazoo 4.3 has such a module but does not load it; its UI asks for it where one app has an `api_url` of its own
 (docs/kazoo/clients.md, section 1b). A request without `shared_token` is answered as Kazoo answers all of them.
 """
 

@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from functools import partial
 
@@ -20,26 +18,9 @@ from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from tests import support
 from tests.conftest import make_person
+from tests.support import run
 
 pytestmark = pytest.mark.slow
-
-
-def run(environment, *arguments, stdin="", code=0):
-    """The output of a command that ends with this code."""
-    full = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
-    command = [sys.executable, "-m", "app", *arguments]
-    ended = subprocess.run(
-        command,
-        env=full,
-        cwd=support.ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=90,
-    )
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout if code == 0 else ended.stderr
 
 
 def test_from_nothing_to_a_log_in(tmp_path):

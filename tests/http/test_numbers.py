@@ -1,8 +1,5 @@
 """Numbers: whose they are, and the marks on them (docs/kazoo/documents.md, section 7)."""
 
-import subprocess
-import sys
-
 import pytest
 
 from app.documents.names import account_db, number_db
@@ -142,11 +139,7 @@ def test_lists_for_uis(world, base, api, person):
 
 
 def reconcile(world, *arguments):
-    environment = {**world.environment, "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "app", "reconcile-numbers", *arguments]
-    ended = subprocess.run(command, env=environment, cwd=support.ROOT, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.splitlines()
+    return support.run(world.environment, "reconcile-numbers", *arguments).splitlines()
 
 
 def test_reconcile_finds_and_mends(world, api, person):

@@ -1,5 +1,6 @@
 """The package, built and installed away from the checkout, as an operator does it."""
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -51,7 +52,8 @@ def test_the_source_distribution_is_the_whole_repository(source):
 def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
     """Installed with the locked versions of what it needs, and with nothing of the checkout at hand."""
     environment, empty = tmp_path / "environment", tmp_path / "empty"
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=source)
+    copy = shutil.copytree(source, tmp_path / "source")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=copy)
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(environment, with_pip=True)
     pip = (environment / "bin/pip", "install", "--quiet")

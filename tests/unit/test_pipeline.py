@@ -1,0 +1,652 @@
+"""The stages on the way of a request, in this process (docs/kazoo/http.md and docs/kazoo/auth.md)."""
+
+import base64
+import gzip
+import itertools
+import json
+from importlib import import_module
+
+import pytest
+
+from app.auth.credentials import credential_hash
+from app.documents.clock import gregorian_now
+from app.documents.names import account_db
+from app.store import Unavailable, ViewMissing
+from tests.in_process import InProcess, read_fixtures, services_with
+from tests.support import PASSWORD, RECORDINGS, Person, World
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def fixtures():
+    return read_fixtures(RECORDINGS / "fixtures.jsonl")
+
+
+@pytest.fixture(scope="module")
+def server(fixtures, tmp_path_factory):
+    """A service without a rate limit, which remembers nothing."""
+    services = services_with(tmp_path_factory.mktemp("store"), fixtures)
+    services.recent._seconds = 0
+    server = InProcess(services)
+    configure(server, "crossbar", token_costs=0)
+    return server
+
+
+@pytest.fixture(scope="module")
+def world(server):
+    store = server.services.store
+    master_id = store.open_doc("system_config", "accounts")["default"]["master_account_id"]
+    return World(store, {}, master=Person(store.open_doc("accounts", master_id), {}))
+
+
+@pytest.fixture
+def person(world):
+    return make_person(world)
+
+
+def make_person(world, parent=None, level="admin"):
+    number = next(NUMBERS)
+    return world.person(f"Person {number}", f"p{number}.example.com", parent or world.master, level)
+
+
+def configure(server, document, **members):
+    World(server.services.store, {}).configure(document, **members)
+
+
+@pytest.fixture
+def configured(server):
+    """Changes a document of `system_config` for one test."""
+    store, before = server.services.store, {}
+
+    def change(document, **members):
+        before.setdefault(document, store.find_doc("system_config", document) or {"_id": document, "default": {}})
+        configure(server, document, **members)
+
+    yield change
+    for name, document in before.items():
+        store.save_doc("system_config", {**document, "_rev": store.open_doc("system_config", name)["_rev"]})
+
+
+def ask(server, method, path, data=None, **headers):
+    """Status, headers and envelope."""
+    body = None if data is None else json.dumps({"data": data}).encode()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is not None:
+        sent |= {"content-type": "application/json", "content-length": str(len(body))}
+    status, answered, content = server(method, path, sent, body)
+    if answered.get("content-encoding") == "gzip":
+        content = gzip.decompress(content)
+    return status, answered, json.loads(content) if content.startswith(b"{") else content
+
+
+def log_in(server, person, **data):
+    credentials = {"credentials": person.credentials, "account_realm": person.realm}
+    return ask(server, "PUT", "/v2/user_auth", {**credentials, **data})
+
+
+def token_of(server, person, **data):
+    return log_in(server, person, **data)[2]["auth_token"]
+
+
+def trunks(person):
+    return f"/v2/accounts/{person.account_id}/connectivity"
+
+
+def status_with(server, path, **headers):
+    return ask(server, "GET", path, **headers)[0]
+
+
+def change(world, db, doc_id, **members):
+    stored = world.store.open_doc(db, doc_id)
+    world.store.save_doc(db, {**stored, **members})
+
+
+# What the client takes
+
+
+@pytest.mark.parametrize(
+    ("accepted", "compressed"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("deflate, gzip;q=0.5", True),
+        ("gzip;q=0.001", True),
+        ("br ,gzip ; q=1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0", False),
+        ("gzip;q=0.00", False),
+        ("gzip;q=0.000", False),
+        ("deflate", False),
+        ("*", False),
+        ("xgzip", False),
+        ("", False),
+    ],
+)
+def test_answers_are_compressed_for_who_takes_gzip(server, accepted, compressed):
+    plain = ask(server, "GET", "/v2/schemas/connectivity")
+    status, headers, envelope = ask(server, "GET", "/v2/schemas/connectivity", accept_encoding=accepted)
+    assert status == 200 and envelope["data"] == plain[2]["data"]
+    assert (headers.get("content-encoding") == "gzip") is compressed
+    assert headers["vary"] == "accept-language, accept" + (", accept-encoding" if compressed else "")
+    assert headers["etag"] == plain[1]["etag"]
+
+
+def test_short_answers_and_those_of_an_operator_who_does_not_want_it_are_not_compressed(server, configured):
+    _, headers, envelope = ask(server, "GET", "/v2/schemas", accept_encoding="gzip")
+    assert len(json.dumps(envelope, separators=(",", ":"))) < 300 and "content-encoding" not in headers
+    configured("crossbar", compress_response_body=False)
+    assert "content-encoding" not in ask(server, "GET", "/v2/schemas/connectivity", accept_encoding="gzip")[1]
+
+
+def test_an_error_before_negotiation_varies_with_the_encoding_alone(server, person):
+    path = f"/v2/accounts/{person.account_id}/nothing/" + "x" * 300
+    _, headers, envelope = ask(server, "GET", path, accept_encoding="gzip", x_auth_token="t" * 300)
+    assert envelope["error"] == "404" and headers["content-encoding"] == "gzip"
+    assert headers["vary"] == "accept-encoding"
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        (None, 200),
+        ("*/*", 200),
+        ("application/*", 200),
+        ("application/json", 200),
+        ("Application/JSON", 200),
+        ("application/x-json", 200),
+        ("application/json;q=0", 200),
+        ("application/json; q=0.5", 200),
+        ("text/html, application/json", 200),
+        ("text/html;level=1, */*;q=0.1", 200),
+        (",application/json,", 200),
+        ("application/json; charset=utf-8", 406),
+        ("application/json;charset=utf-8;q=1", 406),
+        ("text/html", 406),
+        ("text/*", 406),
+        ("*/json", 406),
+        ("", 406),
+        ("bad", 400),
+        ("application/json;", 400),
+        ("application/json, b@d", 400),
+    ],
+)
+def test_accept(server, accept, status):
+    headers = {} if accept is None else {"accept": accept}
+    answered, described, content = ask(server, "GET", "/v2/schemas/user_auth", **headers)
+    assert answered == status
+    assert ("content-language" in described) is (status == 200)
+    if status != 200:
+        assert content == b"" and "content-type" not in described and described["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        ("en-GB", "en-gb"),
+        ("fr-CH, fr;q=0.9, en;q=0.8", "fr-ch"),
+        ("en;q=0.5,de", "en"),
+        ("de;q=0.3, en-US;q=0.7", "en-us"),
+        ("de;q=0, en-gb;q=0.1", "en-gb"),
+        ("*", "*"),
+        ("en-us;q=0.2, *;q=0.9", "en"),
+        ("fr;q=0", "en"),
+        ("de;q=0.123", "de"),
+    ],
+)
+def test_the_language_is_echoed(server, header, language):
+    headers = {} if header is None else {"accept_language": header}
+    assert ask(server, "GET", "/v2/schemas/user_auth", **headers)[1]["content-language"] == language
+
+
+@pytest.mark.parametrize("header", ["", "en;q=2", "en;q=0.1234", "toolonglanguage", "e n", "en;x=1"])
+def test_a_language_that_cannot_be_read_is_a_bare_400(server, header):
+    assert ask(server, "GET", "/v2/schemas/user_auth", accept_language=header) == (400, {"content-length": "0"}, b"")
+
+
+# What the client sends
+
+
+def test_a_body_over_the_limit_is_refused_whether_announced_or_not(server, configured):
+    configured("crossbar", max_upload_size=100)
+    path = "/v2/schemas/connectivity/validation"
+
+    def status(size, **headers):
+        body = json.dumps({"data": {"name": ""}}).encode()
+        body = body.replace(b'""', b'"' + b"x" * (size - len(body)) + b'"')
+        assert len(body) == size
+        answered, _, content = server("PUT", path, {"content-type": "application/json", **headers}, body)
+        return answered, json.loads(content)["data"]
+
+    refusal = {
+        "file": {"maxSize": {"target": 100, "message": "Payload or Files must not be more than 100 bytes"}},
+    }
+    assert status(100, **{"content-length": "100"})[0] == 201
+    assert status(101, **{"content-length": "101"}) == (400, refusal)
+    assert status(100, **{"transfer-encoding": "chunked"})[0] == 201
+    assert status(101, **{"transfer-encoding": "chunked"}) == (400, refusal)
+    configured("crossbar", max_upload_size="huge")
+    assert status(101, **{"content-length": "101"})[0] == 201
+
+
+def test_a_form_is_an_envelope_or_json_in_disguise(server):
+    path, kind = "/v2/schemas/connectivity/validation", {"content-type": "application/x-www-form-urlencoded"}
+
+    def answer(body):
+        headers = {**kind, "content-length": str(len(body))}
+        status, _, content = server("PUT", path, headers, body)
+        return status, json.loads(content)["data"]
+
+    assert answer(b'{"data":{"name":"x"}}') == (201, {"name": "x", "servers": []})
+    assert answer(b'{"data":{"name":"100%"}}') == (201, {"name": "100%", "servers": []})
+    wrong_type = answer(b"data=x")[1]["data"]["type"]
+    assert wrong_type == {
+        "message": "Value did not match type(s): object, array",
+        "target": "object, array",
+        "value": "x",
+    }
+    missing = answer(b"name=a+b%21&other")[1]["data"]["required"]
+    assert missing == {"message": "Field is required but missing", "value": {"name": "a b!", "other": True}}
+    assert answer(b"")[1]["data"]["required"]["value"] == {}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 201),
+        ("APPLICATION/X-JSON; charset=utf-8", 201),
+        ("", 201),
+        ("text/plain", 415),
+        (";;;", 415),
+    ],
+)
+def test_types_of_bodies(server, content_type, status):
+    body = b'{"data":{}}'
+    headers = {"content-type": content_type, "content-length": str(len(body))}
+    assert server("PUT", "/v2/schemas/connectivity/validation", headers, body)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("a=%41&b", 200), ("a=%zz", 400), ("a=%4", 400), ("%=1", 400), ("a=%e9&&x=1", 200), ("=", 200)],
+)
+def test_query_strings(server, query, status):
+    answered, _, envelope = ask(server, "GET", f"/v2/schemas?{query}")
+    assert answered == status
+    if status == 400:
+        wrong = query.partition("&")[0]
+        assert envelope["data"] == {
+            "query_string": {"invalid": {"message": "malformed percent-encoding", "value": wrong}}
+        }
+
+
+def test_names_of_the_envelope_are_normalised(server):
+    body = b'{"DATA":{"Name-X":1},"Auth-Token":"TOK","ignored":null}'
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    status, _, content = server("PUT", "/v2/schemas/connectivity/validation", headers, body)
+    envelope = json.loads(content)
+    assert status == 201 and envelope["data"] == {"Name-X": 1, "servers": []} and envelope["auth_token"] == "TOK"
+
+
+# Who calls
+
+
+def test_basic_credentials(server, world, person, configured):
+    def status(text, scheme="Basic "):
+        return status_with(server, trunks(person), authorization=scheme + base64.b64encode(text.encode()).decode())
+
+    name = person.user["username"]
+    sha = credential_hash(name, PASSWORD, "sha")
+    good = f"{person.account_id}:{person.credentials}"
+    assert status(good) == 200
+    _, _, envelope = ask(
+        server, "GET", trunks(person), authorization="Basic " + base64.b64encode(good.encode()).decode()
+    )
+    assert envelope["auth_token"] == base64.b64encode(good.encode()).decode()
+    assert status(good, "basic ") == 401 and status(good, "Bearer ") == 401 and status(good, "") == 401
+    assert status(f"{person.account_id}:{sha}") == 401
+    assert status(f"{person.account_id}:{name}:{PASSWORD}") == 401
+    assert status(f"{person.account_id[:-1]}:{person.credentials}") == 401
+    assert status_with(server, trunks(person), authorization="Basic !!!") == 401
+    assert status_with(server, trunks(person), authorization="Basic " + base64.b64encode(b"\xff").decode()) == 401
+    configured("crossbar.auth", basic_auth_type="sha")
+    assert status(good) == 401 and status(f"{person.account_id}:{sha}") == 200
+    own = {"_id": "configs_crossbar.auth", "basic_auth_type": "plain"}
+    world.store.save_doc(account_db(person.account_id), own)
+    assert status(f"{person.account_id}:{name.upper()}:{PASSWORD}") == 200
+    assert status(f"{person.account_id}:{name}:{PASSWORD}x") == 401
+    twin = {name: value for name, value in person.user.items() if name != "_rev"}
+    world.store.save_doc(account_db(person.account_id), {**twin, "_id": "twin"})
+    assert status(f"{person.account_id}:{name}:{PASSWORD}") == 401
+
+
+def test_basic_credentials_make_the_user_the_author(server, world, person):
+    credential = base64.b64encode(f"{person.account_id}:{person.credentials}".encode()).decode()
+    _, _, envelope = ask(server, "PUT", trunks(person), {"name": "x"}, authorization=f"Basic {credential}")
+    stored = world.store.open_doc(account_db(person.account_id), envelope["data"]["id"])
+    assert stored["pvt_auth_user_id"] == person.user["_id"]
+    assert stored["pvt_auth_account_id"] == person.account_id and stored["pvt_is_authenticated"] is True
+
+
+def test_acting_as_a_descendant(server, world, person):
+    child, stranger = make_person(world, person), make_person(world)
+
+    def token(**claim):
+        return token_of(server, person, **{"as": claim})
+
+    as_child = token(account_id=child.account_id, owner_id=child.user["_id"])
+    assert status_with(server, trunks(child), x_auth_token=as_child) == 200
+    assert status_with(server, trunks(person), x_auth_token=as_child) == 403
+    _, _, created = ask(server, "PUT", trunks(child), {}, x_auth_token=as_child)
+    stored = world.store.open_doc(account_db(child.account_id), created["data"]["id"])
+    assert stored["pvt_auth_account_id"] == child.account_id and stored["pvt_auth_user_id"] == child.user["_id"]
+    as_stranger = token(account_id=stranger.account_id, owner_id="x")
+    assert status_with(server, trunks(person), x_auth_token=as_stranger) == 401
+    for ignored in ({"account_id": child.account_id}, {"owner_id": "x"}, {"account_id": 5, "owner_id": "x"}):
+        assert status_with(server, trunks(person), x_auth_token=token(**ignored)) == 200
+    as_text = token_of(server, person, **{"as": "somebody"})
+    assert status_with(server, trunks(person), x_auth_token=as_text) == 200
+
+
+def test_the_account_that_a_client_means_must_be_the_token_s(server, person):
+    token = token_of(server, person)
+    for wanted, status in ((person.account_id, 200), ("f" * 32, 401), ("", 401)):
+        assert status_with(server, trunks(person), x_auth_token=token, x_auth_account_id=wanted) == status
+
+
+@pytest.mark.parametrize("where", ["enabled", "pvt_enabled"])
+def test_strict_tokens_refuse_disabled_accounts(fixtures, tmp_path, where):
+    server = InProcess(services_with(tmp_path, fixtures, strict_tokens=True))
+    server.services.recent._seconds = 0
+    configure(server, "crossbar", token_costs=0)
+    store = server.services.store
+    master_id = store.open_doc("system_config", "accounts")["default"]["master_account_id"]
+    world = World(store, {}, master=Person(store.open_doc("accounts", master_id), {}))
+    person = make_person(world)
+    token = token_of(server, person)
+    assert status_with(server, trunks(person), x_auth_token=token) == 200
+    change(world, account_db(person.account_id), person.account_id, **{where: False})
+    assert status_with(server, trunks(person), x_auth_token=token) == 401
+
+
+def test_an_expired_trial_stops_its_tokens_and_is_switched_off_in_both_places(server, world, person):
+    token = token_of(server, person)
+    credential = base64.b64encode(f"{person.account_id}:{person.credentials}".encode()).decode()
+    databases = (account_db(person.account_id), "accounts")
+    expiry = gregorian_now() - 1
+    for db in databases:
+        change(world, db, person.account_id, pvt_trial_expires=expiry)
+    refusal = {"account": {"expired": {"message": "account expired", "cause": expiry}}}
+    status, _, envelope = ask(server, "GET", trunks(person), x_auth_token=token)
+    assert (status, envelope["data"], envelope["message"]) == (400, refusal, "validation error")
+    for db in databases:
+        stored = world.store.open_doc(db, person.account_id)
+        assert stored["pvt_enabled"] is False and stored["pvt_trial_expires"] == expiry
+    revisions = [world.store.open_doc(db, person.account_id)["_rev"] for db in databases]
+    assert ask(server, "GET", trunks(person), authorization=f"Basic {credential}")[2]["data"] == refusal
+    assert log_in(server, person)[2]["data"] == refusal
+    assert [world.store.open_doc(db, person.account_id)["_rev"] for db in databases] == revisions
+    for db in databases:
+        change(world, db, person.account_id, pvt_trial_expires=gregorian_now() + 60)
+    assert status_with(server, trunks(person), x_auth_token=token) == 200
+    assert log_in(server, person)[2]["data"] == {"account": {"disabled": {"message": "account disabled"}}}
+
+
+def test_restrictions_follow_the_level_of_the_user(server, world, configured):
+    readers = {"connectivity": [{"rules": {"#": ["GET"]}}]}
+    configured(
+        "crossbar.token_restrictions", cb_user_auth={"user": readers, "manager": {}}, default_priv_level="user"
+    )
+    user, admin = make_person(world, level="user"), make_person(world, level="admin")
+
+    def put(person, token):
+        return ask(server, "PUT", trunks(person), {}, x_auth_token=token)
+
+    token = token_of(server, user)
+    assert status_with(server, trunks(user), x_auth_token=token) == 200
+    status, _, envelope = put(user, token)
+    assert status == 403 and envelope["data"] == {
+        "cause": "access denied by token restrictions",
+        "message": "forbidden",
+    }
+    assert put(admin, token_of(server, admin))[0] == 201
+    db = account_db(user.account_id)
+    change(world, db, user.user["_id"], priv_level="manager")
+    assert status_with(server, trunks(user), x_auth_token=token) == 403
+    change(world, db, user.user["_id"], priv_level=None)
+    assert (status_with(server, trunks(user), x_auth_token=token), put(user, token)[0]) == (200, 403)
+
+
+def test_methods_and_their_lists(server, person):
+    token = token_of(server, person)
+
+    def allowed(method, path, **headers):
+        status, answered, _ = ask(server, method, path, x_auth_token=token, **headers)
+        return status, answered["access-control-allow-methods"]
+
+    item = trunks(person) + "/x"
+    assert allowed("HEAD", trunks(person)) == (405, "OPTIONS, PUT, GET")
+    assert allowed("PUT", item) == (405, "OPTIONS, PATCH, POST, GET, DELETE")
+    asked = {"origin": "x", "access_control_request_method": "DELETE"}
+    assert allowed("OPTIONS", trunks(person), **asked) == (200, "DELETE, OPTIONS, PUT, GET")
+    assert allowed("OPTIONS", item, **asked) == (200, "OPTIONS, PATCH, POST, GET, DELETE")
+    assert allowed("GET", f"{item}/y") == (404, "OPTIONS")
+    assert allowed("GET", "/v2/nothing") == (404, "OPTIONS, GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS")
+    assert ask(server, "BREW", trunks(person))[:1] == (501,) and ask(server, "TRACE", trunks(person))[1] == {
+        "content-length": "0"
+    }
+    assert ask(server, "OPTIONS", trunks(person))[0] == 405
+
+
+def test_only_post_may_carry_another_verb(server, person):
+    token = token_of(server, person)
+    status, headers, envelope = ask(server, "POST", f"{trunks(person)}?verb=put", {"name": "x"}, x_auth_token=token)
+    assert status == 201 and headers["location"] == f"{trunks(person)}/{envelope['data']['id']}"
+    item = headers["location"]
+    for method, verb, status in (
+        ("POST", "PATCH", 200),
+        ("POST", "GET", 200),
+        ("GET", "GET", 200),
+        ("GET", "DELETE", 405),
+        ("PATCH", "POST", 405),
+        ("POST", "PUT", 405),
+        ("POST", "HEAD", 405),
+        ("POST", "DELETE", 200),
+    ):
+        assert ask(server, method, f"{item}?verb={verb}", {}, x_auth_token=token)[0] == status, (method, verb)
+    assert status_with(server, item, x_auth_token=token) == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "version"),
+    [("/v1/schemas", "v1"), ("/v02/schemas", "v2"), ("/v-1/schemas/", "v2"), ("/v9/schemas//", "v2")],
+)
+def test_versions(server, path, version):
+    status, _, envelope = ask(server, "GET", path)
+    assert status == 200 and "connectivity" in envelope["data"]
+    refused = ask(server, "GET", path.split("/schemas")[0] + "/token_auth")[2]["data"]
+    assert refused == ("invalid credentials" if version == "v1" else {"message": "invalid credentials"})
+
+
+@pytest.mark.parametrize("path", ["/", "/V2/schemas", "/v/schemas", "/v2x/schemas", "//v2/schemas", "/x"])
+def test_a_path_without_a_version_gets_the_landing_page(server, path):
+    status, headers, content = ask(server, "DELETE", path)
+    assert status == 200 and headers["content-type"] == "text/plain; charset=UTF-8" and b"/v2/accounts" in content
+    assert "x-request-id" not in headers
+
+
+def test_a_number_with_a_fraction_is_a_version_without_nouns(server):
+    assert ask(server, "GET", "/v1.5/schemas")[2]["message"] == "invalid_credentials"
+
+
+@pytest.mark.parametrize("path", ["/v2/%", "/v2/%zz", "/v2/accounts/%4"])
+def test_a_path_that_cannot_be_decoded_is_a_bare_400(server, path):
+    assert ask(server, "GET", path) == (400, {"content-length": "0"}, b"")
+
+
+def test_segments_are_decoded_twice(server, person):
+    token = token_of(server, person)
+    ask(server, "PUT", trunks(person), {"id": "a/b%"}, x_auth_token=token)
+    for segment in ("a%2Fb%25", "a%252Fb%2525", "%61%2Fb%2525"):
+        assert status_with(server, f"{trunks(person)}/{segment}", x_auth_token=token) == 200, segment
+
+
+@pytest.mark.parametrize(
+    ("account", "message", "data"),
+    [
+        ("abc", "bad identifier", {"message": "invalid account_id 'abc'"}),
+        ("", "bad identifier", {"message": "missing account_id"}),
+        ("é" * 16, "bad_identifier", {"cause": "é" * 16, "message": "bad identifier"}),
+        ("0" * 32, "bad_identifier", {"cause": "0" * 32, "message": "bad identifier"}),
+    ],
+)
+def test_accounts_are_looked_for_before_credentials(server, account, message, data):
+    path = "/v2/accounts/" + "".join(f"%{byte:02X}" for byte in account.encode()) + "/connectivity"
+    status, _, envelope = ask(server, "GET", path)
+    assert (status, envelope["message"], envelope["data"]) == (404, message, data)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {"if_none_match": '"{tag}"'}, 304),
+        ("GET", {"if_none_match": 'W/"{tag}"'}, 304),
+        ("GET", {"if_none_match": '"x" , "{tag}"'}, 304),
+        ("GET", {"if_none_match": "*"}, 304),
+        ("GET", {"if_none_match": '"x"'}, 200),
+        ("GET", {"if_none_match": "{tag}"}, 400),
+        ("GET", {"if_match": '"{tag}"'}, 200),
+        ("GET", {"if_match": "*"}, 200),
+        ("GET", {"if_match": 'W/"{tag}"'}, 412),
+        ("GET", {"if_match": '"x"'}, 412),
+        ("GET", {"if_match": '"{tag}"', "if_none_match": '"{tag}"'}, 304),
+        ("PATCH", {"if_match": '"x"'}, 412),
+        ("PATCH", {"if_none_match": "*"}, 412),
+        ("PATCH", {"if_none_match": '"x"'}, 200),
+        ("DELETE", {"if_match": '"x"'}, 412),
+        ("DELETE", {"if_match": '"{tag}"'}, 200),
+    ],
+)
+def test_conditions(server, person, method, headers, status):
+    token = token_of(server, person)
+    _, _, created = ask(server, "PUT", trunks(person), {}, x_auth_token=token)
+    tag, path = created["revision"], f"{trunks(person)}/{created['data']['id']}"
+    sent = {name: value.replace("{tag}", tag) for name, value in headers.items()}
+    answered, described, content = ask(
+        server, method, path, {} if method == "PATCH" else None, x_auth_token=token, **sent
+    )
+    assert answered == status
+    if status in (304, 412):
+        assert content == b"" and (described.get("etag") == f'"{tag}"') is (status == 304)
+    if status == 412:
+        assert ask(server, "GET", path, x_auth_token=token)[2]["revision"] == tag
+
+
+def test_conditions_on_what_has_no_tag(server, person):
+    token = token_of(server, person)
+
+    def status(method, **headers):
+        return ask(server, method, trunks(person), {} if method == "PUT" else None, x_auth_token=token, **headers)[0]
+
+    assert status("GET", if_none_match='"x"') == 412 and status("GET", if_none_match="*") == 304
+    assert status("GET", if_match='"x"') == 412 and status("GET", if_none_match="x") == 400
+    assert status("PUT", if_match="*") == 412 and status("PUT", if_none_match="*") == 201
+
+
+def test_pretty_answers(server):
+    def text(path, **headers):
+        return server("GET", path, {name.replace("_", "-"): value for name, value in headers.items()}, None)[2]
+
+    for path, headers, is_pretty in (
+        ("/v2/schemas", {"x_pretty_print": "true"}, True),
+        ("/v2/schemas?pretty_print=true", {}, True),
+        ("/v2/schemas?pretty_print=true", {"x_pretty_print": "no"}, False),
+        ("/v2/schemas?pretty_print", {}, True),
+        ("/v2/schemas?pretty_print=1", {}, False),
+        ("/v2/schemas", {}, False),
+    ):
+        assert (b'\n  "status" : "success"' in text(path, **headers)) is is_pretty, (path, headers)
+
+
+def test_without_a_token_a_success_has_none_and_an_error_says_undefined(server):
+    assert "auth_token" not in ask(server, "GET", "/v2/schemas")[2]
+    assert ask(server, "GET", "/v2/token_auth")[2]["auth_token"] == "undefined"
+    assert ask(server, "GET", "/v2/token_auth", x_auth_token="bad")[2]["auth_token"] == "bad"
+
+
+def test_the_request_id_is_the_client_s_or_made(server):
+    _, headers, envelope = ask(server, "GET", "/v2/schemas", x_request_id="mine/1 ü")
+    assert headers["x-request-id"].encode("latin-1").decode() == envelope["request_id"]
+    made = {ask(server, "GET", "/v2/schemas")[2]["request_id"] for _ in range(3)}
+    assert len(made) == 3 and all(len(one) == 32 and int(one, 16) >= 0 for one in made)
+
+
+def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(server, world, person, monkeypatch):
+    token = token_of(server, person)
+    _, _, created = ask(server, "PUT", trunks(person), {"name": "a"}, x_auth_token=token)
+    path, db = f"{trunks(person)}/{created['data']['id']}", account_db(person.account_id)
+    monkeypatch.setattr(import_module("app.pipeline.execute"), "LONGEST_PAUSE", 0)
+    save = world.store.save_doc
+
+    def patch_against(others, **headers):
+        """PATCH while so many other writes come between reading and writing."""
+        left = list(range(others))
+
+        def save_behind_another(saved_db, document):
+            if left and saved_db == db:
+                stored = world.store.open_doc(db, document["_id"])
+                save(db, {**stored, "other": left.pop()})
+            return save(saved_db, document)
+
+        monkeypatch.setattr(world.store, "save_doc", save_behind_another)
+        status, _, envelope = ask(server, "PATCH", path, {"name": "b"}, x_auth_token=token, **headers)
+        return status, envelope
+
+    status, envelope = patch_against(7)
+    assert status == 200 and envelope["data"]["name"] == "b" and envelope["data"]["other"] == 0
+    status, envelope = patch_against(8)
+    assert (status, envelope["message"]) == (409, "datastore_conflict")
+    assert envelope["data"] == {"message": "conflicting documents"}
+    assert patch_against(1, if_match="*")[0] == 409
+
+
+def test_a_rate_limit_charges_each_address_and_account(server, world, configured):
+    person, other = make_person(world), make_person(world)
+    token, other_token = token_of(server, person), token_of(server, other)
+    configured("crossbar", token_costs=40)
+
+    def status(**headers):
+        return status_with(server, trunks(person), x_auth_token=token, **headers)
+
+    assert [status(x_forwarded_for="198.51.100.1") for _ in range(3)] == [200, 200, 429]
+    assert status(x_forwarded_for="198.51.100.2") == 200
+    assert status_with(server, trunks(other), x_auth_token=other_token, x_forwarded_for="198.51.100.1") == 200
+    configured("crossbar", reverse_proxies=["10.0.0.0/8"])
+    assert [status(x_forwarded_for=f"198.51.101.{n}") for n in range(3)] == [200, 200, 429]
+    configured("crossbar", check_reverse_proxies=False)
+    assert status(x_forwarded_for="198.51.101.9") == 200
+    configured("crossbar", token_costs=0)
+    assert status() == 200
+
+
+def test_the_store_s_faults_are_503_in_the_envelope(server, person, monkeypatch):
+    token = token_of(server, person)
+
+    def fail_with(error):
+        def fail(*arguments, **options):
+            raise error
+
+        return fail
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.services.store, "query_view", fail_with(Unavailable("gone")))
+        status, _, envelope = ask(server, "GET", trunks(person), x_auth_token=token)
+        assert (status, envelope["message"], envelope["data"]) == (
+            503,
+            "datastore_unreachable",
+            {"message": "datastore timeout"},
+        )
+        patch.setattr(server.services.store, "query_view", fail_with(ViewMissing("v")))
+        status, _, envelope = ask(server, "GET", trunks(person), x_auth_token=token)
+        assert (status, envelope["message"], envelope["data"]) == (503, "datastore missing view", {})
