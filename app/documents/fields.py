@@ -5,7 +5,7 @@ Spec: docs/kazoo/documents.md, sections 2.2, 2.4.
 
 from dataclasses import dataclass
 
-from app.documents import Document, is_empty, object_member
+from app.documents import Document, is_empty, is_true, object_member
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, alphanumeric, encoded
 
@@ -66,7 +66,7 @@ def answer_data(document: Document) -> Document:
 
 def is_deleted(document: Document) -> bool:
     """Soft-deleted, as Kazoo's DELETE leaves a document."""
-    return document.get("pvt_deleted") in (True, "true")
+    return is_true(document.get("pvt_deleted"))
 
 
 def stamp(document: Document, account_id: str, author: Author) -> Document:

@@ -1,22 +1,28 @@
 """Pure functions on documents."""
 
+import base64
+
 import pytest
 
-from app.documents import connectivity, fields, filters, is_empty, listing, names, start_key
+from app.documents import (
+    MISSING,
+    clock,
+    connectivity,
+    fields,
+    filters,
+    is_empty,
+    is_true,
+    listing,
+    names,
+    object_member,
+    start_key,
+    value_at,
+)
 from app.documents.fields import Author
 from app.documents.merge import merge
 
 A = "11fdf24791d7f5caaf45d4bf76725c1a"
-
-
-def test_database_names():
-    assert names.account_db(A) == "account/11/fd/f24791d7f5caaf45d4bf76725c1a"
-    assert names.encoded(names.account_db(A)) == "account%2F11%2Ffd%2Ff24791d7f5caaf45d4bf76725c1a"
-    assert names.account_of(names.account_db(A)) == A
-    assert names.month_db(A, 1722780800) == names.account_db(A) + "-202408"
-    assert names.account_of(names.month_db(A, 1722780800)) is None
-    assert names.encoded(names.number_db("+14158867900")) == "numbers%2F%2B1415"
-    assert not names.is_account_id("abc") and not names.is_account_id("é" * 32) and names.is_account_id("é" * 16)
+AUTHOR = Author("req-1", True, "b" * 32, "c" * 32)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,73 @@ def test_database_names():
 def test_start_keys_are_erlang_terms(key, text):
     assert start_key.encode(key) == text
     assert start_key.decode(text) == key
+
+
+def text_of(term):
+    """The start_key of these bytes, in hex."""
+    return base64.urlsafe_b64encode(bytes.fromhex(term)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "term"),
+    [
+        (0, "83 61 00"),
+        (2**31 - 1, "83 62 7fffffff"),
+        (-(2**31), "83 62 80000000"),
+        (2**31, "83 6e 04 00 00000080"),
+        (-(2**31) - 1, "83 6e 04 01 01000080"),
+        (2**64, "83 6e 09 00 000000000000000001"),
+        (256**255 - 1, "83 6e ff 00" + "ff" * 255),
+        ([0, 255], "83 6b 0002 00ff"),
+        ([256], "83 6c 00000001 62 00000100 6a"),
+        ([-1, "é"], "83 6c 00000002 62 ffffffff 6d 00000002 c3a9 6a"),
+        ([[1], []], "83 6c 00000002 6b 0001 01 6a 6a"),
+        ([7] * 65535, "83 6b ffff" + "07" * 65535),
+        ([7] * 65536, "83 6c 00010000" + "6107" * 65536 + "6a"),
+        ("", "83 6d 00000000"),
+    ],
+)
+def test_terms_at_the_edges_of_their_kinds(key, term):
+    assert start_key.encode(key) == text_of(term)
+    assert start_key.decode(text_of(term)) == key
+    assert start_key.decode(base64.urlsafe_b64encode(bytes.fromhex(term)).decode()) == key
+
+
+@pytest.mark.parametrize("key", [None, True, 1.5, {}, [None], [True], 256**255, ["a", {}]])
+def test_keys_that_have_no_term(key):
+    with pytest.raises(ValueError):
+        start_key.encode(key)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "82 61 00",
+        "83 61",
+        "83 62 000000",
+        "83 61 00 00",
+        "83 6d 00000002 61",
+        "83 6d 00000001 ff",
+        "83 6e 04 00 000000",
+        "83 6b 0002 00",
+        "83 6c 00000001 61 00",
+        "83 6c 00000001 61 00 61 01",
+        "83 64 0004 6e756c6c",
+        "83 46 3ff8000000000000",
+        "83 00",
+    ],
+)
+def test_what_is_no_whole_term_is_a_text(term):
+    assert start_key.decode(text_of(term)) == text_of(term)
+
+
+@pytest.mark.parametrize(("depth", "is_key"), [(32, True), (33, False)])
+def test_terms_are_read_to_a_depth(depth, is_key):
+    key = "x"
+    for _ in range(depth):
+        key = [key]
+    text = start_key.encode(key)
+    assert start_key.decode(text) == (key if is_key else text)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +189,78 @@ def test_stamp_keeps_what_it_has_nothing_newer_for():
     assert "pvt_created" in fields.stamp({"_id": "d", "rev": "1"}, A, Author("r", False))
 
 
+def test_what_is_read_only_comes_after_the_id_where_it_is_stored():
+    stored = {"_id": "d", "_read_only": {"x": 1}, "a": 1}
+    assert list(fields.answer_data(stored).items()) == [("a", 1), ("id", "d"), ("_read_only", {"x": 1})]
+    assert fields.private(stored) == {"_id": "d", "_read_only": {"x": 1}}
+    assert fields.public({**stored, "pvt_x": 1, "pvtx": 2, "x_": 3}) == {"a": 1, "pvtx": 2, "x_": 3}
+
+
+@pytest.mark.parametrize(
+    ("value", "deleted"), [(True, True), ("true", True), (False, False), ("yes", False), (1, False)]
+)
+def test_soft_deletion(value, deleted):
+    assert fields.is_deleted({"pvt_deleted": value}) is deleted and not fields.is_deleted({})
+
+
+def test_an_impersonator_is_written_down():
+    document = fields.stamp({"_id": "d"}, A, Author("r", False, None, None, "o" * 32, "p" * 32))
+    assert document["pvt_original_auth_account_id"] == "o" * 32
+    assert document["pvt_original_auth_owner_id"] == "p" * 32
+    assert document["pvt_is_authenticated"] is False
+    assert "pvt_auth_account_id" not in document and "pvt_alphanum_name" not in document
+    assert "pvt_alphanum_name" not in fields.stamp({"_id": "d", "name": 5}, A, AUTHOR)
+    kept = {"_id": "d", "_rev": "1-a", "pvt_vsn": "0", "pvt_account_id": "x", "pvt_account_db": "y"}
+    stamped = fields.stamp(kept, A, AUTHOR)
+    assert [stamped[name] for name in ("pvt_vsn", "pvt_account_id", "pvt_account_db")] == ["0", "x", "y"]
+    assert "pvt_created" not in stamped and kept == {
+        "_id": "d",
+        "_rev": "1-a",
+        "pvt_vsn": "0",
+        "pvt_account_id": "x",
+        "pvt_account_db": "y",
+    }
+
+
+def test_values_at_paths():
+    value = {"a": [{"b": None}, 5]}
+    assert value_at(value, ("a", 0, "b")) is None and value_at(value, ("a", 1)) == 5 and value_at(value, ()) is value
+    for path in (("x",), ("a", 2), ("a", "b"), ("a", 1, "x"), ("a", 0, "c")):
+        assert value_at(value, path) is MISSING, path
+    assert object_member(value, "a") == value["a"] and object_member(value) is value
+    assert object_member(value, "a", "b") is None and object_member(None, "a") is None
+
+
+def test_kazoo_s_truth():
+    assert is_true(True) and is_true("true")
+    assert not any(map(is_true, (False, None, 1, "True", "false", [])))
+
+
+def test_names_of_databases():
+    assert names.account_db(A) == "account/11/fd/f24791d7f5caaf45d4bf76725c1a"
+    assert names.account_of("account/11/fd/f24791d7f5caaf45d4bf76725c1a") == A
+    for other in (
+        names.month_db(A),
+        "accounts",
+        "account/11/fd/short",
+        "xaccount/11/fd/f24791d7f5caaf45d4bf76725c1a",
+    ):
+        assert names.account_of(other) is None
+    assert names.month_db(A, 0) == "account/11/fd/f24791d7f5caaf45d4bf76725c1a-197001"
+    assert names.month_db(A, 1795514400) == "account/11/fd/f24791d7f5caaf45d4bf76725c1a-202611"
+    assert names.number_db("+14158867900") == "numbers/+1415"
+    assert names.encoded("numbers/+1415") == "numbers%2F%2B1415"
+    assert names.alphanumeric("Acme, Inc. (NY) #1 é") == "acmeincny1"
+    assert names.is_account_id("é" * 16) and not names.is_account_id("é" * 32) and not names.is_account_id("a" * 31)
+    made = {names.new_id() for _ in range(5)}
+    assert len(made) == 5 and all(len(one) == 32 and int(one, 16) >= 0 for one in made)
+
+
+def test_times(monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1795514400.9)
+    assert clock.gregorian_now() == 63962733600 and clock.iso_now() == "2026-11-24T10:00:00Z"
+
+
 def test_answers_show_public_members_and_the_id_last():
     stored = {"_id": "d", "_rev": "1-a", "id": "other", "b": 1, "pvt_x": 2, "a": {"_y": 1}}
     assert list(fields.answer_data(stored).items()) == [("b", 1), ("a", {"_y": 1}), ("id", "d")]
@@ -162,10 +307,20 @@ def test_realm_and_dids():
 
 
 def test_routing_warnings():
-    document = {"servers": [{"auth": {"auth_method": "Password"}, "DIDs": {"4158867900": {}}}], "billing": {}}
-    assert len(connectivity.routing_warnings(document)) == 4
-    good = {"servers": [{"auth": {"auth_method": "password", "auth_user": "u"}, "options": {}, "DIDs": {"+1": {}}}]}
-    assert connectivity.routing_warnings(good) == []
+    good = {"auth": {"auth_method": "password", "auth_user": "u"}, "options": {}, "DIDs": {"+1": {}}}
+    by_ip = {"auth": {"auth_method": "IP", "ip": "192.0.2.1"}}
+    bad = {"auth": {"auth_method": "PassWord", "auth_user": 5}, "options": [], "DIDs": {"4158867900": {}}}
+    strange = [{"auth": "x"}, {"auth": {"auth_method": 5}}, {"auth": {}}, {}]
+    document = {"servers": [good, by_ip, bad, *strange], "billing": {}, "service": {"plans": {"x": 1}}}
+    assert connectivity.routing_warnings(document) == [
+        "servers.2 has no options: none of the servers can register",
+        "servers.2 has no auth_user: none of the servers can register",
+        "DID '4158867900' is not in E.164 form: it never rings",
+        "billing is billed by Kazoo, and not here",
+        "service.plans is billed by Kazoo, and not here",
+    ]
+    assert connectivity.routing_warnings({"servers": [good, by_ip, *strange], "service": {}}) == []
+    assert connectivity.routing_warnings({"servers": {"auth": {}}}) == []
 
 
 DOCUMENT = {

@@ -1,5 +1,6 @@
 """Validation, defaults and coercion (docs/kazoo/http.md, section 8)."""
 
+import hashlib
 import json
 import time
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from app.documents.fields import public
 from app.integers import to_integer
 from app.schema import Invalid, Schema, Schemas, UnknownSchema
-from app.schema.keywords import UnsupportedKeyword
+from app.schema.keywords import UnsupportedKeyword, is_defined
 from tests.recordings import corpus
 from tests.support import RECORDINGS
 
@@ -171,6 +172,178 @@ def test_login_schemas():
     user_auth = SCHEMAS.get("user_auth")
     assert user_auth.validate({"credentials": "x"})["method"] == "md5"
     assert list(errors({"credentials": "x", "account_realm": "bad realm"}, user_auth)) == ["account_realm"]
+
+
+SHAPES = """{
+  "type": "object",
+  "required": ["must"],
+  "additionalProperties": false,
+  "patternProperties": {"^x[0-9]$": {"type": "integer", "maximum": 5}, "^y": {"enum": [1, "1", true]}},
+  "properties": {
+    "must": {"type": ["string", "null"], "minLength": 2, "maxLength": 3, "pattern": "^[a-z]+$"},
+    "count": {"type": "number", "minimum": 1.5, "maximum": 3},
+    "list": {"type": "array", "items": {"type": "boolean"}, "default": []},
+    "deep": {"type": "object", "default": {"a": 1}, "properties": {"a": {"type": "integer", "default": 7}}},
+    "wrong_default": {"type": "string", "default": 5},
+    "any": {"minimum": 2, "minLength": 2, "properties": {"a": {"type": "null"}}}
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "keyword", "members"),
+    [
+        ({}, "must", "required", {"message": "Field is required but missing", "value": "must"}),
+        (
+            {"must": "a"},
+            "must",
+            "minLength",
+            {"message": "String must be at least 2 characters", "target": 2, "cause": "a", "value": "a"},
+        ),
+        (
+            {"must": "abcd"},
+            "must",
+            "maxLength",
+            {"message": "String must not be more than 3 characters", "target": 3, "cause": "abcd", "value": "abcd"},
+        ),
+        (
+            {"must": "A1"},
+            "must",
+            "pattern",
+            {"message": "Failed to match pattern '^[a-z]+$'", "target": "^[a-z]+$", "value": "A1"},
+        ),
+        (
+            {"must": []},
+            "must",
+            "type",
+            {"message": "Value did not match type(s): string, null", "target": "string, null", "value": []},
+        ),
+        (
+            {"must": None, "count": 1},
+            "count",
+            "minimum",
+            {"message": "Value must be at least 1.5", "target": 1.5, "value": 1},
+        ),
+        (
+            {"must": None, "count": 3.5},
+            "count",
+            "maximum",
+            {"message": "Value must be at most 3", "target": 3, "value": 3.5},
+        ),
+        (
+            {"must": None, "count": True},
+            "count",
+            "type",
+            {"message": "Value did not match type(s): number", "target": "number", "value": True},
+        ),
+        (
+            {"must": None, "list": [True, 1]},
+            "list.1",
+            "type",
+            {"message": "Value did not match type(s): boolean", "target": "boolean", "value": 1},
+        ),
+        (
+            {"must": None, "x1": 6},
+            "x1",
+            "maximum",
+            {"message": "Value must be at most 5", "target": 5, "value": 6},
+        ),
+        (
+            {"must": None, "y.z": 2},
+            "y%2Ez",
+            "enum",
+            {"message": "Value not found in enumerated list of values", "target": [1, "1", True], "value": 2},
+        ),
+        (
+            {"must": None, "deep": {"a": "x"}},
+            "deep.a",
+            "type",
+            {"message": "Value did not match type(s): integer", "target": "integer", "value": "x"},
+        ),
+        (
+            {"must": None, "any": {"a": 1}},
+            "any.a",
+            "type",
+            {"message": "Value did not match type(s): null", "target": "null", "value": 1},
+        ),
+        (
+            {"must": None, "any": 1},
+            "any",
+            "minimum",
+            {"message": "Value must be at least 2", "target": 2, "value": 1},
+        ),
+        (
+            {"must": None, "any": "x"},
+            "any",
+            "minLength",
+            {"message": "String must be at least 2 characters", "target": 2, "cause": "x", "value": "x"},
+        ),
+    ],
+)
+def test_the_shape_of_each_error(data, path, keyword, members):
+    assert identical(errors(data, Schema(SHAPES)), {path: {keyword: members}})
+
+
+def test_a_member_too_many_shows_the_whole_object():
+    data = {"must": None, "z": 1, "x12": 2}
+    found = errors(data, Schema(SHAPES))
+    assert list(found) == ["z", "x12"]
+    message = "Strict checking of data is enabled; only include schema-defined properties"
+    whole = {"must": None, "z": 1, "x12": 2, "list": [], "deep": {"a": 1}}
+    assert found["z"] == found["x12"] == {"additionalProperties": {"message": message, "value": whole}}
+
+
+@pytest.mark.parametrize("must", [None, "ab", "abc"])
+def test_what_all_keywords_let_pass(must):
+    data = {"must": must, "count": 3, "list": [True, False], "x0": 5, "y": 1, "y1": "1", "y2": True, "any": []}
+    validated = Schema(SHAPES).validate(json.loads(json.dumps(data)))
+    assert identical(validated, {**data, "deep": {"a": 1}})
+    assert Schema(SHAPES).validate({"must": None, "count": 1.5})["count"] == 1.5
+    assert Schema(SHAPES).validate({"must": None, "any": {"a": None, "b": 1}})["any"] == {"a": None, "b": 1}
+
+
+def test_defaults_that_fit_their_type_are_set_and_their_own_defaults_are_not_asked():
+    schema = Schema(SHAPES)
+    validated = schema.validate({"must": None})
+    assert validated == {"must": None, "list": [], "deep": {"a": 1}}
+    validated["deep"]["a"] = validated["list"] = 5
+    assert schema.validate({"must": None, "deep": {}}) == {"must": None, "list": [], "deep": {"a": 7}}
+    assert schema.validate({"must": None}) == {"must": None, "list": [], "deep": {"a": 1}}
+
+
+def test_both_validators_set_the_same_defaults():
+    """The one that only tells good from bad stops at the first error; the other one goes through all."""
+    schema, data = Schema(SHAPES), {"must": "A1", "deep": {}}
+    with pytest.raises(Invalid) as refused:
+        schema.validate(data)
+    assert data == {"must": "A1", "deep": {"a": 7}, "list": []}
+    assert refused.value.paths == [("must",)] and str(refused.value) == "must"
+
+
+def test_revisions_and_ids_of_schemas():
+    text = '{"type": "object"}'
+    assert Schema(text).revision == "1-" + hashlib.md5(text.encode()).hexdigest()
+    assert SCHEMAS.ids() == sorted(SCHEMAS.ids()) and {"api_auth", "connectivity", "user_auth"} <= set(SCHEMAS.ids())
+
+
+@pytest.mark.parametrize(
+    ("name", "defined"), [("must", True), ("x5", True), ("yes", True), ("x55", False), ("other", False)]
+)
+def test_what_a_schema_defines(name, defined):
+    assert is_defined(name, json.loads(SHAPES)) is defined and not is_defined(name, {})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"properties": {"a": {"items": {"format": "date"}}}}',
+        '{"patternProperties": {"a": {"oneOf": []}}}',
+        '{"additionalProperties": {"type": "string"}}',
+    ],
+)
+def test_a_keyword_that_nobody_wrote_down_is_refused_wherever_it_stands(schema):
+    with pytest.raises(UnsupportedKeyword):
+        Schema(schema)
 
 
 def test_an_unknown_schema_and_an_unknown_keyword():
