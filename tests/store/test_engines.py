@@ -75,6 +75,8 @@ def test_sort_keys_of_ascii_agree_with_the_whole_algorithm():
     assert sorted(texts, key=sort_key) == sorted(texts, key=pyuca.Collator().sort_key)
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_map_function_without_end_is_stopped():
     maps = MapFunctions()
     started = time.monotonic()
