@@ -321,6 +321,17 @@ def test_basic_credentials(server, world, person, configured):
     assert status(f"{person.account_id}:{name}:{PASSWORD}") == 401
 
 
+def test_credentials_may_stand_in_the_query_and_the_data(server, person):
+    token = token_of(server, person)
+    credential = "Basic " + base64.b64encode(f"{person.account_id}:{person.credentials}".encode()).decode()
+    quoted = credential.replace(" ", "%20").replace("=", "%3D")
+    assert ask(server, "GET", f"{trunks(person)}?authorization={quoted}")[0] == 200
+    assert ask(server, "PUT", trunks(person), {"authorization": credential})[0] == 201
+    assert ask(server, "GET", f"{trunks(person)}?auth_token={token}")[0] == 200
+    assert ask(server, "PUT", trunks(person), {"auth_token": token})[0] == 201
+    assert ask(server, "GET", f"{trunks(person)}?auth_token={token}", x_auth_token="")[0] == 401
+
+
 def test_basic_credentials_make_the_user_the_author(server, world, person):
     credential = base64.b64encode(f"{person.account_id}:{person.credentials}".encode()).decode()
     _, _, envelope = ask(server, "PUT", trunks(person), {"name": "x"}, authorization=f"Basic {credential}")
@@ -345,6 +356,9 @@ def test_acting_as_a_descendant(server, world, person):
     assert status_with(server, trunks(person), x_auth_token=as_stranger) == 401
     for ignored in ({"account_id": child.account_id}, {"owner_id": "x"}, {"account_id": 5, "owner_id": "x"}):
         assert status_with(server, trunks(person), x_auth_token=token(**ignored)) == 200
+    nothing = {"_": {"_": {"_": []}}}
+    world.store.save_doc(account_db(child.account_id), {"_id": "token_restrictions", "restrictions": nothing})
+    assert status_with(server, trunks(child), x_auth_token=as_child) == 403
     as_text = token_of(server, person, **{"as": "somebody"})
     assert status_with(server, trunks(person), x_auth_token=as_text) == 200
 

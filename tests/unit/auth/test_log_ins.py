@@ -1,12 +1,20 @@
 """What log-ins look up, decide and record (docs/kazoo/auth.md, sections 3 and 4)."""
 
+import base64
 import hashlib
 
 import pytest
 
 from app.auth import AuthDoc, attempts, configuration, trial
 from app.auth.configuration import module_settings, token_seconds
-from app.auth.credentials import accounts_by_api_key, accounts_by_name, accounts_by_realm, credential_hash, users_with
+from app.auth.credentials import (
+    accounts_by_api_key,
+    accounts_by_name,
+    accounts_by_realm,
+    basic_auth,
+    credential_hash,
+    users_with,
+)
 from app.documents.fields import Author
 from app.documents.names import account_db, month_db
 from app.store import Unavailable
@@ -171,6 +179,29 @@ def test_look_ups_of_accounts_and_users(tmp_path):
         store.save_doc(db, {"_id": name, "pvt_type": "user", **members})
     assert users_with(store, ACCOUNT, "h", "md5") == [AuthDoc(ACCOUNT, "u1"), AuthDoc(ACCOUNT, "u2")]
     assert users_with(store, ACCOUNT, "s", "sha") == [AuthDoc(ACCOUNT, "u1")]
+
+
+def test_basic_credentials_where_nothing_is_configured(tmp_path):
+    """The MD5 of name and password; a name and a password in clear where the operator wants that."""
+    store, db = EmbeddedStore(tmp_path), account_db(ACCOUNT)
+    store.create_db(db, documents_for(db))
+    user = {"_id": "u", "pvt_type": "user", "enabled": True, "pvt_md5_auth": credential_hash("jo", "pass:word")}
+    store.save_doc(db, user)
+
+    def who(text):
+        token = base64.b64encode(text.encode()).decode()
+        return basic_auth(store, Recent(store, seconds=0), NODES, token)
+
+    assert who(f"{ACCOUNT}:{user['pvt_md5_auth']}") == AuthDoc(ACCOUNT, "u")
+    assert (
+        who(f"{ACCOUNT}:jo:pass:word") is None and who(ACCOUNT) is None and who(f"x:{user['pvt_md5_auth']}") is None
+    )
+    store.load_docs("system_config", [{"_id": "crossbar.auth", "default": {"basic_auth_type": "plain"}}])
+    assert who(f"{ACCOUNT}:Jo:pass:word") == AuthDoc(ACCOUNT, "u")
+    assert (
+        basic_auth(store, Recent(store), NODES, "!" + base64.b64encode(f"{ACCOUNT}:jo:pass:word".encode()).decode())
+        is None
+    )
 
 
 def test_token_life_comes_from_account_reseller_and_system(store):

@@ -161,6 +161,15 @@ def test_levels_of_callers(store):
     assert may_put("gone") and may_put(None) and not may_put("plain") and not may_put("boss")
 
 
+def test_settings_of_a_node_come_before_those_of_all(store):
+    nothing, everything = {"_": {"_": {"_": []}}}, {"_": {"_": {"_": [{"rules": {"#": ["_"]}}]}}}
+    by_node = {"node@host": everything, "default": nothing}
+    store.load_docs("system_config", [{"_id": "crossbar.token_restrictions", **by_node}])
+    auth = AuthDoc(ACCOUNT, OWNER, "m")
+    for nodes, is_denied in ((("node@host", "default"), False), (("other@host", "default"), True)):
+        assert restrictions.is_denied(Recent(store), nodes, auth, ACCOUNT, "connectivity", [], "GET") is is_denied
+
+
 def test_superduper_admins_are_not_restricted(store):
     nothing = {"_": {"_": {"_": []}}}
     assert denied(store, nothing, [], "GET")

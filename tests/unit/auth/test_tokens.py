@@ -87,6 +87,8 @@ def test_what_a_signature_does_not_save(store):
         return tokens.verify(jwt.encode(claims, key, "RS256", {} if kid is None else {"kid": kid})) is not None
 
     assert is_good() and is_good(exp=...) and is_good(exp=time.time() + 1.5) and is_good(identity_sig=...)
+    # Kazoo looks at `exp` and at no other time, and at nobody's audience.
+    assert is_good(nbf=time.time() + 600) and is_good(iat=time.time() + 600) and is_good(aud="x", sub=5, jti=5)
     assert not is_good(exp=None) and not is_good(exp="9999999999") and not is_good(exp=True)
     assert not is_good(exp=int(time.time()))
     assert not is_good(iss="x") and not is_good(iss=...)
