@@ -6,8 +6,12 @@ set -u
 if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null 2>&1; then
   echo "installing pouchdb-server"
   mkdir -p .tools
-  npm install --prefix .tools --no-save --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error \
-    pouchdb-server@4.2.0 >/dev/null || echo "pouchdb-server could not be installed" >&2
+  # A download that hangs is begun again.
+  for attempt in 1 2 3; do
+    timeout 150 npm install --prefix .tools --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
+      --loglevel=error --fetch-timeout=30000 pouchdb-server@4.2.0 >/dev/null && break
+    echo "pouchdb-server could not be installed, attempt $attempt" >&2
+  done
 fi
 
 missing=""
