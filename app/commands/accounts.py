@@ -102,7 +102,14 @@ def create_system(store: Store) -> None:
 
 
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
-    """A new account in its own database, in `accounts` and in `services` (docs/kazoo/documents.md, section 1)."""
+    """A new account in its own database, in `services` and in `accounts` (docs/kazoo/documents.md, section 1)."""
+    account = _make_account(store, settings, name, realm, parent)
+    _publish_account(store, account)
+    return account
+
+
+def _make_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
+    """A new account in its own database alone, where nobody looks for it yet."""
     if not name.strip() or not realm.strip():
         raise click.ClickException("the name or the realm is empty")
     recent = Recent(store)
@@ -110,7 +117,7 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
     if parent and above is None:
         raise click.ClickException(f"there is no account {parent}")
     master_id = recent.setting("accounts", "master_account_id", nodes=settings.config_nodes)
-    if not parent and master_id:
+    if not parent and master_id and store.find_doc(names.ACCOUNTS, master_id):
         raise click.ClickException("there is a first account already: name it, or another, with --parent")
     if accounts_by_realm(store, realm):
         raise click.ClickException(f"the realm {realm} is taken")
@@ -133,18 +140,22 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
     account = fields.stamp(account, account_id, _author())
     store.create_db(names.account_db(account_id), documents_for(names.account_db(account_id)))
     store.save_doc(names.account_db(account_id), account)
-    store.save_doc(names.ACCOUNTS, account)
     services = {
         "_id": account_id,
         "pvt_type": "service",
         "pvt_reseller": not parent,
-        "pvt_reseller_id": master_id or account_id,
+        "pvt_reseller_id": master_id if parent and master_id else account_id,
         "pvt_tree": tree,
     }
     store.save_doc(names.SERVICES, fields.stamp(services, account_id, _author()))
-    if not parent and isinstance(store, EmbeddedStore):
-        _remember_master(store, account_id)
     return account
+
+
+def _publish_account(store: Store, account: Document) -> None:
+    """Let an account be found. Its copy in `accounts` comes last: what is cut off before is made anew."""
+    if not account["pvt_tree"] and isinstance(store, EmbeddedStore):
+        _remember_master(store, account["_id"])
+    store.save_doc(names.ACCOUNTS, account)
 
 
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
@@ -211,7 +222,7 @@ def _remember_master(store: Store, account_id: str) -> None:
 def _create_demo(store: Store, settings: Settings) -> None:
     """A first account to try things on; how to call it is printed, and left in `demo.env` for the shell."""
     password = secrets.token_urlsafe(9)
-    account = add_account(store, settings, DEMO_NAME, DEMO_REALM)
+    account = _make_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)
     path = settings.data_dir / "demo.env"
     path.touch(mode=0o600)
@@ -223,6 +234,7 @@ def _create_demo(store: Store, settings: Settings) -> None:
         f"CREDENTIALS={credential_hash(DEMO_USER, password)}\n"
         f"API_KEY={account['pvt_api_key']}\n"
     )
+    _publish_account(store, account)
     click.echo(
         f"""
 A demonstration account was created in {settings.data_dir}: {DEMO_NAME}, user {DEMO_USER}, password {password}
