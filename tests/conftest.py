@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import support
@@ -19,6 +20,10 @@ ENGINES = ("embedded", "couchdb")
 # Files with a server or accounts of their own that are dear to make: one process runs all their tests on an engine.
 TOGETHER = ("test_access.py", "test_broker.py", "test_browser.py", "test_faults.py", "test_package.py")
 _NUMBERS = itertools.count()
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
 
 
 class KeepTogether(LoadScopeScheduling):
@@ -30,6 +35,7 @@ class KeepTogether(LoadScopeScheduling):
         return file + engine if file.endswith(TOGETHER) else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """pytest-xdist's hook."""
     return KeepTogether(config, log)
@@ -38,7 +44,10 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(scope="session")
 def couchdb_url():
     """A CouchDB: the one that TEST_COUCHDB_URL names, else pouchdb-server from npm."""
-    with support.couchdb_or_skip(os.environ.get("TEST_COUCHDB_URL")) as url:
+    named = os.environ.get("TEST_COUCHDB_URL")
+    if named and int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        raise AssertionError("the CouchDB that TEST_COUCHDB_URL names is for one process: --numprocesses 0")
+    with support.couchdb_or_skip(named) as url:
         yield url
 
 

@@ -1,12 +1,14 @@
 """What tests need of the world: free ports, running servers, and accounts to call them with."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,11 +35,17 @@ PASSWORD = "correct horse"
 NO_SERVERS = {"COUCHDB_URL": "", "AMQP_URL": ""}
 
 
+# Below the ports that the system gives to connections, and other ones in each process of the tests.
+_PORTS = itertools.count(15000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
 def free_port() -> int:
-    """A port of the loopback address that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port of the loopback address that nothing listens on, and that is given to nobody twice."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 15, message: str = "condition") -> Any:
@@ -67,24 +75,18 @@ class Server:
         self.url = url
         self._command = command
         self.environment = {**os.environ, **(environment or {})}
-        self._cwd = cwd
-        self._log = open(self._log_path(), "ab")  # noqa: SIM115 - closed in stop
+        self.cwd = cwd
+        self._log = self.environment.get("TEST_LOG", os.devnull)
         self.process: subprocess.Popen | None = None
-
-    def _log_path(self) -> str:
-        return self.environment.get("TEST_LOG", os.devnull)
 
     def start(self) -> "Server":
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(
-            self._command,
-            env=self.environment,
-            cwd=self._cwd,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        with open(self._log, "ab") as log:
+            self.process = subprocess.Popen(
+                self._command, env=self.environment, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
+            )
         wait_until(lambda: answers(self.url) or self._check_alive(), message=f"{self._command[0]} at {self.url}")
+        self._check_alive()
         return self
 
     def _check_alive(self) -> bool:
@@ -145,8 +147,7 @@ def _pouchdb() -> Server | None:
     if not POUCHDB.exists() or not shutil.which("node"):
         return None
     port = free_port()
-    directory = ROOT / ".tools" / f"pouchdb-{port}"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="pouchdb-"))
     command = ["node", str(POUCHDB), "--in-memory", "--port", str(port), "--no-stdout-logs", "--dir", str(directory)]
     return Server(command, f"http://127.0.0.1:{port}", cwd=directory)
 
@@ -169,6 +170,7 @@ def couchdb(url: str | None = None) -> Iterator[str]:
             yield server.start().url
         finally:
             server.stop()
+            shutil.rmtree(server.cwd, ignore_errors=True)
         return
     if _databases(url):
         raise NoCouchDB("the CouchDB named has databases, which may be somebody's: name an empty one")

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import support
+from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +27,7 @@ BODILESS = {200, 304, 400, 404, 405, 406, 412, 414, 415, 501}
 
 @pytest.fixture(scope="module")
 def client(world, base):
-    return support.Api(
-        base,
-        world.person(
-            "Properties", f"{world.store.engine()[:4]}.properties.example.com".replace(" ", ""), world.master
-        ),
-    )
+    return support.Api(base, make_person(world, "properties"))
 
 
 # An empty array is the one thing that Kazoo stores without the defaults.
@@ -70,6 +66,12 @@ SEGMENTS = st.sampled_from(
     ]
     + ["validation", "%2F", "..", "", "_design%2Ftrunkstore", "%00", "%ff", "a b".replace(" ", "%20"), "{A}", "{D}"]
 )
+# Paths of the caller's own account, where the checks of the resources are met.
+OWN = st.tuples(
+    st.sampled_from(["v1", "v2"]),
+    st.sampled_from(["connectivity", "connectivity", "users", "phone_numbers", "limits", "about"]),
+    st.lists(SEGMENTS, max_size=2),
+).map(lambda path: [path[0], "accounts", "{A}", path[1], *path[2]])
 HEADERS = st.dictionaries(
     st.sampled_from(
         ["Accept", "Accept-Language", "Accept-Encoding", "If-Match", "If-None-Match", "Content-Type", "Origin"]
@@ -94,9 +96,9 @@ QUERY = st.lists(
 
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW"]),
-    segments=st.lists(SEGMENTS, max_size=6),
+    segments=st.lists(SEGMENTS, max_size=6) | OWN,
     query=QUERY,
-    headers=HEADERS,
+    headers=HEADERS | HEADERS.map(lambda headers: {**headers, "X-Auth-Token": "{T}"}),
     body=st.none() | st.binary(max_size=50) | JSON.map(lambda value: json.dumps({"data": value}).encode()),
 )
 @SETTINGS

@@ -94,8 +94,8 @@ class Dropping(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("make", [nginx, haproxy])
-def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp_path):
-    os.environ["PATH"] += os.pathsep + "/usr/sbin"
+def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/usr/sbin")
     if not shutil.which(make.__name__):
         pytest.skip(f"{make.__name__} is not installed (`make tools`)")
     dropping = ThreadingHTTPServer(("127.0.0.1", 0), Dropping)
@@ -125,8 +125,8 @@ def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp
 
 
 @pytest.mark.parametrize("make", [nginx, haproxy])
-def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, world, person, tmp_path):
-    os.environ["PATH"] += os.pathsep + "/usr/sbin"
+def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, world, person, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/usr/sbin")
     if not shutil.which(make.__name__):
         pytest.skip(f"{make.__name__} is not installed (`make tools`)")
     new_port, port = support.free_port(), support.free_port()

@@ -193,7 +193,8 @@ class Contract:
         assert "by_key" in store.open_doc(db, "_design/test")["views"]
 
     def test_what_is_deleted_during_a_dump_costs_no_other_document(self, store, db):
-        count = 450
+        # More than two pages of either engine.
+        count = 1050
         store.load_docs(db, [{"_id": f"d{number:04}", "_rev": "1-" + "a" * 32} for number in range(count)])
         dumped = []
         for document in store.dump_docs(db):

@@ -18,7 +18,7 @@ from app.store.embedded import EmbeddedStore
 from app.store.javascript import MapFunctions
 from app.store.recent import Recent
 from tests.store.contract import Contract, new_db
-from tests.support import ROOT, free_port
+from tests.support import ROOT, free_port, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +82,16 @@ def test_a_map_function_without_end_is_stopped(monkeypatch):
     assert maps.rows(["function (doc) { emit(doc._id); }"], {"_id": "d"}) == [[["d", None]]]
 
 
-def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path):
+def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     store = EmbeddedStore(tmp_path)
     store.create_db("x")
-    recent = Recent(store, seconds=0.2)
+    recent = Recent(store, seconds=2)
     assert recent.find_doc("x", "d") is None
     revision = store.save_doc("x", {"_id": "d", "n": 1})
     assert recent.find_doc("x", "d") is None
-    time.sleep(0.25)
+    now[0] += 2.1
     assert recent.find_doc("x", "d")["n"] == 1
     store.save_doc("x", {"_id": "d", "_rev": revision, "n": 2})
     recent.forget("x", "d")
@@ -103,7 +105,7 @@ class Rubbish:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._answer, self._delay, self._close, self._repeat = answer, delay, close, repeat
-        self.connections = self.requests = 0
+        self.connections = self.requests = self.closed = 0
         self.received = b""
         self._kept = []
         threading.Thread(target=self._serve, daemon=True).start()
@@ -123,6 +125,7 @@ class Rubbish:
             pass
         if self._close:
             connection.close()
+            self.closed += 1
         else:
             self._kept.append(connection)
 
@@ -263,7 +266,7 @@ def test_a_connection_that_the_server_closed_is_not_written_to():
     store = CouchDBStore([server.url], timeout=2)
     for number in range(5):
         assert store.save_doc("db", {"_id": f"d{number}"}).startswith("1-")
-        time.sleep(0.05)
+        wait_until(lambda number=number: server.closed == number + 1, message="a closed connection")
     assert server.requests == 5
     server.stop()
 

@@ -69,11 +69,13 @@ def url():
     server.server_close()
 
 
+@pytest.mark.alone
 def test_every_connection_asks_for_its_own(url):
     assert requests_per_second(Request(f"{url}/{{n}}"), 3, 0.1, bundled=True) > 30
     assert {"/0", "/1", "/2"} <= _Answers.seen
 
 
+@pytest.mark.alone
 def test_every_request_has_an_id_of_its_own(url):
     count = requests_per_second(Request(f"{url}/new/{{id}}"), 2, 0.1, bundled=True) * 0.1
     ids = {path.removeprefix("/new/") for path in _Answers.seen if path.startswith("/new/")}

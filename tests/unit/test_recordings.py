@@ -13,6 +13,10 @@ from tests.support import RECORDINGS
 TRANSCRIPTS = sorted(RECORDINGS.glob("transcripts/*.json"))
 
 
+def test_no_conversation_is_missing():
+    assert len(TRANSCRIPTS) == 15
+
+
 @pytest.fixture(scope="module")
 def fixtures():
     return read_fixtures(RECORDINGS / "fixtures.jsonl")
@@ -43,6 +47,8 @@ def test_patches(send):
         "system_config", {**send.services.store.open_doc("system_config", "crossbar"), "default": {"token_costs": 0}}
     )
     client = corpus.Client(RECORDINGS, send)
-    for case in corpus.cases(RECORDINGS / "patch_corpus.jsonl"):
+    cases = list(corpus.cases(RECORDINGS / "patch_corpus.jsonl"))
+    assert len(cases) == 300
+    for case in cases:
         got, want = client.run(case), corpus.wanted(case)
         assert same(got, want), case

@@ -1,8 +1,11 @@
 """Settings: what can be meant is taken, what cannot is refused by name."""
 
+import dataclasses
+
 import pytest
 
 from app.settings import Settings, SettingsError
+from tests.support import ROOT
 
 GOOD = {
     "COUCHDB_URL": "http://u:p@127.0.0.1:5984, https://[::1]",
@@ -23,6 +26,12 @@ def test_what_can_be_meant():
     assert settings.couchdb_urls == ["http://u:p@127.0.0.1:5984", "https://[::1]"]
     assert (settings.couchdb_timeout, settings.log_level) == (0.5, "DEBUG")
     assert settings.address == "[::1]:65535"
+    assert (settings.amqp_url, settings.pbxs_api_url) == (GOOD["AMQP_URL"], GOOD["PBXS_API_URL"])
+    assert [str(settings.workers), str(settings.threads), str(settings.metrics_port)] == [
+        GOOD["WORKERS"],
+        GOOD["THREADS"],
+        GOOD["METRICS_PORT"],
+    ]
 
 
 def test_a_metrics_port_of_0_is_none():
@@ -30,7 +39,10 @@ def test_a_metrics_port_of_0_is_none():
 
 
 def test_what_is_empty_is_absent():
-    assert Settings.from_environment(dict.fromkeys(GOOD, "")) == Settings()
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    names = [line.partition("=")[0] for line in lines if "=" in line and not line.startswith("#")]
+    assert set(GOOD) < set(names) and len(names) == len(dataclasses.fields(Settings))
+    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings()
 
 
 @pytest.mark.parametrize(

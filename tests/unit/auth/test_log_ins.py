@@ -151,6 +151,15 @@ def test_one_place_that_cannot_be_written_keeps_the_other_from_nothing(store, mo
     assert len(notices.edits) == 1
 
 
+def test_an_account_whose_trial_was_extended_meanwhile_is_left_on(store):
+    notices, db = Heard(), account_db(ACCOUNT)
+    for place in (db, "accounts"):
+        store.load_docs(place, [{"_id": ACCOUNT, "_rev": "9-" + "0" * 32, "pvt_trial_expires": 2**40}])
+    trial.disable_expired(store, Recent(store), notices, ACCOUNT)
+    assert notices.edits == []
+    assert all("pvt_enabled" not in store.open_doc(place, ACCOUNT) for place in (db, "accounts"))
+
+
 def test_credential_hashes():
     assert credential_hash("John@Example.com", "m32c6NfqYEt") == "82a2dc91686ec828a67152d45a5c5ef7"
     assert credential_hash("A", "B", "sha") == hashlib.sha1(b"a:B").hexdigest()
@@ -204,7 +213,7 @@ def test_basic_credentials_where_nothing_is_configured(tmp_path):
     )
 
 
-def test_token_life_comes_from_account_reseller_and_system(store):
+def test_token_life_comes_from_account_and_system(store):
     store.load_docs(
         "system_config",
         [

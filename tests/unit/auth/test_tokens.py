@@ -125,8 +125,25 @@ def test_a_new_key_under_the_same_id_revokes(store, monkeypatch):
     monkeypatch.setattr("app.auth.keys.SECONDS", 0)
     tokens = tokens_of(store)
     assert tokens.verify(VECTORS["kazoo_minted"])
-    store.load_docs("system_auth", [{"_id": VECTORS["kid"], "_rev": "2-" + "0" * 32, "pvt_type": "system_key"}])
+    store.load_docs("system_auth", [key_document(VECTORS["kid"], keys.generate_pem(), "2-" + "0" * 32)])
     assert tokens.verify(VECTORS["kazoo_minted"]) is None
+    assert tokens.verify(tokens.mint({"account_id": ACCOUNT}, 60))
+    store.load_docs("system_auth", [{"_id": VECTORS["kid"], "_rev": "3-" + "0" * 32, "pvt_type": "system_key"}])
+    assert tokens.verify(VECTORS["kazoo_minted"]) is None
+
+
+def key_document(key_id, pem, revision="1-" + "0" * 32):
+    attachment = {"content_type": "application/x-pem-file", "data": base64.b64encode(pem).decode()}
+    return {"_id": key_id, "_rev": revision, "_attachments": {"private_key.pem": attachment}}
+
+
+def test_a_token_of_a_secret_that_is_newer_than_what_is_remembered_is_good(store):
+    here = tokens_of(store, seconds=100)
+    assert here.verify(VECTORS["kazoo_minted"])
+    user = store.open_doc(account_db(ACCOUNT), OWNER)
+    store.save_doc(account_db(ACCOUNT), {**user, "pvt_signature_secret": "1" * 32})
+    minted_elsewhere = tokens_of(store).mint({"account_id": ACCOUNT, "owner_id": OWNER}, 60)
+    assert here.verify(minted_elsewhere) and here.verify(VECTORS["kazoo_minted"]) is None
 
 
 def test_strict_refuses_disabled_users(store):
@@ -158,22 +175,18 @@ def test_what_is_no_key(store, monkeypatch):
     assert ring.private_key("f" * 32) is None and "f" * 32 not in [
         row["_id"] for row in store.dump_docs("system_auth")
     ]
-    for strange in ("", "_design/x", "x" * 129):
-        assert ring.private_key(strange) is None
-    assert ring.private_key("x" * 128) is None
-
-    def attach(name, content):
-        data = base64.b64encode(content).decode()
-        attachment = {"private_key.pem": {"content_type": "application/x-pem-file", "data": data}}
-        store.load_docs("system_auth", [{"_id": name, "_rev": "1-" + "0" * 32, "_attachments": attachment}])
-
-    attach("rubbish", b"no PEM")
+    good = VECTORS["private_key_pem"].encode()
+    store.load_docs("system_auth", [key_document(name, good) for name in ("_design/x", "x" * 128, "x" * 129)])
+    assert [ring.private_key(name) is None for name in ("", "_design/x", "x" * 129, "x" * 128)] == [True] * 3 + [
+        False
+    ]
+    store.load_docs("system_auth", [key_document("rubbish", b"no PEM")])
     with pytest.raises(Unavailable, match="a signing key is no PEM"):
         ring.private_key("rubbish")
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    attach("elliptic", elliptic)
+    store.load_docs("system_auth", [key_document("elliptic", elliptic)])
     assert ring.private_key("elliptic") is None
 
 
