@@ -53,9 +53,9 @@ def _add_catch_all(state: BlueprintSetupState) -> None:
 
 @dataclass
 class CrossbarResponse:
-    """An answer as WSGI sends it, its headers as they are: Werkzeug would quote `location`, Kazoo does not.
+    """An answer as WSGI sends it. The headers stay as they are: Werkzeug would quote `location`, Kazoo does not.
 
-    `when_sent` is called once the client has it; what is done there keeps nobody waiting.
+    `when_sent` is called after the answer was sent, so the client does not wait for it.
     """
 
     answer: respond.Answer
@@ -70,7 +70,7 @@ class CrossbarResponse:
         try:
             write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
         except BlockingIOError:
-            # The socket's own deadline. gunicorn takes a reset as the client's doing, all else as a fault of ours.
+            # The socket's own time limit. gunicorn blames a reset on the client, and any other error on us.
             raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
         finally:
             self.when_sent()
@@ -78,12 +78,12 @@ class CrossbarResponse:
 
 
 def answer_request(path: str) -> CrossbarResponse:
-    """Any request of any method. The path is taken from the request line, not from Flask."""
+    """Answer any request of any method. The path is taken from the request line, not from Flask."""
     return handle(read_request(flask_request.environ), current_app.extensions["services"])
 
 
 def handle(request: Request, services: Services) -> CrossbarResponse:
-    """Send a request through the pipeline and make the answer, whatever happens on the way."""
+    """Send a request through the pipeline and return the answer. No exception leaves this function."""
     started = time.perf_counter()
     context = Context(request, services, request.headers.get("x-request-id") or _new_request_id())
     REQUEST_ID.set(context.request_id)
@@ -99,7 +99,7 @@ def handle(request: Request, services: Services) -> CrossbarResponse:
 
 
 def _new_request_id() -> str:
-    """32 hex characters. It is no secret, so it need not ask the system for its bits."""
+    """32 hex characters. The id is no secret, so an ordinary random generator is enough."""
     return f"{random.getrandbits(128):032x}"
 
 
@@ -114,12 +114,12 @@ def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
 
 
 def _loggable(target: str) -> str:
-    """A path without the token that `/user_auth/{TOKEN}` has in it: ids are short, tokens are long."""
+    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out: ids are short, tokens are long."""
     return "/".join(segment if len(segment) <= LONGEST_ID else "…" for segment in target.split("/"))
 
 
 def _fault(context: Context, error: Exception) -> Stop:
-    """What is told of a fault that no stage expected (docs/kazoo/http.md, section 6)."""
+    """The answer to a fault that no stage expected (docs/kazoo/http.md, section 6)."""
     if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
@@ -134,7 +134,7 @@ def _fault(context: Context, error: Exception) -> Stop:
 
 
 class _Headers:
-    """Request headers by lower-case name, taken from the WSGI environment when asked for."""
+    """Request headers by lower-case name, read from the WSGI environment only when asked for."""
 
     def __init__(self, environ: WSGIEnvironment):
         self._environ = environ
@@ -156,7 +156,7 @@ def _environment_key(name: str) -> str:
 
 
 def read_request(environ: WSGIEnvironment) -> Request:
-    """The request as it came, from gunicorn's environment (or any that has no RAW_URI)."""
+    """The request as it came, from the WSGI environment of gunicorn or of a server without RAW_URI."""
     target, _, query_string = _raw_uri(environ).partition("?")
     is_chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
     return Request(
@@ -171,7 +171,7 @@ def read_request(environ: WSGIEnvironment) -> Request:
 
 
 def _read_body(stream: InputStream, size: int) -> bytes:
-    """At most `size` bytes of the body. What the HTTP server cannot read of it is the client's fault."""
+    """At most `size` bytes of the body. Stops with 400 where the HTTP server cannot read it."""
     try:
         return stream.read(size)
     except Exception as error:
@@ -194,5 +194,5 @@ def _latin1(text: str) -> str:
 
 
 def _utf8(text: str) -> str:
-    """WSGI hands on bytes as Latin-1; clients mean UTF-8."""
+    """WSGI passes bytes on as Latin-1; clients mean UTF-8."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")

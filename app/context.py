@@ -1,4 +1,4 @@
-"""The Context: one request on its way through the pipeline, and Stop, which takes it off that way."""
+"""The Context: one request on its way through the pipeline, and Stop, which ends it early."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Headers(Protocol):
     """Request headers by lower-case name; a dict is one."""
 
     def get(self, name: str) -> str | None:
-        """The value, None where the header is not there."""
+        """The value; None where there is no such header."""
 
     def items(self) -> Iterable[tuple[str, str]]:
         """All headers."""
@@ -27,10 +27,10 @@ class Headers(Protocol):
 
 @dataclass
 class Request:
-    """What came over the wire, before anybody made sense of it.
+    """A request as it came over the wire, before it is parsed.
 
-    `target` is the path as sent, without the query. `read_body` reads at most so many bytes;
-    `content_length` is None where the client did not say.
+    `target` is the path as sent, without the query. `read_body(size)` reads at most `size` bytes.
+    `content_length` is in bytes: None for a body with a transfer encoding, 0 where there is no body.
     """
 
     method: str
@@ -44,10 +44,10 @@ class Request:
 
 @dataclass
 class Context:
-    """A request and all that the stages learn of it, in the order they learn it.
+    """A request and all that the stages find out about it, in the order of the stages.
 
-    Members without a default are there once their stage has filled them in: to read one before is a fault of the
-    code, an AttributeError. `has_account` and `has_auth` tell of those that a request may go without.
+    A member without a default exists once its stage has filled it in. Reading it earlier is a mistake in the code
+    and raises AttributeError. `has_account` and `has_auth` tell whether those two optional members are there.
     """
 
     request: Request
@@ -99,7 +99,7 @@ class Context:
 
     @property
     def has_account(self) -> bool:
-        """Whether the path names an account, and it is loaded."""
+        """Whether the path names an account and that account is loaded."""
         return hasattr(self, "account")
 
     @property
@@ -120,7 +120,7 @@ class Context:
 
     @property
     def author(self) -> Author:
-        """Who this request's saves are by."""
+        """The author of the documents that this request saves."""
         if not self.has_auth:
             return Author(self.request_id, is_authenticated=False)
         auth = self.auth
@@ -168,10 +168,10 @@ class Context:
 
 
 class Stop(Exception):
-    """The end of a request before its last stage. Make it with one of the functions below.
+    """Ends a request before its last stage. Make it with one of the functions below.
 
-    `body` is the error's part of the envelope, None for an answer without one; `text` is a whole body that
-    is no envelope; a `bare` answer has not even a request id.
+    `body` is the error's part of the envelope, None for an answer without one. `text` is a whole body that
+    is not an envelope. A `bare` answer does not even have a request id. `same_in_v1` keeps `data` as it is in v1.
     """
 
     def __init__(
@@ -192,13 +192,13 @@ class Stop(Exception):
 
 
 def system_error(status: int, message: str, data: dict[str, Any] | None = None) -> Stop:
-    """An error in Kazoo's words; v1 shows only the text of `data` (docs/kazoo/http.md, section 6)."""
+    """An error in Kazoo's words; v1 shows only the `message` of `data` (docs/kazoo/http.md, section 6)."""
     data = data or {"message": message.replace("_", " ")}
     return Stop(status, {"data": data, "error": str(status), "message": message})
 
 
 def plain_error(status: int, message: str, data: Any = None) -> Stop:
-    """An error whose `data` looks the same in v1 and v2; `{}` where there is none."""
+    """An error whose `data` is the same in v1 and v2; `{}` where there is none."""
     data = {} if data is None else data
     return Stop(status, {"data": data, "error": str(status), "message": message}, same_in_v1=True)
 
@@ -209,15 +209,15 @@ def validation_error(errors: Errors) -> Stop:
 
 
 def not_found_error(cause: str) -> Stop:
-    """The 404 of a document or an account that is not there."""
+    """The 404 of a missing document or account; `cause` is its id."""
     return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})
 
 
 def empty(status: int) -> Stop:
-    """An answer without a body, as the HTTP layer below crossbar gives."""
+    """An answer without a body, but with crossbar's headers, as crossbar's HTTP server gives."""
     return Stop(status)
 
 
 def bare(status: int) -> Stop:
-    """An answer of the HTTP layer alone."""
+    """An answer without a body and without crossbar's headers, from the HTTP server alone."""
     return Stop(status, bare=True)

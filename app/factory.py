@@ -12,7 +12,7 @@ from app.services import Services
 
 
 class Application(Flask):
-    """Flask without what it does for others: our views answer whatever happens, our rules look at no host."""
+    """Flask without the parts that cost time here: our views handle every error, and our rules ignore the host."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Matches a request by its path alone."""
@@ -22,7 +22,7 @@ class Application(Flask):
         return self.url_map.bind("", path_info=environ["PATH_INFO"] or "/", default_method=environ["REQUEST_METHOD"])
 
     def full_dispatch_request(self) -> Any:
-        """The view's answer as it is, a WSGI application, without hooks, signals and error pages."""
+        """The view's answer, a WSGI application. Hooks, signals and error pages are left out."""
         return self.dispatch_request()
 
 

@@ -1,4 +1,4 @@
-"""What the pipeline and the log-ins share in letting people in: the bucket, expired trials, bad credentials."""
+"""The checks that the pipeline and the log-ins share: rate limits, expired trials, bad credentials."""
 
 import ipaddress
 from functools import lru_cache
@@ -13,7 +13,10 @@ REVERSE_PROXIES = ("127.0.0.1",)
 
 
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
-    """Take this request's cost from its bucket; stops with 429 where it is empty."""
+    """Take this request's cost from its bucket. Stops with 429 where the bucket holds less (docs/kazoo/auth.md, section 6).
+
+    `advertised` is the cost in tokens that the module itself states. `draining` empties the bucket before the 429.
+    """
     services, nodes = context.services, context.services.settings.config_nodes
     account_id = context.account_id if context.has_account else NO_ACCOUNT
     cost = buckets.cost_of(services.recent, nodes, account_id, context.nouns[-1][0], context.verb, advertised)
@@ -28,7 +31,11 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
 
 
 def client_ip(context: Context) -> str:
-    """The peer, or what a known reverse proxy says of it (docs/kazoo/auth.md, section 6)."""
+    """The address of the client (docs/kazoo/auth.md, section 6).
+
+    It is taken from `X-Forwarded-For` if a known reverse proxy sends that, or anybody where `check_reverse_proxies`
+    is false. Otherwise it is the peer's address.
+    """
     forwarded = context.header("x-forwarded-for")
     if not forwarded:
         return context.request.peer
@@ -50,7 +57,7 @@ def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
 
 
 def stop_if_expired(context: Context, auth: AuthDoc) -> None:
-    """Stop with 400 where the trial of the token's own account has run out."""
+    """Stop with 400 where the trial of the token's own account has run out; that account is then disabled too."""
     services = context.services
     account = hierarchy.account(services.recent, auth.account_id)
     expired = expired_since(account)
@@ -60,5 +67,5 @@ def stop_if_expired(context: Context, auth: AuthDoc) -> None:
 
 
 def invalid_credentials() -> Stop:
-    """The one 401 for all credentials that are missing or not good."""
+    """The same 401 for all credentials that are missing or invalid."""
     return system_error(401, "invalid_credentials")

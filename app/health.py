@@ -1,4 +1,4 @@
-"""`GET /health`: whether this instance can do its work, for balancers and people. No part of the API."""
+"""`GET /health`: whether this instance works, for load balancers and operators. It is not part of the API."""
 
 from flask import Blueprint, Response, current_app
 
@@ -12,7 +12,7 @@ health = Blueprint("health", __name__)
 
 @health.get("/health")
 def answer_health() -> Response:
-    """200 while the store answers and has its keys, else 503; the broker is told of but does not decide."""
+    """200 while the store answers and has its keys, else 503. The state of the broker is shown but does not count."""
     services: Services = current_app.extensions["services"]
     store = _store_state(services)
     healthy = store["state"] == "ok"

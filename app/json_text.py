@@ -20,7 +20,7 @@ _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
 
 
 class JSONTextError(ValueError):
-    """Text that is no JSON. `str()` is what Kazoo says: ``<word> around <1-based byte offset>``."""
+    """Text that is not JSON. `str()` is Kazoo's message: ``<word> around <1-based byte offset>``."""
 
     def __init__(self, word: str, offset: int):
         super().__init__(f"{word} around {offset}")
@@ -44,10 +44,12 @@ def loads(text: bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Encode compactly, non-ASCII raw, control characters as upper-case \\u00XX, floats as ECMAScript
-    writes them but with `.0` on whole ones."""
+    """Encode compactly. Non-ASCII characters stay raw; control characters become \\u00XX in upper case.
+
+    Floats are written as ECMAScript does, but whole ones end in `.0`.
+    """
     text = _ENCODER.encode(value)
-    # Python writes no exponent without a sign; looking for that first spares most texts the pattern.
+    # Python writes every exponent with a sign. Looking for the sign first avoids the slow pattern for most texts.
     if ("e+" in text or "e-" in text) and _EXPONENT.search(text):
         text = _exact(value)
     if "\\u00" in text:
@@ -136,10 +138,10 @@ def _pretty(value: Any, newline: str) -> str:
 
 
 def find_error(text: bytes) -> JSONTextError | None:
-    """Where and why Kazoo's decoder stops in a text, or None where it does not.
+    """Where and why Kazoo's decoder refuses a text; None where it accepts the text.
 
-    Only called on text that was refused (or looks suspicious), so it may be slow; it keeps a stack of its
-    own, so that depth costs no recursion.
+    It is called only on text that was refused or looks suspicious, so it may be slow. It keeps a stack of its own,
+    so deep nesting needs no recursion.
     """
     stack: list[bytes] = []
     position, expect, length = 0, "value", len(text)
@@ -238,7 +240,10 @@ def _skip_string(text: bytes, start: int) -> tuple[int, JSONTextError | None]:
 
 
 def _skip_unicode_escape(text: bytes, start: int) -> int | None:
-    """The end of the four digits at `start` and of the low surrogate that must follow a high one."""
+    """Where an escape ends whose four digits begin at `start`; None where it is malformed.
+
+    A low surrogate must follow a high one, and is then part of the escape.
+    """
     if not _HEX4.match(text, start):
         return None
     unit = int(text[start : start + 4], 16)

@@ -1,4 +1,4 @@
-"""What is fixed in Kazoo 4.3's crossbar."""
+"""Constants of Kazoo 4.3's crossbar."""
 
 VERSION = "4.3.143"
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")

@@ -1,7 +1,7 @@
 """Counts for Prometheus, summed over the workers of a machine.
 
-gunicorn's workers each count in a file below PROMETHEUS_MULTIPROC_DIR. The client library looks at that
-variable when it is imported, so it is imported with the first count: in a worker, after `serve` has set it.
+Each of gunicorn's workers counts in its own files below PROMETHEUS_MULTIPROC_DIR. The client library reads that
+variable when it is imported. So it is imported with the first count: in a worker, after `serve` has set the variable.
 """
 
 from functools import cache
@@ -12,33 +12,33 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 def request_answered(noun: str, verb: str, status: int, seconds: float) -> None:
-    """A request is answered; `seconds` from the first stage to the answer."""
+    """Count an answered request; `seconds` is the time from the first stage to the answer."""
     _requests_of(noun, verb, status).inc()
     _counts().seconds.observe(seconds)
 
 
 def store_failed() -> None:
-    """A request could not be answered for the store's sake."""
+    """Count a request that failed because of the store."""
     _counts().store_faults.inc()
 
 
 def write_retried() -> None:
-    """A write lost a race and is applied again."""
+    """Count a write that lost a race and is applied again."""
     _counts().retries.inc()
 
 
 def notice_dropped() -> None:
-    """A notice did not fit into the broker's queue."""
+    """Count a notice that was dropped: the queue was full, or the routing key too long."""
     _counts().notices_dropped.inc()
 
 
 def mark_failed() -> None:
-    """A number is not marked as it is used."""
+    """Count a number whose mark could not be written."""
     _counts().marks_failed.inc()
 
 
 def start_exporter(host: str, port: int) -> None:
-    """Serve /metrics, the sums of all workers, on a port of its own, in a thread of this process."""
+    """Serve /metrics, the sums over all workers, on its own port, in a thread of this process. Raises OSError."""
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -48,7 +48,7 @@ def start_exporter(host: str, port: int) -> None:
 
 
 def start_counting() -> None:
-    """Make this process's counts, before its threads do."""
+    """Make this process's counts before its threads start."""
     _counts()
 
 

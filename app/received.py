@@ -21,10 +21,10 @@ _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def next_chunk(received: bytes | bytearray, at: int) -> int | None:
-    """Where the first chunk begins that is not whole yet, read on from the chunk that begins at `at`.
+    """The position of the first incomplete chunk; the search starts at the chunk that begins at `at`.
 
-    None where there is nothing to wait for: after the last chunk and its trailers, or where it is no chunk, or too
-    large a body.
+    None where there is nothing to wait for: the last chunk and its trailers are there, a chunk is malformed, or the
+    body is too large.
     """
     while True:
         end = received.find(b"\r\n", at)
@@ -44,14 +44,14 @@ def next_chunk(received: bytes | bytearray, at: int) -> int | None:
 
 
 class Received:
-    """What gunicorn's parser reads from: first what the event loop has collected, then the socket itself."""
+    """The source of gunicorn's parser: first the bytes that the event loop has collected, then the socket itself."""
 
     def __init__(self, client: socket.socket):
         self.is_closed = False
         self.deadline = math.inf
         self._client = client
         self._collected = bytearray()
-        # Where the first chunk begins that is not whole; None without a chunked body.
+        # The position of the first incomplete chunk; None where no chunked body is being collected.
         self._chunk_at: int | None = None
 
     def collect(self) -> None:
@@ -66,10 +66,10 @@ class Received:
         self.is_closed = not data
 
     def is_complete(self) -> bool:
-        """Whether a thread can go on with what there is.
+        """Whether a thread can take over: the request is whole, or certain to be refused.
 
-        So it can, too, where the rest is not worth waiting for: headers or bodies beyond all limits, and what is no
-        HTTP. A client that waits for `100 Continue` is told to go on.
+        Refused are headers and bodies beyond the limits, and bytes that are not HTTP. A client that waits for
+        `100 Continue` gets it here.
         """
         if self._chunk_at is not None:
             return self._has_last_chunk(self._chunk_at)
@@ -80,7 +80,7 @@ class Received:
         if not _OF_A_BODY.search(headers) or self._has_body(headers):
             return True
         expects = _EXPECTS.search(headers)
-        # In HTTP/1.0 nobody is told before the answer.
+        # HTTP/1.0 has no `100 Continue`.
         if expects is None or not headers.partition(b"\r\n")[0].endswith(b" HTTP/1.1"):
             return False
         if expects.group(1).strip().lower() != b"100-continue":
@@ -98,13 +98,13 @@ class Received:
         return len(self._collected) >= start + int(length.group(1))
 
     def _has_last_chunk(self, known: int) -> bool:
-        """Whether the whole body is there; a chunk begins at `known`, and all before it is there."""
+        """Whether the whole body is there. A chunk begins at `known`, and all chunks before it are complete."""
         at = next_chunk(self._collected, known)
         self._chunk_at = known if at is None else at
         return at is None
 
     def _tell_to_go_on(self, expects: re.Match[bytes]) -> None:
-        """Answer the expectation, and take it out: the parser would answer it again."""
+        """Send `100 Continue` and remove the `Expect` header, or the parser would answer it again."""
         with contextlib.suppress(OSError):
             self._client.send(_GO_ON, socket.MSG_DONTWAIT)
         del self._collected[expects.start() : expects.end()]
@@ -112,7 +112,7 @@ class Received:
             self._chunk_at -= expects.end() - expects.start()
 
     def is_empty(self) -> bool:
-        """Whether nothing of the next request is there."""
+        """Whether no byte of the next request has been collected."""
         return not self._collected
 
     def put_back(self, data: bytes) -> None:

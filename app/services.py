@@ -1,4 +1,4 @@
-"""What a worker process holds between requests: the store, keys, schemas, buckets and the broker's line."""
+"""What a worker process keeps between requests: the store, keys, schemas, buckets, the connection to the broker."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ from app.store.recent import Recent
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a resource may reach. Nothing in it is known to this process alone."""
+    """Everything a resource may use. None of it holds anything that another process must know."""
 
     settings: Settings
     store: Store
@@ -38,7 +38,7 @@ class Services:
 
     @cached_property
     def node_name(self) -> str:
-        """This node as envelopes show it: base64url of its name's MD5, 22 characters."""
+        """This node as envelopes show it: the MD5 of its name in base64url, 22 characters."""
         digest = hashlib.md5(self.settings.kazoo_node.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
@@ -49,13 +49,13 @@ class Services:
         return "connected" if self.publisher.is_connected else "not connected"
 
     def close(self) -> None:
-        """Send the notices that are still queued and let go of the store."""
+        """Send the notices that are still queued, and close the store."""
         if self.publisher:
             self.publisher.close()
         self.store.close()
 
     def config(self, document: str, *path: str, default: Any = None) -> Any:
-        """A value of a `system_config` document, as it is for this node."""
+        """The value at a path of a `system_config` document, as it applies to this node."""
         return self.recent.setting(document, *path, default=default, nodes=self.settings.config_nodes)
 
 
@@ -67,7 +67,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def make_services(settings: Settings, buckets: Buckets | None = None, store: Store | None = None) -> Services:
-    """Everything for one process; `buckets` come from the process that forks."""
+    """The services of one process. `buckets` must be made before the workers fork, so that they share them."""
     store = store or open_store(settings)
     recent = Recent(store)
     keys = KeyRing(store, recent, settings.config_nodes)

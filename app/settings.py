@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 Default = TypeVar("Default")
 Number = TypeVar("Number", int, float)
 
-# How long a command waits for CouchDB, in seconds. A cold one may take ten for its first answer, a view longer.
+# How long a command waits for CouchDB, in seconds. The first answer after a start may take ten, a view longer.
 COMMAND_TIMEOUT = 300.0
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be meant; the text names it."""
+    """A setting with an impossible value; the text names the setting."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator decides for one instance. What a cluster decides lies in `system_config`."""
+    """The settings of one instance. Those of the whole cluster are in `system_config`."""
 
     couchdb_urls: list[str] = field(default_factory=list, repr=False)
     couchdb_timeout: float = 5.0
@@ -42,7 +42,7 @@ class Settings:
     pbxs_api_url: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises SettingsError. Addresses are not repeated in it: there may be a password in them."""
+        """Raises SettingsError. Its text never repeats a URL, because there may be a password in it."""
         for holds, rule in (
             (all(_is_address(url, "http", "https") for url in self.couchdb_urls), "COUCHDB_URL must be http(s)://…"),
             (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
@@ -64,7 +64,7 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """Host and port as they stand in a URL: ``127.0.0.1:8000``, ``[::1]:8000``."""
+        """Host and port as in a URL: ``127.0.0.1:8000``, ``[::1]:8000``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
@@ -73,12 +73,12 @@ class Settings:
         return (self.kazoo_node, self.kazoo_zone, "default")
 
     def for_commands(self) -> "Settings":
-        """The same with more patience: the time limit of a request is not that of a command."""
+        """The same settings with a longer time limit for CouchDB, because commands may wait longer than requests."""
         return replace(self, couchdb_timeout=max(self.couchdb_timeout, COMMAND_TIMEOUT))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Raises SettingsError."""
+        """The settings that the environment gives. Raises SettingsError."""
         read = _Reader(environment)
         return cls(
             couchdb_urls=[url.strip() for url in read.text("COUCHDB_URL", "").split(",") if url.strip()],
@@ -105,7 +105,7 @@ def _is_port(number: int) -> bool:
 
 
 def _is_address(url: str, *schemes: str) -> bool:
-    """Whether it is a URL of one of these schemes with a host and, if any, a port that can be."""
+    """Whether `url` has one of these schemes, a host and, if it names a port, a valid one."""
     try:
         parts = urlsplit(url)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

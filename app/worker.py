@@ -1,11 +1,13 @@
-"""gunicorn's threaded worker, with requests given to a thread only once they are there.
+"""gunicorn's threaded worker, changed so that a thread gets a request only when all of it has arrived.
 
-The stock worker hands a connection to a thread at its first byte, and the thread then waits for the rest as
-long as the client likes; a few slow clients would take all threads. Here the worker's event loop collects a
-request, headers and body, within a deadline. A thread that has answered stays with its connection for a moment,
-if no other request waits for a thread: going back through the event loop takes longer than a read.
+gunicorn's own worker gives a connection to a thread at its first byte. The thread then waits for the rest as long as
+the client likes, so a few slow clients could occupy all threads. Here the worker's event loop collects the headers
+and the body of a request, within a time limit.
 
-It builds on gunicorn's own methods, so the version is pinned.
+A thread that has answered waits briefly for the next request of its connection, if no other request needs a thread.
+Going back through the event loop takes longer than answering a read.
+
+The code builds on gunicorn's internal methods, so the version is pinned.
 """
 
 import contextlib
@@ -42,9 +44,9 @@ SECONDS_FOR_A_REQUEST = 20.0
 SECONDS_IN_A_THREAD = 5
 SECONDS_TO_CLOSE = 2.0
 MOST_DISCARDED = 64 * 1024
-# A client nearby, or a proxy with work to do, has sent its next request by then.
+# A client nearby, or a busy proxy, has sent its next request by then.
 MILLISECONDS_TO_LINGER = 2
-# Host and port of a client, or what gunicorn has for it where there is no network.
+# Host and port of a client, or what gunicorn gives for a socket without a network address.
 Address = tuple[str, int] | str | int
 _STATUS_OF = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -55,7 +57,7 @@ _STATUS_OF = {
 
 
 class Connection(TConn):
-    """A connection and what its client has sent so far. The event loop gives it up at `timeout` (monotonic)."""
+    """A connection and what its client has sent so far. The event loop closes it at `timeout` (monotonic seconds)."""
 
     parser: RequestParser
     timeout: float
@@ -65,18 +67,18 @@ class Connection(TConn):
         self.received = Received(client)
         self.parser = RequestParser(cfg, self.received, address)
         self.initialized = True
-        # Bytes that came after the last answer was sent.
+        # Number of bytes that came after the last answer was sent.
         self.discarded = 0
 
 
 class CollectingWorker(ThreadWorker):
-    """`pending_conns` are the connections whose request is on its way, oldest first.
+    """The worker. `pending_conns` are the connections whose request has not arrived completely, oldest first.
 
-    All connections are made in `accept`, so they are of the class above wherever gunicorn hands one over.
+    `accept` makes all connections, so every connection that gunicorn passes on is a Connection.
     """
 
     def init_process(self) -> None:
-        """Start working, with gunicorn's settings read once; it looks dozens of them up for each request."""
+        """Start working. gunicorn's settings are read once here: gunicorn looks up dozens of them for each request."""
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self._given_away = 0
         self._closing: deque[Connection] = deque()
@@ -99,7 +101,7 @@ class CollectingWorker(ThreadWorker):
         self._collect(Connection(self.cfg, client, address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:  # type: ignore[override]
-        """The next request on a connection that was kept alive; mostly all of it is there."""
+        """Take the next request on a connection that was kept alive. Usually all of it has arrived."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         conn.received.collect()
@@ -107,7 +109,7 @@ class CollectingWorker(ThreadWorker):
             self._collect(conn)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Give a connection to a thread, or to the queue for one."""
+        """Give a connection to a thread, or put it into the queue for one."""
         self._given_away += 1
         super().enqueue_req(conn)
 
@@ -125,13 +127,16 @@ class CollectingWorker(ThreadWorker):
             super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Close the connections whose time is over."""
+        """Close the connections whose time limit has passed."""
         super().murder_pending()
         while self._closing and self._closing[0].timeout <= time.monotonic():
             self._close(self._closing[0])
 
     def _let_go(self, conn: Connection) -> None:
-        """Close a connection after its client has, or soon: closed at once, the client might lose the answer."""
+        """Close a connection when its client has closed it, or after SECONDS_TO_CLOSE.
+
+        If it were closed at once, the client might lose the answer.
+        """
         conn.timeout = time.monotonic() + SECONDS_TO_CLOSE
         self._closing.append(conn)
         try:
@@ -160,7 +165,7 @@ class CollectingWorker(ThreadWorker):
         conn.close()
 
     def _collect(self, conn: Connection) -> None:
-        """Let the event loop wait for the rest of a request, until its deadline."""
+        """Let the event loop wait for the rest of a request, for at most SECONDS_FOR_A_REQUEST."""
         conn.timeout = time.monotonic() + SECONDS_FOR_A_REQUEST
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._collect_more, conn))
@@ -173,7 +178,7 @@ class CollectingWorker(ThreadWorker):
             self._go_on(conn)
 
     def _go_on(self, conn: Connection) -> bool:
-        """Give a whole request to a thread, let go of a closed connection; whether it was either."""
+        """Give a complete request to a thread, or drop a closed connection. Return whether one of the two was done."""
         if conn.received.is_closed:
             self.nr_conns -= 1
             conn.close()
@@ -186,7 +191,7 @@ class CollectingWorker(ThreadWorker):
     # In a thread
 
     def handle(self, conn: Connection) -> bool:  # type: ignore[override]
-        """Answer a request, and those that follow at once; whether the connection is kept alive."""
+        """Answer a request and those that follow at once. Return whether the connection is kept alive."""
         while True:
             conn.received.deadline = time.monotonic() + SECONDS_FOR_A_REQUEST
             is_kept = super().handle(conn)
@@ -195,7 +200,7 @@ class CollectingWorker(ThreadWorker):
                 return is_kept
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Address, exc: BaseException) -> None:
-        """Answer what is no HTTP. Neither the log nor the answer repeats it: there may be a token in it."""
+        """Answer bytes that are not HTTP. Neither log nor answer repeats them: there may be a token in them."""
         if not isinstance(exc, ParseException) or isinstance(exc, (InvalidResponseHeader, InvalidResponseHeaderName)):
             super().handle_error(req, client, addr, exc)
             return
@@ -205,7 +210,7 @@ class CollectingWorker(ThreadWorker):
             write_error(client, int(status), status.phrase, "")
 
     def _follows(self, conn: Connection) -> bool:
-        """Whether the next request is there, all of it, perhaps after a moment."""
+        """Whether the whole next request is there, after waiting at most MILLISECONDS_TO_LINGER for it."""
         if self._given_away > self.cfg.threads or not self.alive:
             return False
         if conn.received.is_complete():

@@ -1,4 +1,4 @@
-"""The commands of `python -m app`, one file each. A mistake of the caller's is one line on standard error."""
+"""The commands of `python -m app`. A mistake of the caller's gives one line on standard error."""
 
 import click
 
@@ -32,7 +32,7 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; faults that an operator can mend are told without a traceback."""
+    """Run a command. Faults that an operator can fix are shown without a traceback."""
     try:
         cli()
     except (StoreError, KeysMissing, SettingsError) as error:

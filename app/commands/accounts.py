@@ -1,4 +1,4 @@
-"""`create-account` and `create-user`, and what a new embedded store is given."""
+"""`create-account` and `create-user`, and the first documents of a new embedded store."""
 
 import base64
 import contextlib
@@ -45,7 +45,7 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
 def create_user(account_id: str, name: str, password_stdin: bool, level: str) -> None:
-    """Create a user NAME of an account and print the id."""
+    """Create a user NAME in an account and print its id."""
     if password_stdin:
         password = _first_line(sys.stdin.buffer)
     else:
@@ -57,7 +57,10 @@ def create_user(account_id: str, name: str, password_stdin: bool, level: str) ->
 
 
 def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
-    """Give a new embedded store its keys; on any other, raise KeysMissing where Kazoo's are not there."""
+    """Create the keys of a new embedded store. Raises KeysMissing where the store still lacks keys.
+
+    `demo` also creates the demonstration account, if this is an embedded store without accounts.
+    """
     if isinstance(store, EmbeddedStore):
         if store.find_doc(names.SYSTEM_CONFIG, SECRETS) is None:
             create_system(store)
@@ -74,14 +77,14 @@ def _is_without_accounts(store: Store) -> bool:
     try:
         return not store.query_view(names.ACCOUNTS, "accounts/listing_by_realm", limit=1)
     except (DatabaseMissing, ViewMissing):
-        # Imported from elsewhere, and not whole: not ours to add to.
+        # The store was imported and is incomplete, so nothing is added to it.
         return False
 
 
 def create_system(store: Store) -> None:
-    """The system databases with a fresh signing key and server secret (docs/kazoo/auth.md, section 2.2).
+    """Create the system databases, a signing key and a server secret (docs/kazoo/auth.md, section 2.2).
 
-    The document that names them comes last: where it is, all is there.
+    The document that names the key is written last. Where it exists, everything else does too.
     """
     for db in SYSTEM_DATABASES:
         store.create_db(db, documents_for(db))
@@ -102,14 +105,17 @@ def create_system(store: Store) -> None:
 
 
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
-    """A new account in its own database, in `services` and in `accounts` (docs/kazoo/documents.md, section 1)."""
+    """Create an account in its own database, `services` and `accounts` (docs/kazoo/documents.md, section 1).
+
+    Returns the account's document. Raises ClickException where the arguments do not fit the store.
+    """
     account = _make_account(store, settings, name, realm, parent)
     _publish_account(store, account)
     return account
 
 
 def _make_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
-    """A new account in its own database alone, where nobody looks for it yet."""
+    """Create an account in its own database and in `services`, where no view finds it yet."""
     if not name.strip() or not realm.strip():
         raise click.ClickException("the name or the realm is empty")
     recent = Recent(store)
@@ -152,14 +158,17 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
 
 
 def _publish_account(store: Store, account: Document) -> None:
-    """Let an account be found. Its copy in `accounts` comes last: what is cut off before is made anew."""
+    """Let views find an account. Its copy in `accounts` is written last, so an interrupted creation leaves none."""
     if not account["pvt_tree"] and isinstance(store, EmbeddedStore):
         _remember_master(store, account["_id"])
     store.save_doc(names.ACCOUNTS, account)
 
 
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
-    """A new user that can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3)."""
+    """Create a user that can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3).
+
+    Returns the user's document. Raises ClickException where the account is missing or the name is taken.
+    """
     db, username = database_of(store, account_id), name.lower()
     if store.query_view(db, "users/list_by_username", key=username):
         raise click.ClickException(f"the user {username} exists already")
@@ -181,7 +190,7 @@ def add_user(store: Store, account_id: str, name: str, password: str, level: str
 
 
 def database_of(store: Store, account_id: str) -> str:
-    """The name of an account's database; where there is none, the command ends and says so."""
+    """The name of an account's database. Raises ClickException where there is no such account."""
     db = names.account_db(account_id)
     if not names.is_account_id(account_id) or not store.has_db(db):
         raise click.ClickException(f"there is no account {account_id}")
@@ -220,7 +229,7 @@ def _remember_master(store: Store, account_id: str) -> None:
 
 
 def _create_demo(store: Store, settings: Settings) -> None:
-    """A first account to try things on; how to call it is printed, and left in `demo.env` for the shell."""
+    """Create an account to try things on. How to call it is printed, and written to `demo.env` for the shell."""
     password = secrets.token_urlsafe(9)
     account = _make_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)

@@ -19,10 +19,10 @@ BATCH = 200
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_documents(files: tuple[BinaryIO, ...]) -> None:
-    """Load documents from FILES ('-' is standard input) as they are, revisions kept.
+    """Load documents from FILES ('-' is standard input) as they are, with their revisions.
 
-    A line is {"db": "<unencoded database name>", "doc": {...}}, attachments inline. Databases that are
-    missing are created, with the design documents that belong in them. An import that was cut off can be run again.
+    A line is {"db": "<unencoded database name>", "doc": {...}}, with attachments inline. Missing databases are
+    created with their design documents. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
     count = 0
@@ -39,7 +39,7 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
 
 
 def _load(store: Store, lines: Iterable[dict[str, Any]]) -> Iterator[int]:
-    """Write the documents in batches; the number of documents in each that the store has taken."""
+    """Write the documents in batches. Yields the number of documents in each batch after it is stored."""
     for db, group in itertools.groupby(lines, key=lambda line: line["db"]):
         store.create_db(db, documents_for(db))
         while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
@@ -70,7 +70,7 @@ def _check(line: Any) -> None:
 @click.command("export")
 @click.argument("databases", nargs=-1)
 def export_documents(databases: tuple[str, ...]) -> None:
-    """Write documents as `import` reads them: those of DATABASES, or of all."""
+    """Write documents in the form that `import` reads: those of DATABASES, or of all databases."""
     store = open_store(Settings.from_environment().for_commands())
     for db in databases or store.database_names():
         for document in store.dump_docs(db):

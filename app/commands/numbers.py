@@ -13,7 +13,7 @@ from app.settings import Settings
 @click.argument("account_id", required=False)
 @click.option("--apply", "applies", is_flag=True, help="Write the marks that differ.")
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
-    """Show which numbers are not marked as the trunks of ACCOUNT_ID (or of all accounts) use them."""
+    """Show the numbers whose marks do not fit the trunks of ACCOUNT_ID (or of all accounts)."""
     services = make_services(Settings.from_environment().for_commands())
     if account_id:
         database_of(services.store, account_id)
@@ -26,7 +26,7 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                 f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
             )
             if applies:
-                # What other applications mark is theirs; of that, only the copy is mended.
+                # The marks of other applications are never changed; for them only the account's copy is corrected.
                 app = TRUNKSTORE if difference.wanted == TRUNKSTORE else None
                 written += services.assignment.mark(services, one, difference.number, app)
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))

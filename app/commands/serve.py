@@ -54,7 +54,7 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
 
 @contextlib.contextmanager
 def _directory_for_counts() -> Iterator[str]:
-    """A directory that lasts as long as this process. Its workers, when they end, come by here as well."""
+    """A directory that lasts as long as this process. Its workers run the code below too, when they exit."""
     owner = os.getpid()
     directory = tempfile.mkdtemp(prefix="connectivity-metrics-")
     try:
@@ -65,17 +65,17 @@ def _directory_for_counts() -> Iterator[str]:
 
 
 class JSONLogger(glogging.Logger):
-    """gunicorn's log in the form of ours."""
+    """gunicorn's log in the format of ours."""
 
     def setup(self, cfg: Config) -> None:
-        """Set the form anew whenever gunicorn makes its handlers."""
+        """Set the format again whenever gunicorn makes its handlers."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(JSONFormatter())
 
 
 class Server(BaseApplication):
-    """gunicorn with what this service needs of it. Each worker makes its own services after the fork."""
+    """gunicorn, configured for this service. Each worker makes its own services after the fork."""
 
     def __init__(self, settings: Settings, buckets: Buckets):
         self._settings = settings
@@ -84,7 +84,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's own settings."""
+        """Set gunicorn's own settings."""
         settings = self._settings
         for name, value in {
             "bind": settings.address,
@@ -97,12 +97,12 @@ class Server(BaseApplication):
             "keepalive": 30,
             "limit_request_line": LONGEST_LINE,
             "limit_request_fields": MOST_HEADERS,
-            # What a proxy says of its client is read in `app/gates.py`. Gunicorn itself believes nobody's word: it
-            # need not look at who speaks, as long as the two lists of what it would believe are empty.
+            # `app/gates.py` reads the client's address that a proxy forwards. gunicorn must not trust forwarded
+            # headers: the two lists of headers that it would trust are empty, so it need not check the sender.
             "forwarded_allow_ips": "*",
             "forwarder_headers": "",
             "secure_scheme_headers": {},
-            # At DEBUG gunicorn would log paths as they are, and a token may stand in one.
+            # At DEBUG gunicorn would log whole paths, and a path may contain a token.
             "loglevel": max(settings.log_level, "INFO", key=logging.getLevelName).lower(),
             "errorlog": "-",
             "logger_class": JSONLogger,
@@ -112,7 +112,7 @@ class Server(BaseApplication):
             "post_fork": self._keep_to_cpu,
             "worker_exit": _close_services,
         }.items():
-            # A setting that an older gunicorn has not got is one that it does not need.
+            # Settings that an older gunicorn does not know are not needed there.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
@@ -126,18 +126,21 @@ class Server(BaseApplication):
             raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
 
     def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Find the CPU that the fewest workers have."""
+        """Choose the CPU that the fewest workers have."""
         taken = Counter(other.cpu for other in arbiter.WORKERS.values())
         worker.cpu = min(self._cpus, key=taken.__getitem__, default=None)
 
     def _keep_to_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Keep a worker on its CPU. Its threads take turns anyway; across CPUs a turn costs as much as a read."""
+        """Keep a worker on its CPU. Only one of its threads runs at a time, and a switch to another CPU is slow."""
         if worker.cpu is not None:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {worker.cpu})
 
     def load(self) -> Any:
-        """The application of one worker. What is made here lives as long, so the collector need not look at it."""
+        """The application of one worker.
+
+        What is made here lives as long as the worker, so the garbage collector need not examine it.
+        """
         app = create_app(make_services(self._settings, self._buckets))
         gc.collect()
         gc.freeze()
@@ -145,13 +148,13 @@ class Server(BaseApplication):
 
 
 def _usable_cpus() -> list[int]:
-    """In an order of this instance's own, so that several on one machine do not all begin with the same one."""
+    """The usable CPUs in random order, so that several instances on one machine do not all start with the same one."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return random.sample(cpus, len(cpus))
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:
-    """Let a worker that ends send what it still has for the broker."""
+    """When a worker exits, send the notices that it still has for the broker."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["services"].close()

@@ -16,7 +16,7 @@ from app.store.design import documents_for, needs_old_engine
 
 @click.group()
 def views() -> None:
-    """The views this service and Kazoo's call routing read."""
+    """The views that this service and Kazoo's call routing read."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -27,7 +27,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @views.command()
 @_options
 def check(account_id: str | None, every: bool) -> None:
-    """Tell which design documents are missing or differ, and which views this CouchDB cannot run."""
+    """Show which views are missing or differ, and which ones this CouchDB cannot run."""
     services = make_services(Settings.from_environment().for_commands())
     engine = services.store.engine()
     old_engine = _runs_iterator(engine)
@@ -44,7 +44,7 @@ def check(account_id: str | None, every: bool) -> None:
 @views.command()
 @_options
 def install(account_id: str | None, every: bool) -> None:
-    """Write this service's design documents over what is there. Kazoo's refresh puts its own back."""
+    """Write this service's design documents over the stored ones. Kazoo's refresh puts its own back."""
     services = make_services(Settings.from_environment().for_commands())
     written = 0
     for db in _databases(services, account_id, every):
@@ -91,6 +91,6 @@ def _problems(stored: Document | None, wanted: Document, old_engine: bool) -> It
 
 
 def _runs_iterator(engine: str) -> bool:
-    """CouchDB had the engine that knows Iterator() until 2.x."""
+    """Whether the engine knows Iterator(): CouchDB up to 2.x does."""
     name, _, version = engine.partition(" ")
     return name == "couchdb" and version.split(".")[0] in ("1", "2")
