@@ -114,7 +114,7 @@ def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
 
 
 def _loggable(target: str) -> str:
-    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out: ids are short, tokens are long."""
+    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out: only tokens are long."""
     return "/".join(segment if len(segment) <= LONGEST_ID else "…" for segment in target.split("/"))
 
 

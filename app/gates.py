@@ -13,7 +13,7 @@ REVERSE_PROXIES = ("127.0.0.1",)
 
 
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
-    """Take this request's cost from its bucket. Stops with 429 where the bucket holds less (docs/kazoo/auth.md, section 6).
+    """Charge this request's cost to its bucket. Stops with 429 where it holds less (docs/kazoo/auth.md, section 6).
 
     `advertised` is the cost in tokens that the module itself states. `draining` empties the bucket before the 429.
     """

@@ -78,7 +78,7 @@ class CollectingWorker(ThreadWorker):
     """
 
     def init_process(self) -> None:
-        """Start working. gunicorn's settings are read once here: gunicorn looks up dozens of them for each request."""
+        """Start working. gunicorn's settings are read once here, because it looks up dozens for each request."""
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self._given_away = 0
         self._closing: deque[Connection] = deque()
@@ -178,7 +178,7 @@ class CollectingWorker(ThreadWorker):
             self._go_on(conn)
 
     def _go_on(self, conn: Connection) -> bool:
-        """Give a complete request to a thread, or drop a closed connection. Return whether one of the two was done."""
+        """Give a complete request to a thread, or drop a closed connection. Returns whether either was done."""
         if conn.received.is_closed:
             self.nr_conns -= 1
             conn.close()

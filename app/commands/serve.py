@@ -148,7 +148,7 @@ class Server(BaseApplication):
 
 
 def _usable_cpus() -> list[int]:
-    """The usable CPUs in random order, so that several instances on one machine do not all start with the same one."""
+    """The usable CPUs in random order, so that instances on one machine do not all start with the same one."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return random.sample(cpus, len(cpus))
 
