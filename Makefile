@@ -5,7 +5,7 @@ VENV := .venv/bin
 INSTALL := $(VENV)/pip install --quiet --disable-pip-version-check
 LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg
-PARITY_DIR ?= tests/recordings
+PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)

@@ -1,5 +1,6 @@
 """JSON web tokens, minted and verified as Kazoo does (docs/kazoo/auth.md, sections 2.1 to 2.5)."""
 
+import base64
 import hashlib
 import threading
 import time
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from app import json_text
 from app.auth import identity
 from app.auth.keys import KeyRing
 from app.documents.fields import is_deleted
@@ -63,6 +65,10 @@ class Tokens:
         if not isinstance(account_id, str) or not is_account_id(account_id):
             return None
         return claims if self._has_good_identity(claims) else None
+
+    def has_bad_signature(self, token: str) -> bool:
+        """Whether this is a JSON web token that no stored key has signed."""
+        return len(token) <= LONGEST and _is_web_token(token) and self._signed_claims(token) is None
 
     def mint(self, claims: dict[str, Any], seconds: int) -> str:
         """A token with these claims, those that are None left out; `seconds` of life, for ever if not above 0.
@@ -134,6 +140,17 @@ class Tokens:
             return None
         secret = document.get(identity.SECRET_FIELD)
         return secret if isinstance(secret, str) else None
+
+
+def _is_web_token(token: str) -> bool:
+    """Whether the text has the three parts of a token, of which header and payload are JSON objects."""
+    parts = token.split(".")
+    try:
+        # More padding than is needed does no harm.
+        objects = [json_text.loads(base64.urlsafe_b64decode(f"{part}==")) for part in parts[:2]]
+    except ValueError:
+        return False
+    return len(parts) == 3 and all(isinstance(one, dict) for one in objects)
 
 
 def _is_alive(claims: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from app.resources.accounts import Accounts
 from app.resources.alerts import Alerts
 from app.resources.api_auth import ApiAuth
 from app.resources.apps_store import AppsStore
+from app.resources.auth import Auth
 from app.resources.base import Resource
 from app.resources.callflows import Callflows
 from app.resources.connectivity import Connectivity
@@ -24,6 +25,7 @@ NOUNS: dict[str, Resource] = {
     "alerts": Alerts(),
     "api_auth": ApiAuth(),
     "apps_store": AppsStore(),
+    "auth": Auth(),
     "callflows": Callflows(),
     "connectivity": Connectivity(),
     "limits": Limits(),

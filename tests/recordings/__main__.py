@@ -1,4 +1,4 @@
-"""Replays all recordings of a folder against this service: `python -m tests.recordings FOLDER`.
+"""Replays all recordings of folders against this service: `python -m tests.recordings FOLDER...`.
 
 A folder has `fixtures.jsonl`, `transcripts/*.json` and `*_corpus.jsonl`. Transcripts are replayed on a store freshly
 loaded with the fixtures; the corpora on one without rate limits. With `--engine couchdb` that is pouchdb-server, or an
@@ -30,22 +30,27 @@ KNOWN_DEVIATIONS = {
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, nargs="?", default=support.RECORDINGS)
+    parser.add_argument("folders", type=Path, nargs="*", default=[support.RECORDINGS, support.RECORDINGS / "ui"])
     parser.add_argument("--engine", choices=["embedded", "couchdb"], default="embedded")
     arguments = parser.parse_args()
-    folder = arguments.folder.resolve()
-    transcripts, corpora = sorted(folder.glob("transcripts/*.json")), sorted(folder.glob("*_corpus.jsonl"))
-    if not transcripts and not corpora:
-        parser.error(f"{folder} has neither transcripts/*.json nor *_corpus.jsonl")
     try:
-        with loaded(folder, arguments.engine, free_of_charge=False) as base:
-            good = _replay(base, transcripts)
-        if corpora:
-            with loaded(folder, arguments.engine, free_of_charge=True) as base:
-                good &= compare_all(corpora, over_http(base))
+        good = [_replay_folder(folder.resolve(), arguments.engine) for folder in arguments.folders]
     except (support.NoCouchDB, NoLogIn) as error:
         raise SystemExit(str(error)) from None
-    return 0 if good else 1
+    return 0 if all(good) else 1
+
+
+def _replay_folder(folder: Path, engine: str) -> bool:
+    """Whether all that is recorded there matches, but for known deviations."""
+    transcripts, corpora = sorted(folder.glob("transcripts/*.json")), sorted(folder.glob("*_corpus.jsonl"))
+    if not transcripts and not corpora:
+        raise SystemExit(f"{folder} has neither transcripts/*.json nor *_corpus.jsonl")
+    with loaded(folder, engine, free_of_charge=False) as base:
+        good = _replay(base, transcripts)
+    if corpora:
+        with loaded(folder, engine, free_of_charge=True) as base:
+            good &= compare_all(corpora, over_http(base))
+    return good
 
 
 @contextlib.contextmanager

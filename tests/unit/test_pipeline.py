@@ -380,8 +380,10 @@ def test_strict_tokens_refuse_disabled_accounts(fixtures, tmp_path, where):
     person = make_person(world)
     token = token_of(server, person)
     assert status_with(server, trunks(person), x_auth_token=token) == 200
+    assert token_info(server, token)[0] == 200
     change(world, account_db(person.account_id), person.account_id, **{where: False})
     assert status_with(server, trunks(person), x_auth_token=token) == 401
+    assert token_info(server, token)[0] == 401
 
 
 def test_an_expired_trial_stops_its_tokens_and_is_switched_off_in_both_places(server, world, person):
@@ -405,6 +407,59 @@ def test_an_expired_trial_stops_its_tokens_and_is_switched_off_in_both_places(se
         change(world, db, person.account_id, pvt_trial_expires=gregorian_now() + 60)
     assert status_with(server, trunks(person), x_auth_token=token) == 200
     assert log_in(server, person)[2]["data"] == {"account": {"disabled": {"message": "account disabled"}}}
+
+
+def token_info(server, token, method="POST", **headers):
+    if method == "GET":
+        return ask(server, "GET", f"/v2/auth/tokeninfo?token={token}", **headers)
+    return ask(server, "POST", "/v2/auth/tokeninfo", {"token": token}, **headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_reloaded_page_finds_out_who_it_is(server, person, method):
+    token = token_of(server, person)
+    status, _, envelope = token_info(server, token, method)
+    assert status == 200 and envelope["auth_token"] == token
+    data = envelope["data"]
+    assert (data["account_id"], data["owner_id"]) == (person.account_id, person.user["_id"])
+    assert data["account_name"] == person.account["name"] and "identity_sig" not in data
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("x", "invalid_jwt"),
+        ("xx.yy.zz", "invalid_jwt"),
+        ("..", "invalid_jwt"),
+        ("é.é.é", "invalid_jwt"),
+        (5, "invalid_jwt"),
+        ({"a": 1}, "invalid_jwt"),
+        (["x"], "invalid_jwt"),
+        ("x" * 5000, "invalid_jwt"),
+        ("e30.e30.e30", "invalid_jwt_signature"),
+        ("e30.e30.!", "invalid_jwt_signature"),
+        ("W10.W10.e30", "invalid_jwt"),
+    ],
+)
+def test_what_is_no_good_token_is_nobody_s(server, token, message):
+    status, _, envelope = token_info(server, token)
+    assert (status, envelope["data"], envelope["message"]) == (401, {}, message)
+    assert envelope["auth_token"] == "undefined"
+
+
+def test_a_token_that_is_good_no_more_is_nobody_s(server, world, person):
+    token, db = token_of(server, person), account_db(person.account_id)
+    change(world, db, person.user["_id"], pvt_signature_secret="0" * 32)
+    assert token_info(server, token)[2]["message"] == "invalid_jwt"
+    token = token_of(server, person)
+    change(world, db, person.account_id, pvt_trial_expires=5)
+    assert list(token_info(server, token)[2]["data"]["account"]) == ["expired"]
+
+
+def test_asking_about_tokens_is_charged_and_then_refused(server, configured):
+    configured("crossbar", token_costs=30)
+    statuses = [token_info(server, "x", x_forwarded_for="198.51.102.1")[0] for _ in range(3)]
+    assert statuses == [401, 429, 429]
 
 
 def test_restrictions_follow_the_level_of_the_user(server, world, configured):

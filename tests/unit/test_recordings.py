@@ -1,6 +1,7 @@
 """The recordings of a real Kazoo, replayed on the application in this process: the same as `make parity`, but quick."""
 
 import json
+from functools import cache
 
 import pytest
 
@@ -10,26 +11,21 @@ from tests.recordings.__main__ import KNOWN_DEVIATIONS
 from tests.recordings.comparison import same
 from tests.support import RECORDINGS
 
-TRANSCRIPTS = sorted(RECORDINGS.glob("transcripts/*.json"))
+TRANSCRIPTS = sorted(RECORDINGS.glob("transcripts/*.json")) + sorted(RECORDINGS.glob("ui/transcripts/*.json"))
 
 
 def test_no_conversation_is_missing():
-    assert len(TRANSCRIPTS) == 15
+    assert len(TRANSCRIPTS) == 16
 
 
-@pytest.fixture(scope="module")
-def fixtures():
-    return read_fixtures(RECORDINGS / "fixtures.jsonl")
-
-
-@pytest.fixture
-def send(fixtures, tmp_path):
-    """An application on a new store, with the accounts of the fixtures."""
-    return InProcess(services_with(tmp_path, fixtures))
+@cache
+def fixtures_of(folder):
+    return read_fixtures(folder / "fixtures.jsonl")
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_conversation(send, path):
+def test_conversation(tmp_path, path):
+    send = InProcess(services_with(tmp_path, fixtures_of(path.parents[1])))
     outcomes = list(replay.replay(json.loads(path.read_text("utf-8")), send))
     assert len(outcomes) > 5
     wrong = {
@@ -42,7 +38,8 @@ def test_conversation(send, path):
     )
 
 
-def test_patches(send):
+def test_patches(tmp_path):
+    send = InProcess(services_with(tmp_path, fixtures_of(RECORDINGS)))
     send.services.store.save_doc(
         "system_config", {**send.services.store.open_doc("system_config", "crossbar"), "default": {"token_costs": 0}}
     )
