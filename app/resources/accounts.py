@@ -5,7 +5,8 @@ from app.auth.trial import is_enabled
 from app.context import Context, system_error
 from app.documents import Document, fields, is_true
 from app.documents.names import ACCOUNTS
-from app.resources import crossbar_doc
+from app.resources import account_tree, crossbar_doc
+from app.resources.account_tree import RELATIONS
 from app.resources.base import Resource
 from app.store import Conflict, Store
 
@@ -18,14 +19,21 @@ UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 class Accounts(Resource):
     """One account. A POST may set the members that UIs keep there; what else is Kazoo's to change."""
 
-    METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE")}
+    METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE"), 2: ("GET",)}
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """An account, and the accounts around it."""
+        return super().resource_exists(context, *params) and params[1:] in ((), *((one,) for one in RELATIONS))
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """Reading, and the UIs' own save."""
-        return ("GET", "POST") if params else ()
+        return ((), ("GET", "POST"), ("GET",))[len(params)]
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the account, or take the UIs' members over it."""
+        if params[1:]:
+            account_tree.load(context, params[1])
+            return
         document = crossbar_doc.load(context, params[0], TYPE)
         if context.verb == "POST":
             context.doc = _with_ui_members(context, document)

@@ -9,6 +9,8 @@ from importlib import import_module
 import pytest
 
 from app.auth.credentials import credential_hash
+from app.commands.accounts import add_user
+from app.documents import start_key
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db
 from app.store import Unavailable, ViewMissing
@@ -460,6 +462,93 @@ def test_asking_about_tokens_is_charged_and_then_refused(server, configured):
     configured("crossbar", token_costs=30)
     statuses = [token_info(server, "x", x_forwarded_for="198.51.102.1")[0] for _ in range(3)]
     assert statuses == [401, 429, 429]
+
+
+@pytest.fixture(scope="module")
+def line(world):
+    """top > middle > low, and two more below top, one of them of the same name as the other but for case."""
+    top = make_person(world)
+    middle = world.person("M middle", "m.example.com", top)
+    low = world.person("L low", "l.example.com", middle)
+    world.person("B beside", "b.example.com", top)
+    world.person("Z last", "z.example.com", top)
+    return top, middle, low
+
+
+def around(server, caller, account, relation, query=""):
+    """Status, names of the accounts, and envelope."""
+    path = f"/v2/accounts/{account.account_id}/{relation}{query}"
+    status, _, envelope = ask(server, "GET", path, x_auth_token=token_of(server, caller))
+    data = envelope["data"]
+    return status, [one["name"] for one in data] if isinstance(data, list) else data, envelope
+
+
+def test_the_accounts_around_an_account(server, world, line):
+    top, middle, low = line
+    assert around(server, top, top, "children")[:2] == (200, ["B beside", "M middle", "Z last"])
+    assert around(server, top, top, "descendants")[1] == ["B beside", "L low", "M middle", "Z last"]
+    assert around(server, top, low, "siblings")[1] == ["L low"]
+    assert around(server, top, middle, "siblings")[1] == ["B beside", "M middle", "Z last"]
+    assert around(server, world_master(world), low, "parents")[1][1:] == [top.account["name"], "M middle"]
+    for relation in ("parents", "tree"):
+        assert around(server, top, low, relation)[1] == [top.account["name"], "M middle"]
+        assert around(server, middle, low, relation)[1] == ["M middle"]
+        assert around(server, low, low, relation)[1] == []
+    (child,) = around(server, top, middle, "children")[2]["data"]
+    assert child == {
+        "id": low.account_id,
+        "name": "L low",
+        "realm": "l.example.com",
+        "descendants_count": 0,
+        "flags": [],
+    }
+    (below,) = around(server, top, middle, "descendants")[2]["data"]
+    assert below["tree"][-2:] == [top.account_id, middle.account_id]
+
+
+def world_master(world):
+    """The master account as somebody who can log in."""
+    user = add_user(world.store, world.master.account_id, f"root{next(NUMBERS)}", PASSWORD)
+    return Person(world.master.account, user)
+
+
+def test_only_those_above_see_them(server, line, world):
+    top, middle, low = line
+    stranger = make_person(world)
+    for relation in ("children", "descendants", "siblings", "parents", "tree"):
+        assert around(server, stranger, middle, relation)[0] == 403
+        assert around(server, low, middle, relation)[0] == 403
+        assert ask(server, "GET", f"/v2/accounts/{middle.account_id}/{relation}")[0] == 401
+        assert ask(server, "PUT", f"/v2/accounts/{middle.account_id}/{relation}", {})[0] == 405
+    assert around(server, middle, middle, "siblings")[0] == 403
+    assert ask(server, "GET", f"/v2/accounts/{middle.account_id}/cousins")[0] == 404
+    assert ask(server, "GET", f"/v2/accounts/{middle.account_id}/children/x")[0] == 404
+
+
+def test_siblings_may_be_switched_off(server, line, world, configured):
+    top, middle, _ = line
+    configured("crossbar.accounts", allow_sibling_listing=False)
+    assert around(server, top, middle, "siblings")[0] == 403
+    assert around(server, world_master(world), middle, "siblings")[0] == 200
+    assert around(server, world_master(world), world.master, "siblings")[1] == []
+
+
+def test_children_are_paged(server, line):
+    top, _, _ = line
+    _, names, envelope = around(server, top, top, "children", "?page_size=2")
+    assert names == ["B beside", "M middle"] and envelope["page_size"] == 2
+    assert start_key.decode(envelope["start_key"]) == "" and start_key.decode(envelope["next_start_key"]) == "Z last"
+    _, names, envelope = around(server, top, top, "children", f"?page_size=2&start_key={envelope['next_start_key']}")
+    assert names == ["Z last"] and envelope["page_size"] == 1 and "next_start_key" not in envelope
+    assert start_key.decode(envelope["start_key"]) == "Z last"
+    assert around(server, top, top, "children", "?page_size=3")[2].get("next_start_key") is None
+    assert around(server, top, top, "children", "?start_key=N")[1] == ["Z last"]
+    _, names, envelope = around(server, top, top, "children", "?paginate=false&page_size=1")
+    assert len(names) == 3 and "page_size" not in envelope and "start_key" not in envelope
+    _, names, envelope = around(server, top, top, "children", "?filter_name=Z last&page_size=2".replace(" ", "%20"))
+    assert names == ["Z last"] and envelope["page_size"] == 1
+    v1 = ask(server, "GET", f"/v1/accounts/{top.account_id}/children", x_auth_token=token_of(server, top))[2]
+    assert len(v1["data"]) == 3 and "page_size" not in v1
 
 
 def test_restrictions_follow_the_level_of_the_user(server, world, configured):
