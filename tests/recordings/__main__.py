@@ -25,6 +25,11 @@ KNOWN_DEVIATIONS = {
     ("methods", "item that is a design document"),
     ("methods", "no version"),
 }
+# pouchdb-server orders texts by their code points, where CouchDB has `acme` before `Parity`.
+OTHER_ORDER_ON_POUCHDB = {
+    ("children", name)
+    for name in ("children", "children, two a page", "descendants", "siblings", "children, not paged")
+}
 
 
 def main() -> int:
@@ -46,7 +51,8 @@ def _replay_folder(folder: Path, engine: str) -> bool:
     if not transcripts and not corpora:
         raise SystemExit(f"{folder} has neither transcripts/*.json nor *_corpus.jsonl")
     with loaded(folder, engine, free_of_charge=False) as base:
-        good = _replay(base, transcripts)
+        is_pouchdb = engine == "couchdb" and not os.environ.get("TEST_COUCHDB_URL")
+        good = _replay(base, transcripts, OTHER_ORDER_ON_POUCHDB if is_pouchdb else set())
     if corpora:
         with loaded(folder, engine, free_of_charge=True) as base:
             good &= compare_all(corpora, over_http(base))
@@ -91,13 +97,17 @@ def _without_costs(line: str) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _replay(base: str, transcripts: list[Path]) -> bool:
-    """Whether exactly the known deviations differ, and no envelope's order."""
+def _replay(base: str, transcripts: list[Path], of_the_store: set[tuple[str, str]]) -> bool:
+    """Whether nothing differs but known deviations and what is of the store's making, and no envelope's order."""
     outcomes = replay_all(transcripts, over_http(base))
     differing = {
         (title, outcome.step["name"]) for title, outcome in outcomes if outcome.counts and outcome.differences
     }
-    known, unknown = differing & KNOWN_DEVIATIONS, differing - KNOWN_DEVIATIONS
+    known, unknown = differing & KNOWN_DEVIATIONS, differing - KNOWN_DEVIATIONS - of_the_store
+    if differing & of_the_store:
+        print(
+            f"{len(differing & of_the_store)} differing steps are in the order of pouchdb-server, which is not CouchDB's"
+        )
     print(f"{len(known)} differing steps are rows of docs/deviations.md, {len(unknown)} are not")
     other_order = [(outcome.step["name"], outcome.other_order) for _, outcome in outcomes if outcome.other_order]
     for name, (wanted, got) in other_order:
