@@ -13,7 +13,7 @@ def authenticate(context: Context) -> None:
 
     Stops with 429 on an empty bucket, with 401 where the resource wants to know who calls.
     """
-    if context.request.method == "OPTIONS":
+    if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     if context.token_kind in (TOKEN, BASIC):
         charge(context)

@@ -9,7 +9,7 @@ from app.context import Context, system_error
 
 def authorize(context: Context) -> None:
     """Stop with 403 where either says no, with 404 where the path lacks the account that it is about."""
-    if context.request.method == "OPTIONS":
+    if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     resource = context.resource
     account = context.account if context.has_account else None

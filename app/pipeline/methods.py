@@ -26,11 +26,16 @@ def allow_methods(context: Context) -> None:
     tunnels = method == "POST" and verb != "POST" and verb in takes
     if takes != METHODS:
         context.allowed = (*takes, "POST") if tunnels else takes
-    context.is_cors = any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
+    context.is_cors = is_cors(context)
     if method == "OPTIONS" and context.is_cors:
         return
     if verb not in resource.served_methods(context, *params) or not (verb == method or tunnels):
         raise system_error(405, "invalid_method", {"message": "method not allowed"})
+
+
+def is_cors(context: Context) -> bool:
+    """Whether a browser asks for a page of another origin."""
+    return any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
 
 
 def answer_options(context: Context) -> None:

@@ -2,7 +2,8 @@
 
 import re
 
-from app.context import Context, Stop, bare, plain_error, system_error
+from app.context import Context, Stop, bare, empty, plain_error, system_error
+from app.pipeline.methods import is_cors
 from app.pipeline.parse import decode_percent
 from app.resources import NOUNS, UNKNOWN_NOUN
 
@@ -48,7 +49,10 @@ def route(context: Context) -> None:
     noun, params = context.nouns[-1]
     context.resource = NOUNS.get(noun, UNKNOWN_NOUN)
     if not context.resource.resource_exists(context, *params):
-        context.allowed = ()
+        context.allowed, context.is_cors = (), is_cors(context)
+        if context.is_cors and context.request.method == "OPTIONS":
+            # The browser then sees the 404 of the request itself.
+            raise empty(200)
         raise system_error(404, "not_found")
 
 

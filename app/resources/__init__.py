@@ -7,6 +7,7 @@ from app.resources.api_auth import ApiAuth
 from app.resources.apps_store import AppsStore
 from app.resources.auth import Auth
 from app.resources.base import Resource
+from app.resources.billing import Ledgers, ServicesSummary, Transactions
 from app.resources.callflows import Callflows
 from app.resources.connectivity import Connectivity
 from app.resources.limits import Limits
@@ -28,11 +29,14 @@ NOUNS: dict[str, Resource] = {
     "auth": Auth(),
     "callflows": Callflows(),
     "connectivity": Connectivity(),
+    "ledgers": Ledgers(),
     "limits": Limits(),
     "phone_numbers": PhoneNumbers(),
     "schemas": SchemaDocuments(),
+    "services": ServicesSummary(),
     "shared_auth": SharedAuth(),
     "token_auth": TokenAuth(),
+    "transactions": Transactions(),
     "user_auth": UserAuth(),
     "users": Users(),
     "whitelabel": Whitelabel(),

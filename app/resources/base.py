@@ -12,6 +12,8 @@ class Resource:
     METHODS: dict[int, tuple[str, ...]] = {}
     # Whether it lies in an account's database, so that the path has to name the account.
     NEEDS_ACCOUNT = False
+    # Whether a preflight (OPTIONS) needs no credentials.
+    ANSWERS_PREFLIGHTS = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
         """Whether the path means anything here."""

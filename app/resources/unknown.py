@@ -8,6 +8,8 @@ from app.resources.base import Resource
 class Unknown(Resource):
     """Stands in for a module that is not there."""
 
+    ANSWERS_PREFLIGHTS = False
+
     def resource_exists(self, context: Context, *params: str) -> bool:
         """Asked only after the caller is known."""
         return True

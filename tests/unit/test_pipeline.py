@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 from importlib import import_module
+from time import gmtime
 
 import pytest
 
@@ -549,6 +550,62 @@ def test_children_are_paged(server, line):
     assert names == ["Z last"] and envelope["page_size"] == 1
     v1 = ask(server, "GET", f"/v1/accounts/{top.account_id}/children", x_auth_token=token_of(server, top))[2]
     assert len(v1["data"]) == 3 and "page_size" not in v1
+
+
+def test_what_is_there_is_counted_and_nothing_is_billed(server, world, person, monkeypatch):
+    """2026-12-31T23:59:59Z is 1798761599 in Unix seconds, 63960928799 in Gregorian ones; the next month begins then."""
+    add_user(world.store, person.account_id, "second", PASSWORD, "user")
+    add_user(world.store, person.account_id, "third", PASSWORD, "user")
+    for number, members in (
+        ("+14155559001", {"pvt_module_name": "knm_local", "pvt_features": {"local": {}, "prepend": {}}}),
+        ("+14155559002", {"pvt_module_name": "knm_managed"}),
+    ):
+        world.store.save_doc(account_db(person.account_id), {"_id": number, "pvt_type": "number", **members})
+    token = token_of(server, person)
+
+    def get(path):
+        return ask(server, "GET", f"/v2/accounts/{person.account_id}/{path}", x_auth_token=token)[2]
+
+    monkeypatch.setattr("time.gmtime", lambda *seconds: gmtime(*seconds or (1798761599,)))
+    summary = get("services/summary")["data"]
+    monkeypatch.undo()
+    assert summary["billing_cycle"] == {"next": 1798761600 + 62167219200, "period": 1, "unit": "month"}
+    assert summary["quantities"]["account"] == {
+        "users": {"admin": 1, "user": 2},
+        "number_services": {"local": 1, "prepend": 1},
+        "number_carriers": {"knm_local": 1, "knm_managed": 1},
+    }
+    assert summary["reseller"] == {"id": world.master.account_id, "is_reseller": False}
+    assert get("services")["data"] == {}
+    assert get("ledgers/total")["data"] == {"amount": 0.0} and "page_size" not in get("ledgers/total")
+    assert get("ledgers")["data"]["rollovers"]["amount"] == 0.0
+    listed = get("transactions")
+    assert (listed["data"], listed["page_size"]) == ([], 0)
+    assert start_key.decode(listed["start_key"]) == pytest.approx(gregorian_now(), abs=5)
+    assert "page_size" not in get("transactions?paginate=false")
+    for path in ("access_lists", "braintree/customer", "storage", "ledgers/x", "services/x"):
+        assert get(path)["message"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "allowed"),
+    [
+        ("/v2/accounts/{A}/nothing", 200, "GET, OPTIONS"),
+        ("/v2/accounts/{A}/nothing/at/all", 200, "GET, OPTIONS"),
+        ("/v2/accounts/{A}/connectivity/x/y", 200, "GET, OPTIONS"),
+        ("/v2/auth/nothing", 200, "GET, OPTIONS"),
+        ("/v2/auth/tokeninfo", 200, "OPTIONS, POST, GET"),
+        ("/v2/nothing", 401, "OPTIONS, GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS"),
+    ],
+)
+def test_preflights_of_what_nobody_serves(server, person, path, status, allowed):
+    path = path.replace("{A}", person.account_id)
+    sent = {"origin": "http://ui.example", "access_control_request_method": "GET"}
+    answered, headers, content = ask(server, "OPTIONS", path, **sent)
+    assert answered == status and headers["access-control-allow-methods"] == allowed
+    assert headers["access-control-allow-origin"] == "*"
+    assert (content == b"") is (status == 200)
+    assert ask(server, "OPTIONS", path)[0] in (401, 404, 405)
 
 
 def test_restrictions_follow_the_level_of_the_user(server, world, configured):

@@ -1,0 +1,120 @@
+"""What UIs ask about money: `ledgers`, `transactions` and `services` of an account.
+
+Trunks are not billed here (docs/kazoo/documents.md, section 10), so nothing was bought and nothing is owed. The pages
+of UIs that show it get well-formed answers; billing itself stays Kazoo's.
+"""
+
+import calendar
+import time
+from collections import Counter
+
+from app.auth import configuration
+from app.context import Context
+from app.documents import Document, is_true, start_key
+from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
+from app.resources import crossbar_doc
+from app.resources.base import ReadOnly
+from app.store import Row, ViewMissing
+
+TOTAL, SUMMARY = "total", "summary"
+USERS, NUMBERS = "users/crossbar_listing", "phone_numbers/crossbar_listing"
+
+
+class Ledgers(ReadOnly):
+    """`/accounts/{ACCOUNT_ID}/ledgers[/total]`: a balance of zero."""
+
+    METHODS = {0: ("GET",), 1: ("GET",)}
+    NEEDS_ACCOUNT = True
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """The ledgers, and their total."""
+        return params in ((), (TOTAL,))
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the sum, or with the sum of each ledger."""
+        if params:
+            context.respond({"amount": 0.0})
+            return
+        _page(context, 1)
+        context.respond({"rollovers": {"amount": 0.0, "usage": {"quantity": 0}}})
+        crossbar_doc.tag_answer(context)
+
+
+class Transactions(ReadOnly):
+    """`/accounts/{ACCOUNT_ID}/transactions`: none."""
+
+    METHODS = {0: ("GET",)}
+    NEEDS_ACCOUNT = True
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with no transactions."""
+        _page(context, 0)
+        context.respond([])
+
+
+class ServicesSummary(ReadOnly):
+    """`/accounts/{ACCOUNT_ID}/services[/summary]`: no plans, and how much of what there is."""
+
+    METHODS = {0: ("GET", "POST"), 1: ("GET",)}
+    NEEDS_ACCOUNT = True
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """The services, and their summary."""
+        return params in ((), (SUMMARY,))
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the summary, or with no plans."""
+        context.respond(_summary(context) if params else {})
+
+
+def _page(context: Context, size: int) -> None:
+    """The paging of lists by time, which begin with the latest."""
+    if context.version != "v1" and is_true(context.req_value("paginate", True)):
+        context.paging = {"page_size": size, "start_key": start_key.encode(gregorian_now())}
+
+
+def _summary(context: Context) -> Document:
+    recent = context.services.recent
+    numbers = _rows(context, NUMBERS)
+    services = Counter(feature for row in numbers for feature in row.value.get("features") or ())
+    quantities = {
+        "users": Counter(row.value.get("priv_level") or "user" for row in _rows(context, USERS)),
+        "number_services": services,
+        "number_carriers": Counter(str(row.value.get("pvt_module_name")) for row in numbers),
+    }
+    return {
+        "plans": {},
+        "overrides": {},
+        "invoices": [],
+        "quantities": {
+            "account": {name: dict(counts) for name, counts in quantities.items() if counts},
+            "cascade": {},
+            "manual": {},
+        },
+        "reseller": {
+            "id": configuration.reseller_id(recent, context.account_id),
+            "is_reseller": configuration.is_reseller(recent, context.account_id),
+        },
+        "ratedeck": {},
+        "applications": {},
+        "limits": {"id": "limits"},
+        "im": {},
+        "payment_tokens": {},
+        "billing_cycle": {"next": _next_month(), "period": 1, "unit": "month"},
+        "status": {"acceptable": True, "reason": "good standing not required"},
+    }
+
+
+def _rows(context: Context, view: str) -> list[Row]:
+    """All rows of a view of the account; none where the account has no such view."""
+    try:
+        return context.services.store.query_view(context.db, view)
+    except ViewMissing:
+        return []
+
+
+def _next_month() -> int:
+    """The first second of the next month in UTC, in Gregorian seconds."""
+    now = time.gmtime()
+    year, month = divmod(now.tm_year * 12 + now.tm_mon, 12)
+    return calendar.timegm((year, month + 1, 1, 0, 0, 0)) + GREGORIAN_EPOCH
