@@ -3,6 +3,12 @@
 # npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
 set -u
 
+# Node does not look at the certificates of the system by itself.
+certificates=/etc/ssl/certs/ca-certificates.crt
+if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r $certificates ]; then
+  export NODE_EXTRA_CA_CERTS=$certificates
+fi
+
 if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null 2>&1; then
   echo "installing pouchdb-server"
   mkdir -p .tools
