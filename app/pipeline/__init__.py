@@ -1,4 +1,4 @@
-"""The way of a request, top to bottom. A stage returns, or raises Stop; none looks back.
+"""The stages of a request, in order. A stage returns or raises Stop; it never calls an earlier stage.
 
 Spec: docs/kazoo/http.md, section 0.
 """
@@ -37,6 +37,6 @@ STAGES = (
 
 
 def run(context: Context) -> None:
-    """Send a request through all stages. Raises Stop."""
+    """Run all stages on a request. Raises Stop."""
     for stage in STAGES:
         stage(context)

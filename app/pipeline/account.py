@@ -1,4 +1,4 @@
-"""The account a path names, loaded before anybody asks for credentials (docs/kazoo/http.md, sections 0 and 1)."""
+"""The account that a path names, loaded before the credentials are checked (docs/kazoo/http.md, sections 0 and 1)."""
 
 from app.auth import hierarchy
 from app.context import Context, not_found_error, system_error
@@ -7,7 +7,7 @@ from app.documents.names import is_account_id
 
 
 def load_account(context: Context) -> None:
-    """Fill in `account`. Stops with 404 on one that is malformed or missing."""
+    """Fill in `account` if the path names one. Stops with 404 on a malformed id or a missing account."""
     if context.request.method == "OPTIONS":
         return
     for noun, params in context.nouns:

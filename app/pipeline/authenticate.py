@@ -1,4 +1,7 @@
-"""Who is calling: the bucket is charged first, then the credentials are looked at (docs/kazoo/auth.md, section 0)."""
+"""Who is calling: the bucket is charged first, then the credentials are accepted or refused.
+
+Spec: docs/kazoo/auth.md, section 0.
+"""
 
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
@@ -9,9 +12,10 @@ from app.pipeline.identify import BASIC, TOKEN
 
 
 def authenticate(context: Context) -> None:
-    """Fill in `auth` where a credential is good.
+    """Fill in `auth` if the credentials are good.
 
-    Stops with 429 on an empty bucket, with 401 where the resource wants to know who calls.
+    Stops with 429 where the bucket holds too little, and with 400 where basic credentials belong to an expired
+    trial. Stops with 401 where good credentials are missing and the resource needs them.
     """
     if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return

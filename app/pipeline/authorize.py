@@ -1,4 +1,4 @@
-"""Whether the caller may: the rule between tenants, then the operator's restrictions.
+"""Whether the request is allowed: by the rule between tenants and by the operator's restrictions.
 
 Spec: docs/kazoo/auth.md, section 5.
 """
@@ -8,7 +8,7 @@ from app.context import Context, system_error
 
 
 def authorize(context: Context) -> None:
-    """Stop with 403 where either says no, with 404 where the path lacks the account that it is about."""
+    """Stop with 403 if either forbids the request, or with 404 if the path lacks the account that it needs."""
     if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     resource = context.resource

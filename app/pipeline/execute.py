@@ -1,4 +1,4 @@
-"""The write itself, applied again to a fresh revision where another writer came first."""
+"""The write itself. If another writer was faster, the write is applied again to the fresh revision."""
 
 import random
 import time
@@ -12,10 +12,11 @@ LONGEST_PAUSE = 0.02
 
 
 def execute(context: Context) -> None:
-    """Let the resource do what it validated. Stops with 409 where the document moved on.
+    """Let the resource write what it validated. Stops with 409 if another writer changed the document.
 
-    Without If-Match the last writer wins, so a lost race is a request that has to be validated against what
-    is there now. With If-Match the client has said which revision it means.
+    Without If-Match the last writer wins: after a lost race the request is validated against the fresh revision
+    and written again. With If-Match the client has chosen the revision, so there is no second attempt. A PUT has
+    only one attempt, too.
     """
     retries = context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None
     for attempt in range(ATTEMPTS if retries else 1):

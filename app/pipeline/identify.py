@@ -1,4 +1,4 @@
-"""Where the token is, and whose it is before anybody asks (docs/kazoo/auth.md, sections 0 and 1)."""
+"""Where the token is, and whose it is, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
 
 from app.auth import AuthDoc, hierarchy
 from app.context import Context
@@ -10,7 +10,7 @@ _KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
 
 
 def locate_token(context: Context) -> None:
-    """Take the token from the first place that has one, even an empty one."""
+    """Take the token from the first place that has one, even if it is empty there."""
     header = context.header("x-auth-token")
     if header is not None:
         context.token = header
@@ -32,7 +32,7 @@ def _kind_of(authorization: str) -> tuple[str, str]:
 
 
 def identify_early(context: Context) -> None:
-    """Verify a token that is there. A bad one is no error yet; that of an expired trial is."""
+    """Verify the token, if there is one. A bad token is not an error yet. Stops with 400 on an expired trial."""
     if context.token_kind != TOKEN or not context.token:
         return
     auth = token_auth(context, context.token)
@@ -42,7 +42,7 @@ def identify_early(context: Context) -> None:
 
 
 def token_auth(context: Context, token: str) -> AuthDoc | None:
-    """What a token says, None where it is not good for this request."""
+    """The identity that a token proves; None where the token is not good for this request."""
     claims = context.services.tokens.verify(token)
     if claims is None:
         return None
@@ -53,7 +53,9 @@ def token_auth(context: Context, token: str) -> AuthDoc | None:
 
 
 def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
-    """The identity that the `as` claim asks for; none at all where it is no descendant.
+    """The identity that the `as` claim asks for; None where that account is not a descendant.
+
+    A malformed claim leaves the identity as it is.
 
     Spec: docs/kazoo/auth.md, section 7.
     """

@@ -1,4 +1,4 @@
-"""Which verbs a path takes, and which of them the request means (docs/kazoo/http.md, sections 3 and 4)."""
+"""Which verbs a path allows, and which verb the request means (docs/kazoo/http.md, sections 3 and 4)."""
 
 from app.context import Context, bare, empty, system_error
 from app.kazoo import METHODS
@@ -8,7 +8,7 @@ CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-contr
 
 
 def known_method(context: Context) -> None:
-    """Stop with 501 on a method that crossbar has never heard of, or that its HTTP server keeps from it."""
+    """Stop with 501 on a method that crossbar does not know, or that its HTTP server refuses by itself."""
     if context.request.method in _REFUSED_BELOW:
         raise bare(501)
     if context.request.method not in METHODS:
@@ -16,9 +16,9 @@ def known_method(context: Context) -> None:
 
 
 def allow_methods(context: Context) -> None:
-    """Fill in `verb` and `allowed`. Stops with 405 on a verb the path does not take.
+    """Fill in `verb` and `allowed`. Stops with 405 on a verb that the path does not allow.
 
-    A POST may carry another verb in `verb`; any other method that names a verb must name its own.
+    A POST may name another verb in `verb`. With any other method, `verb` must be absent or equal to the method.
     """
     method, resource, params = context.request.method, context.resource, context.params
     verb = context.verb = _verb(context)
@@ -39,7 +39,7 @@ def is_cors(context: Context) -> bool:
 
 
 def answer_options(context: Context) -> None:
-    """A preflight is answered here, without a body."""
+    """Answer a preflight, without a body."""
     if context.request.method == "OPTIONS":
         raise empty(200)
 

@@ -1,4 +1,4 @@
-"""What the client takes and what it sends: 406 and 415, and the language that is only echoed.
+"""The media types that the client accepts (406) and sends (415), and the language, which is only echoed.
 
 Spec: docs/kazoo/http.md, section 4.
 """
@@ -19,7 +19,7 @@ _LANGUAGES = ("en", "en-us", "en-gb")
 
 
 def negotiate(context: Context) -> None:
-    """Fill in `language`. Stops with 406, or 400 on headers that cannot be read."""
+    """Fill in `language`. Stops with 406 if the client does not accept JSON, and with 400 on malformed headers."""
     accept = context.header("accept")
     if accept is not None and not _accepts_json(accept):
         raise empty(406)
@@ -27,13 +27,13 @@ def negotiate(context: Context) -> None:
 
 
 def accept_content(context: Context) -> None:
-    """Stop with 415 where a body is to be stored that is no JSON."""
+    """Stop with 415 if a PUT, POST or PATCH sends neither JSON nor a form."""
     if context.verb in ("PUT", "POST", "PATCH") and context.content_type not in (*JSON_TYPES, FORM_TYPE):
         raise empty(415)
 
 
 def _accepts_json(accept: str) -> bool:
-    """A parameter other than q defeats a media range; q itself is not looked at."""
+    """Whether the header allows JSON. Ranges whose first parameter is not `q` do not count; q's value is ignored."""
     accepts = False
     for item in accept.split(","):
         if not item.strip():
@@ -50,7 +50,7 @@ def _accepts_json(accept: str) -> bool:
 
 
 def _language(header: str | None) -> str:
-    """The best liked of English and the first language the client lists, in lower case."""
+    """The language that the client prefers among English and the first one in its list, in lower case."""
     if header is None:
         return _LANGUAGES[0]
     ranges = []

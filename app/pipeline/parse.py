@@ -14,7 +14,7 @@ _HEX = set("0123456789abcdefABCDEF")
 
 
 def parse(context: Context) -> None:
-    """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on what cannot be read."""
+    """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on malformed or too large input."""
     context.query = _parse_pairs(context.request.query_string)
     context.content_type = _media_type(context.header("content-type"))
     body = _read(context)
@@ -26,7 +26,7 @@ def parse(context: Context) -> None:
 
 
 def decode_percent(text: str) -> str:
-    """A text with its %XX decoded, as UTF-8. Raises ValueError on a malformed one."""
+    """The text with every %XX decoded, as UTF-8. Raises ValueError on a malformed one."""
     position = text.find("%")
     if position < 0:
         return text
@@ -38,7 +38,7 @@ def decode_percent(text: str) -> str:
 
 
 def _media_type(header: str | None) -> str:
-    """The type of a body without its parameters; where there is no header, or an empty one, JSON."""
+    """The media type of a body without its parameters; JSON where the header is missing or empty."""
     if header is None or not header.strip():
         return JSON_TYPES[0]
     return header.split(";")[0].strip().lower()
@@ -99,9 +99,9 @@ def _normal_name(name: str) -> str:
 
 
 def _form_envelope(body: bytes) -> Any:
-    """A form of one name without a value is JSON (as curl sends it); else the pairs are the envelope.
+    """The envelope in a form's body: its pairs, or JSON that curl has labelled as a form.
 
-    What is no form for a `%` of its own is JSON, too.
+    A body is read as JSON if it is one name without a value, or if it has a `%` that is not an escape.
     """
     try:
         pairs = _parse_pairs(body.decode("utf-8", "replace"))
@@ -113,7 +113,7 @@ def _form_envelope(body: bytes) -> Any:
 
 
 def _parse_pairs(text: str) -> list[tuple[str, str | bool]]:
-    """The pairs of a query string or form, in order; True is the value of a name without `=`."""
+    """The pairs of a query string or form, in order. The value of a name without `=` is True."""
     pairs: list[tuple[str, str | bool]] = []
     for part in text.split("&"):
         if not part:

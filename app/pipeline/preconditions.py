@@ -8,7 +8,7 @@ _TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 def check_preconditions(context: Context) -> None:
-    """Stop with 412 or 304 where the headers ask for it."""
+    """Stop with 412 or 304 as the headers demand."""
     if_match, if_none_match = context.header("if-match"), context.header("if-none-match")
     if if_match is None and if_none_match is None:
         return
@@ -20,7 +20,7 @@ def check_preconditions(context: Context) -> None:
         raise empty(412)
     if if_none_match is None:
         return
-    # A list has no tag of its own. Kazoo takes any tag for a match there, and then fails the request.
+    # An answer without an ETag, such as a list of ids: Kazoo takes any tag as a match and answers 412.
     if context.etag is None and if_none_match.strip() != "*":
         _tags(if_none_match)
         raise empty(412)

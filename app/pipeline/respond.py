@@ -1,4 +1,4 @@
-"""The answer: Kazoo's envelopes and headers around what the pipeline came to.
+"""The answer: Kazoo's envelope and headers around the result of the pipeline.
 
 Spec: docs/kazoo/http.md, sections 4 to 6.
 """
@@ -15,7 +15,7 @@ from app.kazoo import VERSION
 from app.store import StoreError
 
 COMPRESSED_FROM = 300
-# The order in which Kazoo's own sets of verbs come out.
+# The order in which Kazoo lists verbs.
 _ORDER = ("PATCH", "POST", "PUT", "GET", "DELETE", "HEAD")
 _ALL_METHODS = "OPTIONS, GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS"
 _CORS = (
@@ -45,7 +45,7 @@ class Answer:
 
 
 def success(context: Context) -> Answer:
-    """The answer to a request that went all the way."""
+    """The answer to a request that passed all stages."""
     envelope = dict(context.paging) if context.version != "v1" else {}
     if context.resp_data is not None:
         envelope["data"] = context.resp_data
@@ -64,7 +64,7 @@ def success(context: Context) -> Answer:
 
 
 def failure(context: Context, stop: Stop) -> Answer:
-    """The answer to a request that was stopped."""
+    """The answer to a request that a stage stopped."""
     answer = Answer(stop.status)
     if stop.text is not None:
         answer.headers["content-type"] = "text/plain; charset=UTF-8"
@@ -102,7 +102,7 @@ def _describe_entity(context: Context, answer: Answer) -> None:
 
 
 def _finish(context: Context, answer: Answer, envelope: dict[str, Any] | None) -> Answer:
-    """Add the body and the headers that depend on how far the request came."""
+    """Add the body, and the headers that depend on how far the request got."""
     headers = answer.headers
     headers["x-request-id"] = context.request_id
     if context.language is not None and answer.status != 406:
@@ -128,9 +128,9 @@ def _allowed_methods(context: Context) -> str:
 
 
 def _location(target: str, doc_id: str) -> str:
-    """The request's path as the client wrote it, and the new id so that the whole leads to the document.
+    """The path of the new document: the request's path as the client wrote it, and the encoded id.
 
-    A segment is decoded twice (docs/kazoo/http.md, section 1), which matters to an id with a `%` of its own.
+    A `%` in the id is encoded twice, because segments are decoded twice (docs/kazoo/http.md, section 1).
     """
     segment = quote(doc_id.replace("%", "%25"), safe=_PLAIN_IN_PATHS)
     return f"{target.rstrip('/')}/{segment}"
@@ -156,7 +156,7 @@ def _compress(context: Context, answer: Answer) -> None:
 
 
 def _may_compress(context: Context) -> bool:
-    """The operator's setting. An answer must not fail for a store that does not answer."""
+    """The operator's setting; True where the store fails, because that must not spoil a finished answer."""
     try:
         return context.services.config("crossbar", "compress_response_body", default=True) is not False
     except StoreError:

@@ -1,4 +1,4 @@
-"""The path as nouns with their parameters (docs/kazoo/http.md, section 1)."""
+"""The path as nouns with their params (docs/kazoo/http.md, section 1)."""
 
 import re
 
@@ -24,7 +24,7 @@ def split_path(context: Context) -> None:
     if not version:
         raise Stop(200, text=LANDING_PAGE)
     context.version = "v1" if segments[1] == "v1" else "v2"
-    # Kazoo takes v1.5 for a version, but knows no noun in it.
+    # Kazoo accepts v1.5 as a version, but finds no noun below it.
     context.segments = [""] if version.group(1) else segments[2:]
     while context.segments and context.segments[-1] == "" and not version.group(1):
         context.segments.pop()
@@ -39,7 +39,10 @@ def _decode_twice(segment: str) -> str:
 
 
 def route(context: Context) -> None:
-    """Fill in `nouns` and `resource`. Stops with 404 on a path nobody answers."""
+    """Fill in `nouns` and `resource`. Stops with 404 on a path that does not exist.
+
+    `account` stands for the account of the token: 401 without a good one.
+    """
     segments = context.segments
     if segments and segments[0] == "account":
         if context.early_auth is None:
@@ -57,9 +60,9 @@ def route(context: Context) -> None:
 
 
 def parse_nouns(segments: list[str]) -> list[tuple[str, list[str]]]:
-    """``[("accounts", [A]), ("connectivity", [D])]``: a known noun and what follows it, up to the next.
+    """``[("accounts", [A]), ("connectivity", [D])]``: each known noun with the segments up to the next one.
 
-    A path that does not begin with a noun is one unknown noun. `schemas` takes all that follows it.
+    A path that does not begin with a known noun is one unknown noun, ``"404"``. `schemas` takes all that follows.
     """
     if not segments or segments[0] not in NOUNS:
         return [("404", segments)]

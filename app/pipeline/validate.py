@@ -4,5 +4,5 @@ from app.context import Context
 
 
 def validate(context: Context) -> None:
-    """Let the resource fill in `doc` and what it answers. It stops with its own errors."""
+    """Let the resource fill in `doc` and its answer. It stops with its own errors."""
     context.resource.validate(context, *context.params)

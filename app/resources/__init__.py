@@ -1,4 +1,4 @@
-"""The registry of nouns: one resource a crossbar module. A new endpoint is a file here and a name below."""
+"""The registry of nouns: one resource per crossbar module. A new endpoint is a file here and an entry below."""
 
 from app.resources.about import About
 from app.resources.accounts import Accounts

@@ -1,4 +1,4 @@
-"""What answers here: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about`.
+"""What answers the requests: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about`.
 
 Spec: docs/kazoo/http.md, section 10.
 """
@@ -13,12 +13,12 @@ from app.resources.base import Resource
 
 
 class About(Resource):
-    """Facts about this process, under the names Kazoo's have."""
+    """Facts about this process, under the names that Kazoo uses for its own."""
 
     METHODS = {0: ("GET",)}
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with version, memory in bytes, threads, and what it runs on."""
+        """Answer with version, peak memory in bytes, threads (`processes`), workers (`ports`) and Python version."""
         context.respond(
             {
                 "version": VERSION,

@@ -17,7 +17,7 @@ UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
 
 class Accounts(Resource):
-    """One account. A POST may set the members that UIs keep there; what else is Kazoo's to change."""
+    """One account. A POST may set the members that UIs keep in it; only Kazoo changes the others."""
 
     METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE"), 2: ("GET",)}
 
@@ -26,11 +26,14 @@ class Accounts(Resource):
         return super().resource_exists(context, *params) and params[1:] in ((), *((one,) for one in RELATIONS))
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """Reading, and the UIs' own save."""
+        """GET, and the POST with which UIs save their members."""
         return ((), ("GET", "POST"), ("GET",))[len(params)]
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the account, or take the UIs' members over it."""
+        """Answer with the account or with the accounts around it.
+
+        For a POST, fill in `doc` with the UIs' members set; 403 if others differ.
+        """
         if params[1:]:
             account_tree.load(context, params[1])
             return
@@ -66,7 +69,10 @@ def _with_ui_members(context: Context, document: Document) -> Document:
 
 
 def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
-    """Write what was saved over the copy in `accounts`, or what is there by then; whether the copy is new."""
+    """Write the saved account over its copy in `accounts`; return the copy and whether it is new.
+
+    After a lost race the account is read again, for up to 8 attempts. Raises Conflict.
+    """
     for attempt in range(ATTEMPTS):
         if attempt:
             stored = store.open_doc(db, stored["_id"])
@@ -85,7 +91,7 @@ def _without_revision(document: Document) -> Document:
 
 
 def shown(context: Context, document: Document) -> Document:
-    """An account's public members and those private ones that Kazoo shows."""
+    """An account's public members, and the private ones that Kazoo shows."""
     recent = context.services.recent
     account_id = document["_id"]
     reseller_id = configuration.reseller_id(recent, account_id)

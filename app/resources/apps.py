@@ -1,4 +1,4 @@
-"""The one application that UIs are told of: the PBX Connector (docs/kazoo/clients.md, section 1a)."""
+"""The one application that this service lists for UIs: the PBX Connector (docs/kazoo/clients.md, section 1a)."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from app.resources.base import ReadOnly
 
 
 class AppsStore(ReadOnly):
-    """The PBX Connector, where the operator names its address."""
+    """The PBX Connector, if the operator has set its address."""
 
     METHODS = {0: ("GET",)}
     NEEDS_ACCOUNT = True

@@ -1,4 +1,4 @@
-"""What the pipeline asks of a resource: crossbar's own questions, with crossbar's own defaults."""
+"""What the pipeline asks of a resource: crossbar's questions, with crossbar's defaults."""
 
 from app.context import Context
 
@@ -6,25 +6,25 @@ from app.context import Context
 class Resource:
     """One noun. `params` are the path's segments after it.
 
-    `METHODS` gives the verbs by number of params; a resource with more to say overrides the questions.
+    `METHODS` gives the verbs by number of params. A resource with more complex rules overrides the methods below.
     """
 
     METHODS: dict[int, tuple[str, ...]] = {}
-    # Whether it lies in an account's database, so that the path has to name the account.
+    # Whether its documents are in an account's database, so that the path must name the account.
     NEEDS_ACCOUNT = False
     # Whether a preflight (OPTIONS) needs no credentials.
     ANSWERS_PREFLIGHTS = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """Whether the path means anything here."""
+        """Whether the path exists."""
         return len(params) in self.METHODS
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """The verbs that Kazoo takes on this path, as CORS headers list them."""
+        """The verbs that Kazoo allows on this path, as CORS headers list them."""
         return self.METHODS[len(params)]
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """Those of them that this service takes."""
+        """The verbs among them that this service serves."""
         return self.allowed_methods(context, *params)
 
     def is_anonymous(self, context: Context) -> bool:
@@ -32,7 +32,7 @@ class Resource:
         return False
 
     def authorize(self, context: Context) -> bool | None:
-        """Whether the caller may; None leaves it to the rule between tenants."""
+        """Whether the caller is allowed; None leaves the decision to the rule between tenants."""
         return None
 
     def validate(self, context: Context, *params: str) -> None:
@@ -43,8 +43,8 @@ class Resource:
 
 
 class ReadOnly(Resource):
-    """A resource that Kazoo lets clients change and this service only shows."""
+    """A resource that clients can change in Kazoo, but only read here."""
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """GET alone."""
+        """Only GET."""
         return ("GET",)

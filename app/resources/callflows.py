@@ -1,4 +1,4 @@
-"""Callflows, for UIs: `/accounts/{ACCOUNT_ID}/callflows`, the list alone."""
+"""Callflows, for UIs: `/accounts/{ACCOUNT_ID}/callflows`, only the list."""
 
 from app.context import Context
 from app.resources import crossbar_doc
@@ -8,7 +8,7 @@ LISTING = "callflows/crossbar_listing"
 
 
 class Callflows(ReadOnly):
-    """An account that Kazoo never gave a callflow has no view of them either: an empty list."""
+    """The list is empty if the view is missing: Kazoo creates it with an account's first callflow."""
 
     METHODS = {0: ("GET", "PUT")}
     NEEDS_ACCOUNT = True

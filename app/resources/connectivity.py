@@ -22,23 +22,25 @@ LISTING = "trunkstore/crossbar_listing"
 log = logging.getLogger(__name__)
 
 _GIVEN_ID = re.compile(r"[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,254}")
-# What Kazoo and this service look up by these names decides what the account may do.
+# Kazoo and this service look up documents by these names to decide what the account may do.
 _SETTINGS = (restrictions.DOCUMENT, limits.DOCUMENT)
 _SETTINGS_PREFIX = "configs_"
 
 
 class Connectivity(Resource):
-    """The collection and the items. PUT creates, POST replaces, PATCH merges, DELETE deletes softly."""
+    """The collection and the items. PUT creates, POST replaces, PATCH merges, DELETE deletes softly
+    unless the client asks for a hard delete.
+    """
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE")}
     NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Fill in `doc` with what is to be written and `stored` with what is there."""
+        """Answer a GET. Otherwise fill in `doc`, to be written, and `stored`, the current one (not for a PUT)."""
         _VALIDATE[context.verb, len(params)](context, *params)
 
     def execute(self, context: Context, *params: str) -> None:
-        """Write `doc`, then mark its numbers and tell the other nodes."""
+        """Write `doc`, tell the other nodes, and (except for a PUT) mark its numbers."""
         if context.verb != "GET":
             _EXECUTE[context.verb](context)
 
@@ -74,7 +76,7 @@ def _check_id(given: object) -> None:
 
 
 def _validate_replace(context: Context, doc_id: str) -> None:
-    """The data is looked at before the document: a bad one is a 400 even where there is nothing to replace."""
+    """The data is checked before the document: bad data is a 400 even if there is no document to replace."""
     data = _public_data(context)
     validated = _validated(context, data, lambda: crossbar_doc.find(context, doc_id))
     context.stored = crossbar_doc.load(context, doc_id, connectivity.TYPE)
@@ -83,7 +85,7 @@ def _validate_replace(context: Context, doc_id: str) -> None:
 
 
 def _validate_patch(context: Context, doc_id: str) -> None:
-    """What is validated is the merged document, or the patch alone where there is nothing to merge with."""
+    """Validates the merged document. If the document is missing, the patch alone is validated before the 404."""
     stored = crossbar_doc.find(context, doc_id)
     patch = _public_data(context)
     data = fields.public(merge(patch, stored)) if stored else patch
@@ -109,7 +111,10 @@ def _public_data(context: Context) -> Document:
 
 
 def _validated(context: Context, data: Document, stored: Callable[[], Document | None] = lambda: None) -> Document:
-    """The data with its defaults. `stored` gives the document that legacy values may be taken from."""
+    """The data with the schema's defaults. Stops with 400 where the schema refuses it.
+
+    `stored` returns the current document. If its legacy values are tolerated, the data is returned as it is.
+    """
     strict = context.services.config("crossbar", "schema_strict_validation", default=False)
     try:
         return context.services.schemas.get(SCHEMA).validate(data, coercing=strict is not True)
@@ -120,7 +125,7 @@ def _validated(context: Context, data: Document, stored: Callable[[], Document |
 
 
 def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> bool:
-    """Whether all that the schema refuses lies in the same places of the stored document already."""
+    """Whether the stored document has the same values in all places that the schema refuses."""
 
     def same(path: tuple[str | int, ...]) -> bool:
         sent, kept = value_at(data, path), value_at(stored, path)
@@ -132,12 +137,12 @@ def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> boo
 
 
 def _keep_revision(context: Context) -> None:
-    """For the preconditions: the tag of what is about to be written over."""
+    """For the preconditions: set the ETag of the revision that is about to be replaced."""
     context.etag = f'"{context.stored["_rev"]}"'
 
 
 def _accept(context: Context, document: Document) -> None:
-    """Force the realm, refuse numbers of others, and take the document."""
+    """Set the account's realm, stop with 403 on numbers of others, and fill in `doc`."""
     document = connectivity.with_realm(document, context.account.get("realm"))
     refused = ownership.refused(context.services, context.auth, connectivity.dids(document))
     if refused:

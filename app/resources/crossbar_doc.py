@@ -24,14 +24,14 @@ def load(context: Context, doc_id: str, pvt_type: str) -> Document:
 
 
 def of_type(document: Document, doc_id: str, pvt_type: str) -> Document:
-    """The document itself, where it is of this type or of none. Stops with 404."""
+    """The document itself, if it has this type or no type. Otherwise stops with 404."""
     if is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type:
         return document
     raise not_found_error(doc_id)
 
 
 def find(context: Context, doc_id: str) -> Document | None:
-    """A live document of any type, read anew from the store; None where there is none."""
+    """A live document of any type, read from the store; None where there is none."""
     if not is_document_id(doc_id):
         return None
     try:
@@ -50,9 +50,10 @@ def save(context: Context, document: Document, status: int = 200) -> Document:
 
 
 def delete(context: Context, document: Document) -> Document:
-    """Delete softly, or wholly where the client says so, and answer with what was there. Raises Conflict.
+    """Delete softly, or hard if `should_soft_delete` is false. Returns the deleted document. Raises Conflict.
 
-    The answer's revision is the one before the deletion (docs/kazoo/documents.md, sections 3.4 and 4.2).
+    The answer is the document from before, with its revision from before (docs/kazoo/documents.md, sections 3.4
+    and 4.2).
     """
     data = fields.answer_data(document) | {"_read_only": {"deleted": True}}
     context.respond_document(document, data)
@@ -74,7 +75,7 @@ def load_list(context: Context, view: str) -> None:
 
 
 def load_summaries(context: Context, view: str, is_optional: bool = False) -> None:
-    """Answer with the values of a view, one page of them; with none where an optional view is not there."""
+    """Answer with the values of a view, one page of them; with none where an optional view is missing."""
     try:
         rows = load_rows(context, view)
     except ViewMissing:
@@ -87,7 +88,7 @@ def load_summaries(context: Context, view: str, is_optional: bool = False) -> No
 
 
 def tag_answer(context: Context) -> None:
-    """Give an answer that is no document a revision of its own, the MD5 of its text.
+    """Give an answer that is not a document a revision of its own: the MD5 of its data as JSON.
 
     Spec: docs/kazoo/http.md, section 7.
     """
@@ -122,7 +123,7 @@ def load_rows(context: Context, view: str, include_docs: bool = False) -> list[R
 
 
 def page_size(context: Context) -> int:
-    """How many the client wants on a page: any positive number, or the text of one."""
+    """How many items a page has: `page_size` if it is a positive integer or its text, or the operator's default."""
     asked = context.req_value("page_size")
     wanted = asked if type(asked) is int else to_integer(asked)
     if wanted is not None and wanted > 0:

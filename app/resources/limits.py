@@ -23,7 +23,7 @@ _DEFAULTS = {
 
 
 class Limits(ReadOnly):
-    """The account's document of limits, or Kazoo's defaults where it has none."""
+    """The account's limits document, or Kazoo's defaults where there is none."""
 
     METHODS = {0: ("GET", "POST")}
     NEEDS_ACCOUNT = True

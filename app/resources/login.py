@@ -1,4 +1,4 @@
-"""What all ways to log in share: enabled or not, the minted token, and what Kazoo tells of the account."""
+"""What all ways to log in share: whether they are enabled, the minted token, and the account's particulars."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ LOGIN_COST = 35
 
 
 def validated(context: Context, schema: str) -> dict[str, Any]:
-    """The request's data against a schema; charges the bucket a second time first (docs/kazoo/auth.md, section 6)."""
+    """The request's data, validated against a schema. Stops with 429, or with 400 on invalid data.
+
+    The bucket is charged first, for the second time in this request (docs/kazoo/auth.md, section 6).
+    """
     charge(context, advertised=LOGIN_COST, draining=True)
     data = context.data if isinstance(context.data, dict) else {}
     try:
@@ -26,6 +29,7 @@ def validated(context: Context, schema: str) -> dict[str, Any]:
 def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None:
     """Mint a token for this identity and answer with it and the account's particulars.
 
+    Stops with 401 where this way to log in is disabled or asks for a second factor.
     Spec: docs/kazoo/auth.md, sections 2.4 and 3.5.
     """
     services, nodes = context.services, context.services.settings.config_nodes
@@ -33,7 +37,7 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
     if module.get("enabled", True) is False:
         raise plain_error(401, "invalid credentials")
     if object_member(module, "multi_factor", "enabled") is True:
-        # A second factor is asked for that this service cannot check; Kazoo still can.
+        # This service cannot check the second factor; Kazoo still can.
         raise plain_error(401, "invalid credentials")
     claims = {
         "account_id": auth.account_id,
@@ -53,7 +57,7 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
 
 
 def record_failure(context: Context, account_id: str, method: str) -> None:
-    """Record that somebody did not get into an account, where the operator wants to know."""
+    """Record a failed login to an account, unless the operator has turned that off."""
     services = context.services
     module = configuration.module_settings(services.recent, services.settings.config_nodes, account_id, method)
     if module.get("log_failed_attempts", True) is True:
@@ -98,7 +102,7 @@ def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
 
 
 def refused(context: Context, looked_up: bool = False) -> Stop:
-    """The 401 of a login; where a view was asked, the envelope tells that it had no rows."""
+    """The 401 of a login. After a look-up in a view (`looked_up`), the envelope shows that it had no rows."""
     if looked_up:
         context.paging = {"page_size": 0}
     return invalid_credentials()

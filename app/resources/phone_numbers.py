@@ -18,13 +18,13 @@ _RENAMED_FILTERS = {
 
 
 class PhoneNumbers(ReadOnly):
-    """Lists read the account's database, a single number the number databases, as in Kazoo."""
+    """The list comes from the account's database, a single number from its number database, as in Kazoo."""
 
     METHODS = {0: ("GET",), 1: ("PUT", "POST", "PATCH", "DELETE", "GET")}
     NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with all numbers or one."""
+        """Answer with a page of numbers, or with one number."""
         if params:
             _show(context, params[0])
         else:

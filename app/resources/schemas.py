@@ -17,19 +17,19 @@ class SchemaDocuments(Resource):
     METHODS = {0: ("GET",), 1: ("GET",), 2: ("PUT",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """A schema has nothing below it but its validation."""
+        """Below a schema, only `validation` exists."""
         return super().resource_exists(context, *params) and params[1:] in ((), (VALIDATION,))
 
     def is_anonymous(self, context: Context) -> bool:
-        """Schemas are public, except as seen through an account."""
+        """Schemas are public, except on paths that name an account."""
         return not context.has_account
 
     def authorize(self, context: Context) -> bool | None:
-        """The same."""
+        """Everybody may, except on paths that name an account."""
         return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the list, a schema, or what a real save would make of the data."""
+        """Answer with the list of schemas, with one schema, or with the data validated and completed by defaults."""
         if not params:
             context.respond(context.services.schemas.ids())
         elif len(params) == 1:

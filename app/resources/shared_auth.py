@@ -1,7 +1,7 @@
-"""Logging in with a token of another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
+"""Logging in with a token from another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
 
-Kazoo 4.3 has such a module but does not load it; its UI asks for it where one app has an `api_url` of its own
-(docs/kazoo/clients.md, section 1b). A request without `shared_token` is answered as Kazoo answers all of them.
+Kazoo 4.3 has such a module but does not load it. The UI uses it if an app has an `api_url` of its own
+(docs/kazoo/clients.md, section 1b). A request without `shared_token` gets the 404 that Kazoo gives to all.
 """
 
 from app.auth import AuthDoc, hierarchy
@@ -12,12 +12,12 @@ from app.resources.base import Resource
 
 
 class SharedAuth(Resource):
-    """Answers like user_auth, with a fresh token for the bearer of one that is good here."""
+    """Answers like user_auth, with a fresh token, to callers whose shared token is good here."""
 
     METHODS = {0: ("PUT",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """Only to who brings a token."""
+        """Only for callers with a `shared_token`, and for preflights."""
         has_token = context.req_value("shared_token") is not None or context.request.method == "OPTIONS"
         return super().resource_exists(context, *params) and has_token
 
@@ -30,7 +30,7 @@ class SharedAuth(Resource):
         return True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Check the shared token for the account it is said to be of."""
+        """Check that the shared token belongs to the given account, and answer with a fresh one."""
         charge(context, advertised=login.LOGIN_COST, draining=True)
         auth = _shared_auth(context)
         if auth is None:
@@ -40,7 +40,7 @@ class SharedAuth(Resource):
 
 
 def _shared_auth(context: Context) -> AuthDoc | None:
-    """Whose token it is, where it is good for this account and realm."""
+    """The identity in the shared token; None where it is not good for the given account and realm."""
     token, account_id = context.req_value("shared_token"), context.req_value("account_id")
     claims = context.services.tokens.verify(token) if isinstance(token, str) else None
     if claims is None or claims["account_id"] != account_id:

@@ -7,7 +7,7 @@ from app.resources.base import Resource
 
 
 class TokenAuth(Resource):
-    """Shows the claims. DELETE answers as Kazoo does, and like there the token stays good."""
+    """Shows the claims. DELETE answers as in Kazoo, and as in Kazoo the token stays good."""
 
     METHODS = {0: ("GET", "DELETE")}
 

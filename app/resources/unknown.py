@@ -1,4 +1,7 @@
-"""A path whose first noun nobody knows: 401 to a stranger, 404 to who has a token (docs/kazoo/http.md, section 1)."""
+"""A path whose first noun is unknown: 404 for callers with a good token, 401 for others.
+
+Spec: docs/kazoo/http.md, section 1.
+"""
 
 from app.context import Context, system_error
 from app.kazoo import METHODS
@@ -11,7 +14,7 @@ class Unknown(Resource):
     ANSWERS_PREFLIGHTS = False
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """Asked only after the caller is known."""
+        """True, so that the 404 comes only after authentication."""
         return True
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
@@ -19,5 +22,5 @@ class Unknown(Resource):
         return METHODS
 
     def authorize(self, context: Context) -> bool:
-        """Where everybody learns that there is nothing here."""
+        """Stops with 404 for every caller."""
         raise system_error(404, "not_found")

@@ -13,20 +13,20 @@ METHOD = "cb_user_auth"
 
 
 class UserAuth(Resource):
-    """Answers with a token. `GET /user_auth/{TOKEN}` is Kazoo's 403, whoever asks."""
+    """Answers with a token. `GET /user_auth/{TOKEN}` is Kazoo's 403 for every authenticated caller."""
 
     METHODS = {0: ("PUT",), 1: ("GET",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """`recovery` sends e-mail, which is Kazoo's to do."""
+        """`recovery` is not served: it sends e-mail, which only Kazoo does."""
         return super().resource_exists(context, *params) and params != ("recovery",)
 
     def is_anonymous(self, context: Context) -> bool:
-        """Logging in is; asking about a token is not."""
+        """Logging in needs no credentials; asking about a token does."""
         return context.verb == "PUT"
 
     def authorize(self, context: Context) -> bool:
-        """Only a plain login is for everybody."""
+        """Everybody may log in, but not with an `action`. A GET gets its 403 from `validate`."""
         return context.verb == "GET" or context.req_value("action") is None
 
     def validate(self, context: Context, *params: str) -> None:

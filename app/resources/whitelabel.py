@@ -1,4 +1,4 @@
-"""Branding of UIs: `/whitelabel/{HOST}`. UIs ask for it before anybody logged in, and take a 404."""
+"""Branding of UIs: `/whitelabel/{HOST}`. UIs ask for it before the login, and accept a 404."""
 
 from app.context import Context, not_found_error
 from app.resources.base import ReadOnly
@@ -12,18 +12,18 @@ class Whitelabel(ReadOnly):
     METHODS = {1: ("GET",), 2: ("GET",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """A host, and the parts of its brand."""
+        """A host, or one part of its brand."""
         return super().resource_exists(context, *params) and params[1:] in ((), *((part,) for part in PARTS))
 
     def is_anonymous(self, context: Context) -> bool:
-        """Nobody has logged in yet."""
+        """UIs ask before the login. Only paths that name an account need credentials."""
         return not context.has_account
 
     def authorize(self, context: Context) -> bool | None:
-        """For everybody."""
+        """Everybody may, except on paths that name an account."""
         return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Kazoo's 404 of a look-up without a row."""
+        """Stops with Kazoo's 404 for a look-up without rows."""
         context.paging = {"page_size": 0}
         raise not_found_error(params[0])
