@@ -2,18 +2,14 @@
 
 import logging
 import re
-from collections.abc import Callable
 from typing import Any
 
-from app import json_text
 from app.auth import restrictions
 from app.context import Context, Stop, not_found_error, system_error, validation_error
-from app.documents import MISSING, Document, connectivity, fields, names, value_at
-from app.documents.merge import merge
+from app.documents import Document, connectivity, fields, names
 from app.numbers import ownership
-from app.resources import crossbar_doc, limits
+from app.resources import crossbar_doc, limits, request_data
 from app.resources.base import Resource
-from app.schema import Invalid
 from app.schema.errors import error
 
 SCHEMA = "connectivity"
@@ -60,8 +56,8 @@ def _validate_create(context: Context) -> None:
     if given is not None:
         _check_id(given)
     # An empty array, PHP's way to write an empty object, skips the schema in Kazoo and so has no defaults.
-    validated = {} if data == [] else _validated(context, _public_data(context))
-    document = {**validated, "pvt_type": connectivity.TYPE, "_id": given or names.new_id()}
+    checked = {} if data == [] else request_data.validated(context, SCHEMA, request_data.public_data(context))
+    document = {**checked, "pvt_type": connectivity.TYPE, "_id": given or names.new_id()}
     _accept(context, document)
 
 
@@ -76,69 +72,24 @@ def _check_id(given: object) -> None:
 
 
 def _validate_replace(context: Context, doc_id: str) -> None:
-    """The data is checked before the document: bad data is a 400 even if there is no document to replace."""
-    data = _public_data(context)
-    validated = _validated(context, data, lambda: crossbar_doc.find(context, doc_id))
-    context.stored = crossbar_doc.load(context, doc_id, connectivity.TYPE)
-    _keep_revision(context)
-    _accept(context, {**validated, **fields.private(context.stored)})
+    checked = request_data.replacement(context, SCHEMA, doc_id, connectivity.TYPE)
+    _accept(context, {**checked, **fields.private(context.stored)})
 
 
 def _validate_patch(context: Context, doc_id: str) -> None:
-    """Validates the merged document. If the document is missing, the patch alone is validated before the 404."""
+    """Where the document is missing, the patch alone is checked before the 404."""
     stored = crossbar_doc.find(context, doc_id)
-    patch = _public_data(context)
-    data = fields.public(merge(patch, stored)) if stored else patch
-    validated = _validated(context, data, lambda: stored)
     if stored is None:
+        request_data.validated(context, SCHEMA, request_data.public_data(context))
         raise not_found_error(doc_id)
-    context.stored = crossbar_doc.of_type(stored, doc_id, connectivity.TYPE)
-    _keep_revision(context)
-    _accept(context, {**validated, **fields.private(stored)})
+    checked = request_data.patched(context, SCHEMA, stored)
+    crossbar_doc.write_upon(context, crossbar_doc.of_type(stored, doc_id, connectivity.TYPE))
+    _accept(context, {**checked, **fields.private(stored)})
 
 
 def _validate_delete(context: Context, doc_id: str) -> None:
-    context.stored = context.doc = crossbar_doc.load(context, doc_id, connectivity.TYPE)
-    _keep_revision(context)
-
-
-def _public_data(context: Context) -> Document:
-    data = context.data
-    if isinstance(data, dict):
-        return fields.public(data)
-    message = "Value did not match type(s): object"
-    raise validation_error(error("data", "type", message=message, target="object", value=data))
-
-
-def _validated(context: Context, data: Document, stored: Callable[[], Document | None] = lambda: None) -> Document:
-    """The data with the schema's defaults. Stops with 400 where the schema refuses it.
-
-    `stored` returns the current document. If its legacy values are tolerated, the data is returned as it is.
-    """
-    strict = context.services.config("crossbar", "schema_strict_validation", default=False)
-    try:
-        return context.services.schemas.get(SCHEMA).validate(data, coercing=strict is not True)
-    except Invalid as invalid:
-        if context.services.settings.tolerate_legacy_values and _is_stored(invalid, data, stored()):
-            return data
-        raise validation_error(invalid.errors) from None
-
-
-def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> bool:
-    """Whether the stored document has the same values in all places that the schema refuses."""
-
-    def same(path: tuple[str | int, ...]) -> bool:
-        sent, kept = value_at(data, path), value_at(stored, path)
-        return sent is kept or (
-            sent is not MISSING and kept is not MISSING and json_text.dumps(sent) == json_text.dumps(kept)
-        )
-
-    return stored is not None and all(same(path) for path in invalid.paths)
-
-
-def _keep_revision(context: Context) -> None:
-    """For the preconditions: set the ETag of the revision that is about to be replaced."""
-    context.etag = f'"{context.stored["_rev"]}"'
+    context.doc = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+    crossbar_doc.write_upon(context, context.doc)
 
 
 def _accept(context: Context, document: Document) -> None:

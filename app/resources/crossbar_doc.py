@@ -41,6 +41,12 @@ def find(context: Context, doc_id: str) -> Document | None:
     return None if fields.is_deleted(document) else document
 
 
+def write_upon(context: Context, document: Document) -> None:
+    """Fill in `stored` with the document that is about to be replaced, and its ETag for the preconditions."""
+    context.stored = document
+    context.etag = f'"{document["_rev"]}"'
+
+
 def save(context: Context, document: Document, status: int = 200) -> Document:
     """Stamp and write a document, answer with it, and return it as stored. Raises Conflict."""
     stored = fields.stamp(document, context.account_id, context.author)

@@ -1,0 +1,144 @@
+"""What UIs keep in a user: POST and PATCH of `/accounts/{ACCOUNT_ID}/users/{USER_ID}`."""
+
+import pytest
+import requests
+
+from app.documents.names import account_db
+from tests import support
+from tests.conftest import make_person
+
+pytestmark = pytest.mark.slow
+
+
+class Users:
+    """A client of an account's users."""
+
+    def __init__(self, base: str, caller: support.Person, account_id: str | None = None):
+        self._token = support.Api(base, caller).token
+        self._root = f"{base}/v2/accounts/{account_id or caller.account_id}/users"
+
+    def __call__(self, method: str, user_id: str, data=None, **headers: str) -> requests.Response:
+        body = None if data is None else {"data": data}
+        headers = {"X-Auth-Token": self._token, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=30)
+
+
+@pytest.fixture
+def users(base, person):
+    return Users(base, person)
+
+
+@pytest.fixture
+def user_id(person):
+    return person.user["_id"]
+
+
+def stored(world, person, user_id=None):
+    return world.store.open_doc(account_db(person.account_id), user_id or person.user["_id"])
+
+
+def test_a_post_sets_what_uis_keep_and_leaves_the_rest(world, users, person, user_id):
+    sent = users("GET", user_id).json()["data"] | {"ui_help": {"myaccount": {"seen": True}}, "language": "fr-FR"}
+    answer = users("POST", user_id, sent)
+    assert answer.status_code == 200
+    assert answer.json()["data"]["ui_help"] == {"myaccount": {"seen": True}}
+    assert answer.json()["data"]["vm_to_email_enabled"] is True
+    document = stored(world, person)
+    assert (document["ui_help"], document["language"]) == ({"myaccount": {"seen": True}}, "fr-FR")
+    assert document["pvt_md5_auth"] == person.user["pvt_md5_auth"]
+    assert document["pvt_created"] == person.user["pvt_created"]
+    assert document["pvt_auth_user_id"] == user_id
+    assert document["_rev"].startswith("2-")
+    assert users("GET", user_id).json()["revision"] == document["_rev"]
+
+
+def test_a_post_that_leaves_members_out_removes_only_those_of_uis(world, users, person, user_id):
+    users("PATCH", user_id, {"ui_flags": {"twelve_hours_mode": True}, "timezone": "Europe/Paris"})
+    names = {"first_name": person.user["first_name"], "last_name": person.user["last_name"]}
+    assert users("POST", user_id, names).status_code == 200
+    document = stored(world, person)
+    assert "ui_flags" not in document
+    assert "timezone" not in document
+    assert document["username"] == person.user["username"]
+    assert document["priv_level"] == "admin"
+
+
+def test_a_patch_merges_and_null_removes(users, user_id):
+    users("PATCH", user_id, {"ui_flags": {"a": 1, "b": {"c": 2}}})
+    assert users("PATCH", user_id, {"ui_flags": {"b": {"d": 3}}}).json()["data"]["ui_flags"] == {
+        "a": 1,
+        "b": {"c": 2, "d": 3},
+    }
+    assert "ui_flags" not in users("PATCH", user_id, {"ui_flags": None}).json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"priv_level": "user"}, "priv_level"),
+        ({"password": "a new one"}, "password"),
+        ({"username": "somebody", "ui_flags": {}, "enabled": False}, "enabled, username"),
+        ({"username": None}, "username"),
+        ({"never_heard_of": 1}, "never_heard_of"),
+        ({"hotdesk": {"pin": "1234"}}, "hotdesk"),
+    ],
+)
+def test_what_is_kazoos_to_change_is_refused_by_name(world, users, person, user_id, changes, named):
+    answer = users("PATCH", user_id, changes)
+    assert answer.status_code == 403
+    assert answer.json()["message"] == "forbidden"
+    assert answer.json()["data"]["message"].endswith(f"not {named}")
+    assert "a new one" not in answer.text
+    assert stored(world, person) == person.user | {"_rev": stored(world, person)["_rev"]}
+
+
+def test_members_that_are_the_same_pass_and_so_do_their_defaults(users, person, user_id):
+    same = {"username": person.user["username"], "enabled": True, "verified": False, "hotdesk": {"enabled": False}}
+    assert users("PATCH", user_id, same | {"ui_metadata": {"ui": "monster-ui"}}).status_code == 200
+
+
+def test_bad_data_is_told_as_kazoo_tells_it(users, user_id):
+    answer = users("PATCH", user_id, {"language": 7})
+    assert answer.status_code == 400
+    assert answer.json()["data"] == {
+        "language": {"type": {"message": "Value did not match type(s): string", "target": "string", "value": 7}}
+    }
+    assert list(users("POST", user_id, {"first_name": "x"}).json()["data"]) == ["last_name"]
+    assert users("POST", user_id, [1]).status_code == 400
+    assert users("PATCH", "0" * 32, {"ui_flags": {}}).status_code == 404
+
+
+def test_if_match_names_the_revision_that_is_replaced(users, user_id):
+    first = users("GET", user_id).headers["etag"]
+    assert users("PATCH", user_id, {"ui_flags": {"a": 1}}, If_Match=first).status_code == 200
+    assert users("PATCH", user_id, {"ui_flags": {"a": 2}}, If_Match=first).status_code == 412
+    assert users("GET", user_id).json()["data"]["ui_flags"] == {"a": 1}
+
+
+def test_who_is_no_admin_changes_himself_alone(base, world, person):
+    plain = support.add_user(world.store, person.account_id, "plain", support.PASSWORD, "user")
+    as_plain = Users(base, support.Person(person.account, plain))
+    assert as_plain("PATCH", plain["_id"], {"ui_flags": {"a": 1}}).status_code == 200
+    assert as_plain("PATCH", person.user["_id"], {"ui_flags": {"a": 1}}).status_code == 403
+    assert as_plain("POST", person.user["_id"], {}).status_code == 403
+    assert "ui_flags" not in stored(world, person)
+    child = make_person(world, parent=person)
+    below = Users(base, support.Person(person.account, plain), child.account_id)
+    assert below("PATCH", child.user["_id"], {"ui_flags": {"a": 1}}).status_code == 403
+    admin = Users(base, person, child.account_id)
+    assert admin("PATCH", child.user["_id"], {"ui_flags": {"a": 1}}).status_code == 200
+
+
+def test_other_documents_are_no_users(base, users, person):
+    trunk = support.Api(base, person).create({"name": "x"})
+    assert users("PATCH", trunk, {"ui_flags": {}}).status_code == 404
+    assert users("PATCH", person.account_id, {"ui_flags": {}}).status_code == 404
+
+
+def test_an_answer_never_has_a_secret(world, users, person, user_id):
+    world.store.save_doc(account_db(person.account_id), stored(world, person) | {"password": "in the clear"})
+    for answer in (users("GET", user_id), users("PATCH", user_id, {"ui_flags": {}}), users("GET", "")):
+        assert answer.status_code == 200
+        assert "in the clear" not in answer.text
+        assert "pvt_" not in answer.text
+    assert stored(world, person)["password"] == "in the clear"
