@@ -13,6 +13,7 @@ from app.auth.tokens import Tokens
 from app.events.notices import Notices
 from app.events.publisher import Publisher
 from app.numbers.assignment import Assignment
+from app.numbers.documents import NumberDocuments
 from app.schema import Schemas
 from app.settings import Settings
 from app.store import Store
@@ -33,6 +34,7 @@ class Services:
     buckets: Buckets
     schemas: Schemas
     notices: Notices
+    numbers: NumberDocuments
     assignment: Assignment
     publisher: Publisher | None = None
 
@@ -73,6 +75,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     keys = KeyRing(store, recent, settings.config_nodes)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
+    numbers = NumberDocuments(store, notices)
     return Services(
         settings=settings,
         store=store,
@@ -82,6 +85,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         buckets=buckets or Buckets(),
         schemas=Schemas(),
         notices=notices,
-        assignment=Assignment(store, notices, metrics.mark_failed),
+        numbers=numbers,
+        assignment=Assignment(numbers, metrics.mark_failed),
         publisher=publisher,
     )

@@ -4,7 +4,7 @@ import click
 
 from app.commands.accounts import database_of
 from app.numbers import reconcile
-from app.numbers.assignment import TRUNKSTORE
+from app.numbers.ownership import TRUNKSTORE
 from app.services import make_services
 from app.settings import Settings
 

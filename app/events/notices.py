@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from app.documents import Document
 from app.documents.names import account_of, encoded
 
-CONFIGURATION, REGISTRAR = "configuration", "registrar"
+CONFIGURATION, REGISTRAR, NOTIFICATIONS = "configuration", "registrar", "notifications"
 _DATA_CACHE = "kazoo_data_cache"
 _APP_VERSION = "4.0.0"
 # What a message says, before it is JSON.
@@ -55,6 +55,20 @@ class Notices:
             return
         payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
         _publish(self._line, REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
+
+    def cnam_requested(self, document: Document, number: str, display_name: str, account_id: str) -> None:
+        """A number is to show another name to those it calls. `number` is as people write it; `account_id` asks."""
+        if self._line is None:
+            return
+        payload = {
+            "Account-ID": document.get("pvt_assigned_to"),
+            "Number-State": document.get("pvt_state"),
+            "Local-Number": document.get("pvt_module_name") == "knm_local",
+            "Number": number,
+            "Acquired-For": account_id,
+            "Cnam": {"display_name": display_name},
+        } | self._defaults("cnam_request", "notification", "kazoo_number_manager")
+        _publish(self._line, NOTIFICATIONS, "notifications.number.cnam_request", payload)
 
     def _document_changed(self, event: str, db: str, document: Document) -> None:
         if self._line is None:

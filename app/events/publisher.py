@@ -16,7 +16,7 @@ LONGEST_KEY = 255
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 IDLE_SECONDS = 1.0
 TIMEOUT = 5.0
-EXCHANGES = ("configuration", "registrar")
+EXCHANGES = ("configuration", "registrar", "notifications")
 
 log = logging.getLogger(__name__)
 

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 
 from app.documents import Document
 from app.documents.clock import gregorian_now
-from app.documents.names import account_db, number_db
-from app.events.notices import Notices
 from app.numbers import ownership
+from app.numbers.carriers import MDN_CARRIER
+from app.numbers.documents import NumberDocuments
 from app.numbers.normalise import known_numbers
-from app.store import Conflict, NotFound, Store, StoreError
+from app.numbers.ownership import TRUNKSTORE
+from app.store import StoreError
 
 if TYPE_CHECKING:
     from app.services import Services
 
 USED_BY = "pvt_used_by"
-TRUNKSTORE = "trunkstore"
-NO_MARKS_CARRIER = "knm_mdn"
-ATTEMPTS = 5
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +28,8 @@ log = logging.getLogger(__name__)
 class Assignment:
     """Marks numbers as used by trunks, and clears the mark. `on_failure` is called for each that failed."""
 
-    def __init__(self, store: Store, notices: Notices, on_failure: Callable[[], None] = lambda: None):
-        self._store = store
-        self._notices = notices
+    def __init__(self, documents: NumberDocuments, on_failure: Callable[[], None] = lambda: None):
+        self._documents = documents
         self._on_failure = on_failure
 
     def track(self, services: "Services", account_id: str, before: Iterable[str], after: Iterable[str]) -> None:
@@ -58,54 +55,14 @@ class Assignment:
             return False
 
     def _mark(self, services: "Services", account_id: str, number: str, app: str | None) -> bool:
-        document = self._store.find_doc(number_db(number), number)
+        document = self._documents.find(number)
         if document is None or not ownership.may_use(services.recent, account_id, document):
             return False
         if not takes_marks(document):
             return True
         # Another writer may have come first each time, and have taken the number for something else.
-        document = self._write(
-            number_db(number), number, lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored
-        )
-        self._copy_to_account(document)
+        self._documents.update(number, lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored)
         return True
-
-    def _copy_to_account(self, document: Document) -> None:
-        """The owner's database holds the same body; the previous owner's is to hold none."""
-        number, owner_id = document["_id"], document.get("pvt_assigned_to")
-        previous_id = document.get("pvt_previously_assigned_to")
-        if isinstance(owner_id, str):
-            self._write(account_db(owner_id), number, lambda stored: _body(document), creates=True)
-        if isinstance(previous_id, str) and previous_id != owner_id:
-            self._remove(account_db(previous_id), number)
-
-    def _write(self, db: str, number: str, change: Callable[[Document], Document], creates: bool = False) -> Document:
-        """Save a changed number document upon its current revision, again where another writer came first.
-
-        What `change` leaves as it is need not be saved.
-        """
-        for _ in range(ATTEMPTS):
-            stored = self._store.find_doc(db, number)
-            if stored is None and not creates:
-                raise NotFound(number)
-            changed = change(stored or {}) | {"_id": number}
-            if stored:
-                changed["_rev"] = stored["_rev"]
-            if changed == stored:
-                return stored
-            try:
-                changed["_rev"] = self._store.save_doc(db, changed)
-            except Conflict:
-                continue
-            self._notices.saved(db, changed, is_new=stored is None)
-            return changed
-        raise Conflict(number)
-
-    def _remove(self, db: str, number: str) -> None:
-        stored = self._store.find_doc(db, number)
-        if stored:
-            revision = self._store.delete_doc(db, number, stored["_rev"])
-            self._notices.deleted(db, {**stored, "_rev": revision, "_deleted": True})
 
 
 def needs_mark(document: Document, app: str | None) -> bool:
@@ -116,7 +73,7 @@ def needs_mark(document: Document, app: str | None) -> bool:
 
 def takes_marks(document: Document) -> bool:
     """Whether a number can have a mark at all."""
-    return ownership.state(document) != ownership.DELETED and document.get("pvt_module_name") != NO_MARKS_CARRIER
+    return ownership.state(document) != ownership.DELETED and document.get("pvt_module_name") != MDN_CARRIER
 
 
 def _with_mark(document: Document, app: str | None) -> Document:
@@ -125,7 +82,3 @@ def _with_mark(document: Document, app: str | None) -> Document:
         marked[USED_BY] = app
     marked["pvt_modified"] = gregorian_now()
     return marked
-
-
-def _body(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name != "_rev"}

@@ -1,39 +1,197 @@
-"""Which features a number may still be given, as number lists show them to UIs."""
+"""The features of numbers: which a number has, which it may be given, and what a save makes of them.
 
-from app.documents import Document
-from app.store.recent import Config
+Spec: docs/kazoo/documents.md, section 7.4.
+"""
 
-_KAZOO = ("failover", "force_outbound", "prepend", "ringback")
-_EXTERNAL = ("cnam", "inbound_cnam", "outbound_cnam", "e911", "port", "sms", "mms")
-_ADMIN_ONLY = ("carrier_name",)
-_LOCAL_CARRIERS = ("knm_local", "knm_inum", "knm_reserved")
-_TRUNKSTORE = "trunkstore"
+from dataclasses import dataclass
+from typing import Any
+
+from app.auth import configuration
+from app.documents import Document, is_empty, is_true, object_member
+from app.documents.names import account_db
+from app.numbers import ownership
+from app.numbers.carriers import LOCAL_CARRIERS, carrier_of
+from app.store.recent import Config, Recent
+
+CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911 = "cnam", "inbound_cnam", "outbound_cnam", "e911"
+FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK = "failover", "force_outbound", "prepend", "ringback"
+LOCAL, PORT, CARRIER_NAME = "local", "port", "carrier_name"
+MESSAGING = ("sms", "mms")
+_KAZOO = (FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK)
+_EXTERNAL = (CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911, PORT, *MESSAGING)
+_ADMIN_ONLY = (CARRIER_NAME,)
+# The public members that ask for a feature.
+_ASKING = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
+# Features of one provider are allowed or denied together where a number is saved.
+_PROVIDERS = {INBOUND_CNAM: CNAM, OUTBOUND_CNAM: CNAM}
+# Names of Kazoo 3 for features, after `wnm_` or `knm_`.
+_OLD_NAMES = {
+    "cnam_notifier": CNAM,
+    "telnyx_cnam": CNAM,
+    "vitelity_cnam": CNAM,
+    "dash_e911": E911,
+    "telnyx_e911": E911,
+    "vitelity_e911": E911,
+    "port_notifier": PORT,
+}
+_GONE = ("im", "dash_e911", "vitelity_e911")
+
+CONFIG = "number_manager"
+_RESELLERS_DOCUMENT = f"configs_{CONFIG}"
 
 
-def available(number: Document, config: Config, is_admin: bool) -> list[str]:
-    """The features of a number document that are allowed and not denied, sorted.
+@dataclass(frozen=True)
+class Policy:
+    """What an account's numbers may be given. `denied` is the reseller's list, None where it has none."""
+
+    allowed: tuple[str, ...]
+    denied: tuple[str, ...] | None
+    local_override: bool
+    is_admin: bool
+
+
+def reseller_setting(recent: Recent, config: Config, account_id: str | None, *path: str, default: Any = None) -> Any:
+    """A value of `number_manager` as the account's reseller has it, or else the system."""
+    reseller_id = configuration.reseller_id(recent, account_id) if account_id else None
+    if reseller_id and reseller_id != account_id:
+        own = object_member(recent.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
+        if own is not None:
+            return own
+    return config(CONFIG, *path, default=default)
+
+
+def policy(recent: Recent, config: Config, account_id: str | None, is_admin: bool) -> Policy:
+    """The policy for the numbers of an account, None for numbers of nobody."""
+    providers = config(CONFIG, "providers")
+    allowed = reseller_setting(recent, config, account_id, "features", "allow", default=providers)
+    denied = reseller_setting(recent, config, account_id, "features", "deny")
+    return Policy(
+        _names(allowed) if isinstance(allowed, list) else (*_KAZOO, *_EXTERNAL, *_ADMIN_ONLY),
+        _names(denied) if isinstance(denied, list) else None,
+        is_true(config(CONFIG, "local_feature_override")),
+        is_admin,
+    )
+
+
+def held(document: Document) -> dict[str, Any]:
+    """The features that a number has, by name, as Kazoo reads them: `local` follows from the carrier."""
+    stored = document.get("pvt_features")
+    if isinstance(stored, list):
+        stored = {name: {} for name in stored if isinstance(name, str)}
+    features = dict(stored) if isinstance(stored, dict) else {}
+    old = next((features[name] for name in ("vitelity_e911", "dash_e911") if features.get(name)), None)
+    if old:
+        features[E911] = old
+    is_local = carrier_of(document) in LOCAL_CARRIERS
+    kept = {name: value for name, value in features.items() if name not in (*_GONE, LOCAL)}
+    return {LOCAL: features.get(LOCAL) or {}, **kept} if is_local else kept
+
+
+def available(document: Document, rules: Policy) -> list[str]:
+    """The features that a number may be given, sorted.
 
     Messaging is never among them: whether a carrier can is Kazoo's to say.
     """
-    allowed = number.get("pvt_features_allowed") or config(
-        "number_manager", "features", "allow", default=[*_KAZOO, *_EXTERNAL, *_ADMIN_ONLY]
+    return _available(
+        rules,
+        is_local=LOCAL in held(document),
+        is_assigned=bool(document.get("pvt_assigned_to")),
+        used_by=document.get("pvt_used_by"),
+        allowed=_names(document.get("pvt_features_allowed")),
+        denied=_names(document.get("pvt_features_denied")),
     )
-    denied = {"sms", "mms", *_denied(number, config)}
-    if not is_admin:
-        denied.update(_ADMIN_ONLY)
-    return sorted(set(allowed) - denied)
 
 
-def _denied(number: Document, config: Config) -> list[str]:
-    own: list[str] | None = number.get("pvt_features_denied")
-    if own:
-        return own
+def available_as_listed(row: Document, rules: Policy) -> list[str]:
+    """The same for a row of the list of numbers, where Kazoo does not look at the number's own lists."""
+    return _available(
+        rules,
+        is_local=LOCAL in (row.get("features") or ()),
+        is_assigned=bool(row.get("assigned_to")),
+        used_by=row.get("used_by"),
+    )
+
+
+def _available(
+    rules: Policy,
+    *,
+    is_local: bool,
+    is_assigned: bool,
+    used_by: Any,
+    allowed: tuple[str, ...] = (),
+    denied: tuple[str, ...] = (),
+) -> list[str]:
+    refused = {*MESSAGING, *(denied or _denied(rules, is_local, is_assigned, used_by))}
+    if not rules.is_admin:
+        refused.update(_ADMIN_ONLY)
+    return sorted(set(allowed or rules.allowed) - refused)
+
+
+def _denied(rules: Policy, is_local: bool, is_assigned: bool, used_by: Any) -> list[str]:
     denied: list[str] = []
-    is_local = number.get("pvt_module_name") in _LOCAL_CARRIERS
-    if not number.get("pvt_assigned_to") or (
-        is_local and config("number_manager", "local_feature_override") is not True
-    ):
+    if not is_assigned:
         denied += _EXTERNAL
-    if number.get("pvt_used_by") != _TRUNKSTORE:
-        denied.append("failover")
+    elif rules.denied is not None:
+        denied += rules.denied
+    elif is_local and not rules.local_override:
+        denied += _EXTERNAL
+    if used_by != ownership.TRUNKSTORE:
+        denied.append(FAILOVER)
     return denied
+
+
+def refused(public: Document, document: Document, rules: Policy) -> list[str]:
+    """The features that a save asks for, or that the number has already, and may not have. Sorted.
+
+    `public` are the number's public members after the save, `document` is the number as stored.
+    """
+    asked = {name for name in _ASKING if public.get(name) is not None} | held(document).keys() - {LOCAL, *MESSAGING}
+    allowed = {_provider(name) for name in available(document, rules)}
+    return sorted(name for name in asked if _provider(name) not in allowed)
+
+
+def saved(public: Document, document: Document) -> dict[str, Any]:
+    """The features that a number has after a save of these public members. `e911` stays as it is."""
+    features = held(document)
+    state = ownership.state(document)
+    in_service = state == ownership.IN_SERVICE
+    for name in (PREPEND, FAILOVER, FORCE_OUTBOUND):
+        wanted = _wanted(name, public) if in_service else None
+        _set(features, name, wanted)
+    if state in (ownership.RESERVED, ownership.IN_SERVICE, ownership.PORT_IN):
+        looks_up = is_true(object_member(public, CNAM, "inbound_lookup"))
+        shown = object_member(public, CNAM, "display_name")
+        _set(features, INBOUND_CNAM, {"inbound_lookup": True} if looks_up else None)
+        _set(features, OUTBOUND_CNAM, {"display_name": shown} if shown else None)
+        features.pop(CNAM, None)
+    return features
+
+
+def _wanted(name: str, public: Document) -> Any:
+    """The value of a feature that the public members ask for; None where they switch it off."""
+    value = public.get(name)
+    if is_empty(value) or (name == PREPEND and not is_true(object_member(value, "enabled"))):
+        return None
+    return value
+
+
+def _set(features: dict[str, Any], name: str, value: Any) -> None:
+    if value is None:
+        features.pop(name, None)
+    else:
+        features[name] = value
+
+
+def _provider(feature: str) -> str:
+    return _PROVIDERS.get(feature, feature)
+
+
+def _names(features: Any) -> tuple[str, ...]:
+    """A list of features by today's names."""
+    return tuple(_today(name) for name in features if isinstance(name, str)) if isinstance(features, list) else ()
+
+
+def _today(name: str) -> str:
+    while name.startswith(("wnm_", "knm_")):
+        name = name[4:]
+    return _OLD_NAMES.get(name, name)

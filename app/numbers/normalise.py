@@ -43,6 +43,11 @@ def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
 
 def is_reconcilable(number: str, regex: str = BUILT_IN_RECONCILE) -> bool:
     """Whether a normalised number is one that Kazoo keeps account of."""
+    return matches(regex, number)
+
+
+def matches(regex: str, number: str) -> bool:
+    """Whether an operator's pattern finds anything in a number; not where Python cannot read the pattern."""
     pattern = _compiled(regex)
     return bool(pattern and pattern.search(number))
 

@@ -13,7 +13,9 @@ from app.store.recent import Recent
 if TYPE_CHECKING:
     from app.services import Services
 
-AVAILABLE, RESERVED, DELETED = "available", "reserved", "deleted"
+AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
+# Who uses a number, in `pvt_used_by`.
+TRUNKSTORE = "trunkstore"
 
 
 def refused(services: "Services", auth: AuthDoc, dids: Collection[str]) -> list[str]:
@@ -45,8 +47,13 @@ def state(document: Document) -> str | None:
 
 
 def may_use(recent: Recent, account_id: str, document: Document) -> bool:
-    """Whether an account may use a number."""
-    if state(document) == AVAILABLE or hierarchy.is_superduper_admin(hierarchy.account(recent, account_id)):
+    """Whether an account may use a number: those that are its own in some way, and those that are to be had."""
+    return state(document) == AVAILABLE or may_change(recent, account_id, document)
+
+
+def may_change(recent: Recent, account_id: str, document: Document) -> bool:
+    """Whether a number is the account's, a descendant's or reserved by an ancestor. Superduper admins have all."""
+    if hierarchy.is_superduper_admin(hierarchy.account(recent, account_id)):
         return True
     owner_id = document.get("pvt_assigned_to")
     if not isinstance(owner_id, str):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from app.documents import connectivity
 from app.documents.names import account_db, account_of
 from app.numbers import ownership
-from app.numbers.assignment import TRUNKSTORE, USED_BY, needs_mark, takes_marks
+from app.numbers.assignment import USED_BY, needs_mark, takes_marks
 from app.numbers.normalise import known_numbers
+from app.numbers.ownership import TRUNKSTORE
 from app.store import Row, ViewMissing
 
 if TYPE_CHECKING:

@@ -1,87 +1,296 @@
-"""The account's numbers, for UIs: `/accounts/{ACCOUNT_ID}/phone_numbers[/{NUMBER}]`, read-only."""
+"""The account's numbers: `/accounts/{ACCOUNT_ID}/phone_numbers[/{NUMBER}]`, crossbar's cb_phone_numbers.
+
+Spec: docs/kazoo/documents.md, sections 7.3 to 7.7.
+"""
 
 from app.auth import hierarchy
-from app.context import Context, system_error
-from app.documents import Document, fields
-from app.documents.names import number_db
-from app.numbers import features, ownership
-from app.numbers.normalise import converters, normalise
-from app.resources import crossbar_doc
-from app.resources.base import ReadOnly
+from app.context import Context, Stop, plain_error, system_error
+from app.documents import Document, fields, is_true
+from app.documents.clock import gregorian_now
+from app.documents.merge import merge
+from app.numbers import carriers, features, ownership, release
+from app.numbers.classifiers import classifiers, classify, pretty
+from app.numbers.normalise import converters, known_numbers, normalise
+from app.resources import crossbar_doc, request_data
+from app.resources.base import Resource
 
 LISTING = "phone_numbers/crossbar_listing"
+SCHEMA = "phone_numbers"
+CARRIERS_INFO, CLASSIFIERS = "carriers_info", "classifiers"
 _RENAMED_FILTERS = {
     "filter_state": "filter_pvt_state",
     "filter_assigned_to": "filter_pvt_assigned_to",
     "filter_locality": "filter_pvt_locality",
 }
+# Members of answers that follow from private ones; what clients send back under these names is not stored.
+_DERIVED = ("id", "used_by", "features", "state")
+_NUMBER = ("PUT", "POST", "PATCH", "DELETE", "GET")
+_METHODS = {
+    (CARRIERS_INFO,): ("GET",),
+    (CLASSIFIERS,): ("GET",),
+    ("prefix",): ("GET",),
+    ("fix",): ("POST",),
+    ("locality",): ("POST",),
+    ("check",): ("POST",),
+    ("collection",): ("PUT", "POST", "PATCH", "DELETE"),
+}
+_METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), "identify": ("GET",)}
 
 
-class PhoneNumbers(ReadOnly):
-    """The list comes from the account's database, a single number from its number database, as in Kazoo."""
+class PhoneNumbers(Resource):
+    """The list comes from the account's database, a single number from its number database, as in Kazoo.
 
-    METHODS = {0: ("GET",), 1: ("PUT", "POST", "PATCH", "DELETE", "GET")}
+    Buying, porting and what concerns carriers is left to Kazoo: 501.
+    """
+
     NEEDS_ACCOUNT = True
 
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """The list, numbers and what Kazoo does with them."""
+        if len(params) == 2:
+            return params[0] in (CLASSIFIERS, "fix") or params[1] in _METHODS_BELOW
+        return len(params) < 2
+
+    def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """Kazoo's verbs."""
+        if not params:
+            return ("GET",)
+        if len(params) == 1:
+            return _METHODS.get(params, _NUMBER)
+        return {CLASSIFIERS: ("GET",), "fix": ("POST",)}.get(params[0]) or _METHODS_BELOW[params[1]]
+
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with a page of numbers, or with one number."""
-        if params:
-            _show(context, params[0])
-        else:
+        """Answer a GET. For a POST, PATCH or DELETE of a number, fill in `stored` and `doc`."""
+        if not params:
             _list(context)
+        elif params[0] == CLASSIFIERS:
+            _show_classes(context, *params[1:])
+        elif params[0] == CARRIERS_INFO:
+            _show_carriers(context)
+        elif len(params) > 1 or params in _METHODS or context.verb == "PUT":
+            raise _left_to_kazoo("buying, porting and searching for numbers")
+        else:
+            _VALIDATE[context.verb](context, params[0])
+
+    def execute(self, context: Context, *params: str) -> None:
+        """Save or release the number, in both databases, and tell the other nodes."""
+        if context.verb == "DELETE":
+            _release(context)
+        elif context.verb != "GET":
+            _save(context)
 
 
 def _list(context: Context) -> None:
+    if context.query_value("prefix"):
+        # A search for numbers to buy, of which there are none here.
+        context.respond([])
+        return
     context.query = [(_RENAMED_FILTERS.get(name, name), value) for name, value in context.query]
-    rows = crossbar_doc.load_rows(context, LISTING, include_docs=True)
-    is_admin = _is_admin(context)
-    numbers = {row.key: _listed(context, row.value, row.document, is_admin) for row in rows}
+    rows = crossbar_doc.load_rows(context, LISTING)
+    rules = _policy(context, context.account_id)
+    numbers = {row.key: _listed(row.value, rules) for row in rows}
     context.respond({"numbers": numbers, "cascade_quantity": 0})
     if numbers:
         crossbar_doc.tag_answer(context)
 
 
-def _listed(context: Context, value: Document, document: Document, is_admin: bool) -> Document:
-    listed = fields.public(value)
-    listed["features_available"] = features.available(document, context.services.config, is_admin)
-    return listed
+def _listed(value: Document, rules: features.Policy) -> Document:
+    return fields.public(value) | {"features_available": features.available_as_listed(value, rules)}
+
+
+def _show_carriers(context: Context) -> None:
+    services = context.services
+    modules = features.reseller_setting(
+        services.recent, services.config, context.account_id, "carrier_modules", default=[carriers.LOCAL_CARRIER]
+    )
+    context.respond(
+        {
+            "maximal_prefix_length": carriers.longest_prefix(modules if isinstance(modules, list) else []),
+            "usable_carriers": list(carriers.NAMES),
+            "usable_creation_states": _creation_states(context),
+        }
+    )
+
+
+def _creation_states(context: Context) -> list[str]:
+    """The states in which the caller may create numbers in Kazoo."""
+    caller = hierarchy.account(context.services.recent, context.auth.account_id) or {}
+    if hierarchy.is_superduper_admin(caller):
+        return ["aging", "available", "in_service", "port_in", "reserved"]
+    return ["in_service", "reserved"] if is_true(caller.get("pvt_wnm_allow_additions")) else []
+
+
+def _show_classes(context: Context, typed: str | None = None) -> None:
+    """All classes of numbers, or that of one number."""
+    classes = classifiers(context.services.config)
+    if typed is None:
+        context.respond(classes)
+        return
+    number = normalise(typed, converters(context.services.config))
+    name = classify(number, classes)
+    described = {**classes[name], "name": name} if name else {}
+    context.respond({**described, "number": typed, "e164": number})
 
 
 def _show(context: Context, typed: str) -> None:
-    number = normalise(typed, converters(context.services.config))
-    document = context.services.store.find_doc(number_db(number), number)
+    document = _find(context, typed)
     if document is None or not ownership.may_use(context.services.recent, context.auth.account_id, document):
-        raise system_error(
-            404, "bad_identifier", {"message": "bad identifier", "not_found": "The number could not be found"}
-        )
+        raise _not_found()
+    context.respond(_shown(context, document))
+
+
+def _find(context: Context, typed: str) -> Document | None:
+    return context.services.numbers.find(normalise(typed, converters(context.services.config)))
+
+
+def _changeable(context: Context, typed: str) -> Document:
+    """A number that the caller may change. Stops with 400, 403 and 404 as Kazoo does."""
+    if not known_numbers([typed], context.services.config):
+        raise plain_error(400, "client error", "not_reconcilable")
+    document = _find(context, typed)
+    if document is None or ownership.state(document) == ownership.DELETED:
+        raise _not_found()
+    is_mobile = carriers.carrier_of(document) == carriers.MDN_CARRIER
+    if is_mobile or not ownership.may_change(context.services.recent, context.auth.account_id, document):
+        raise _unauthorized()
+    return document
+
+
+def _validate_save(context: Context, typed: str) -> None:
+    """The data is checked before the number; a PATCH's alone, without what is stored."""
+    data = _own_members(request_data.validated(context, SCHEMA, request_data.public_data(context)))
+    document = context.stored = _changeable(context, typed)
+    before = _own_members(fields.public(document))
+    public = merge(data, before if context.verb == "PATCH" else {})
+    if features.refused(public, document, _policy(context, document.get("pvt_assigned_to"))):
+        raise _unauthorized()
+    _check_providers(context, public)
+    context.doc = _with(document, public)
+
+
+def _own_members(public: Document) -> Document:
+    return {name: value for name, value in public.items() if name not in _DERIVED}
+
+
+def _check_providers(context: Context, public: Document) -> None:
+    """Stop with 501 where a provider would have to be told, whom only Kazoo can tell.
+
+    An address for emergency calls that nobody has provisioned can cost a life, so it is never stored.
+    """
+    document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
+    if (public.get(features.E911) or None) not in _provisioned(document):
+        raise _left_to_kazoo("provisioning an address for emergency calls (e911)")
+    if public.get(features.CARRIER_NAME) is not None:
+        raise _left_to_kazoo("changing the carrier of a number")
+    if _new_display_name(document, _with(document, public)) is None:
+        return
+    services = context.services
+    provider = features.reseller_setting(services.recent, services.config, owner_id, "cnam_provider")
+    if provider not in (None, "knm_cnam_notifier"):
+        raise _left_to_kazoo("changing the caller id name (cnam) at its provider")
+
+
+def _provisioned(document: Document) -> tuple[object, ...]:
+    """What a number may have as `e911` after a save: the address that it has, in either of its places."""
+    held = features.held(document).get(features.E911)
+    return (document.get(features.E911), held) if held else (document.get(features.E911) or None,)
+
+
+def _with(document: Document, public: Document) -> Document:
+    """The number with these public members and the features that follow from them."""
+    changed = {**public, **fields.private(document), "pvt_features": features.saved(public, document)}
+    if not changed["pvt_features"]:
+        del changed["pvt_features"]
+    return changed
+
+
+def _new_display_name(before: Document, after: Document) -> str | None:
+    """The name that callers are to see from now on, None where it stays as it is or is none."""
+    old, new = (features.held(document).get(features.OUTBOUND_CNAM) for document in (before, after))
+    return new["display_name"] if new and new != old else None
+
+
+def _save(context: Context) -> None:
+    services, before, document = context.services, context.stored, context.doc
+    if document != before:
+        document = services.numbers.save(document | {"pvt_modified": gregorian_now()})
+        display_name = _new_display_name(before, document)
+        if display_name:
+            number = pretty(document["_id"], classifiers(services.config))
+            services.notices.cnam_requested(document, number, display_name, context.auth.account_id)
+    services.numbers.copy_to_account(document)
+    context.respond(_shown(context, document))
+
+
+def _validate_delete(context: Context, typed: str) -> None:
+    document = context.stored = _changeable(context, typed)
+    if carriers.carrier_of(document) != carriers.LOCAL_CARRIER:
+        raise _left_to_kazoo("releasing a number of a carrier")
+    if ownership.state(document) == ownership.PORT_IN:
+        raise _left_to_kazoo("releasing a number that is being ported")
+    if features.E911 in features.held(document):
+        raise _left_to_kazoo("releasing a number that has an address for emergency calls (e911)")
+    if release.is_used_by_trunk(context.services, document):
+        message = f"{document['_id']} is used by a trunk: take it away from the PBX first"
+        raise system_error(409, "number_in_use", {"message": message})
+    context.doc = release.released(document)
+
+
+def _release(context: Context) -> None:
+    services, document = context.services, context.doc
+    if ownership.state(document) == ownership.DELETED:
+        services.numbers.delete(context.stored)
+    else:
+        document = services.numbers.save(document)
+        services.numbers.copy_to_account(document)
     context.respond(_shown(context, document))
 
 
 def _shown(context: Context, document: Document) -> Document:
     state, used_by = ownership.state(document), document.get("pvt_used_by")
-    offered = features.available(document, context.services.config, _is_admin(context))
-    data = fields.answer_data(document)
+    rules = _policy(context, document.get("pvt_assigned_to"))
     read_only = {
         "created": document.get("pvt_created"),
         "modified": document.get("pvt_modified"),
         "state": state,
         "used_by": used_by,
-        "features": {"available": offered, "settings": {}},
+        "features": {"available": features.available(document, rules), "settings": {}},
         "carrier_module": _carrier(document),
     }
-    shown = {**data, "features": list(document.get("pvt_features") or {}), "used_by": used_by, "state": state}
-    shown["_read_only"] = _without_empty(read_only)
-    return _without_empty(shown)
+    shown = _own_members(fields.public(document)) | {"id": document["_id"]}
+    shown |= {"features": sorted(features.held(document)), "used_by": used_by, "state": state}
+    return _without_empty(shown | {"_read_only": _without_empty(read_only)})
 
 
 def _carrier(document: Document) -> str | None:
-    module = document.get("pvt_module_name")
-    return module.removeprefix("knm_") if isinstance(module, str) and module.startswith("knm_") else None
+    module = carriers.carrier_of(document)
+    return module.removeprefix("knm_") if module.startswith("knm_") else None
 
 
 def _without_empty(members: Document) -> Document:
     return {name: value for name, value in members.items() if value not in (None, "", [])}
 
 
-def _is_admin(context: Context) -> bool:
-    return hierarchy.is_superduper_admin(hierarchy.account(context.services.recent, context.auth.account_id))
+def _policy(context: Context, owner_id: object) -> features.Policy:
+    services = context.services
+    is_admin = hierarchy.is_superduper_admin(hierarchy.account(services.recent, context.auth.account_id))
+    owner = owner_id if isinstance(owner_id, str) else None
+    return features.policy(services.recent, services.config, owner, is_admin)
+
+
+def _not_found() -> Stop:
+    data = {"message": "bad identifier", "not_found": "The number could not be found"}
+    return system_error(404, "bad_identifier", data)
+
+
+def _unauthorized() -> Stop:
+    data = {"code": 403, "error": "forbidden", "message": "requestor is unauthorized to perform operation"}
+    return system_error(403, "forbidden", data)
+
+
+def _left_to_kazoo(what: str) -> Stop:
+    message = f"This service does not talk to carriers and providers: {what} is left to Kazoo"
+    return system_error(501, "not_implemented", {"message": message})
+
+
+_VALIDATE = {"GET": _show, "POST": _validate_save, "PATCH": _validate_save, "DELETE": _validate_delete}

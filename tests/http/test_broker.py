@@ -85,7 +85,7 @@ class Listener:
     def _listen(self, url):
         channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
         queue = channel.queue_declare("", exclusive=True).method.queue
-        for exchange in ("configuration", "registrar"):
+        for exchange in ("configuration", "registrar", "notifications"):
             channel.exchange_declare(exchange, exchange_type="topic")
             channel.queue_bind(queue, exchange, "#")
         channel.basic_consume(queue, self._take, auto_ack=True)
@@ -183,6 +183,37 @@ def test_marks_on_numbers_are_told(broker, told):
     ]
     assert "Account-ID" not in messages[1][2]
     assert messages[2][2]["Account-ID"] == api.person.account_id
+
+
+def test_a_new_caller_id_name_is_told_to_the_operator(broker, told):
+    world, api = told
+    number, account_id = "+14155550177", api.person.account_id
+    world.store.create_db(number_db(number))
+    members = {"pvt_state": "in_service", "pvt_module_name": "knm_managed", "pvt_assigned_to": account_id}
+    world.store.save_doc(number_db(number), {"_id": number, "pvt_type": "number", **members})
+    listener = Listener(broker.url)
+    root = f"{api.base}/v2/accounts/{account_id}/phone_numbers/%2B14155550177"
+    for data in ({"cnam": {"display_name": "ACME"}}, {"cnam": {"display_name": "ACME"}, "note": 1}):
+        answer = api.session.post(root, json={"data": data}, headers={"X-Auth-Token": api.token}, timeout=30)
+        assert answer.status_code == 200
+    messages = listener.wait_for(5)
+    of_names = [(key, payload) for exchange, key, payload, _ in messages if exchange == "notifications"]
+    ((key, payload),) = of_names
+    assert key == "notifications.number.cnam_request"
+    assert len(payload.pop("Msg-ID")) == 32
+    assert payload == {
+        "Account-ID": account_id,
+        "Number-State": "in_service",
+        "Local-Number": False,
+        "Number": "(415) 555 - 0177",
+        "Acquired-For": account_id,
+        "Cnam": {"display_name": "ACME"},
+        "Node": "kazoo_apps@127.0.0.1",
+        "Event-Name": "cnam_request",
+        "Event-Category": "notification",
+        "App-Version": "4.0.0",
+        "App-Name": "kazoo_number_manager",
+    }
 
 
 @pytest.mark.alone

@@ -1,9 +1,8 @@
-"""Normalised numbers, features, and the messages to the broker (docs/kazoo/documents.md, sections 7.3 and 9)."""
+"""Normalised numbers, and the messages to the broker (docs/kazoo/documents.md, sections 7.3 and 9)."""
 
 import pytest
 
 from app.events.notices import Notices, routing_segment
-from app.numbers import features
 from app.numbers.normalise import is_reconcilable, known_numbers, normalise
 
 
@@ -37,20 +36,6 @@ def test_rules_of_the_operator():
         return rules.get(path[0], default)
 
     assert known_numbers(["0301234567", "", "x"], config) == {"0301234567": "+49301234567"}
-
-
-LOCAL = {"pvt_module_name": "knm_local", "pvt_assigned_to": "a"}
-
-
-def test_features_of_local_numbers():
-    def config(*path, default=None):
-        return default
-
-    assert features.available(LOCAL, config, False) == ["force_outbound", "prepend", "ringback"]
-    used = {**LOCAL, "pvt_used_by": "trunkstore"}
-    assert features.available(used, config, False) == ["failover", "force_outbound", "prepend", "ringback"]
-    assert "carrier_name" in features.available(LOCAL, config, True)
-    assert features.available({**LOCAL, "pvt_features_denied": ["prepend"]}, config, False)[0] == "cnam"
 
 
 class Line:

@@ -1,0 +1,58 @@
+"""The carrier modules that numbers belong to (docs/kazoo/documents.md, section 7.5)."""
+
+from collections.abc import Iterable
+
+from app.documents import Document
+
+LOCAL_CARRIER, MDN_CARRIER = "knm_local", "knm_mdn"
+LOCAL_CARRIERS = (LOCAL_CARRIER, MDN_CARRIER)
+_PREFIX = "knm_"
+
+# How many digits a search at the carrier may name, for those that do not take three.
+_LONGEST_PREFIXES = {"inum": 15, "managed": 15, "mdn": 0, "inventory": 10, "local": 10, "other": 10}
+_BY_CARRIER = 3
+_RESERVED_CARRIERS = 10
+NAMES = (
+    "bandwidth",
+    "bandwidth2",
+    "didww",
+    "flowroute",
+    "inteliquent",
+    "inum",
+    "inventory",
+    "it_vocal",
+    "level3",
+    "local",
+    "managed",
+    "mdn",
+    "o1",
+    "other",
+    "peerless",
+    "simwood",
+    "telnyx",
+    "thinq",
+    "verizon",
+    "vitelity",
+    "voip_innovations",
+    "voxbone",
+    "windstream",
+    "ziron",
+)
+
+
+def carrier_of(document: Document) -> str:
+    """The module of a number, such as `knm_local`, by today's name."""
+    module = document.get("pvt_module_name")
+    if not isinstance(module, str) or module == "undefined":
+        return LOCAL_CARRIER
+    module = _PREFIX + module.removeprefix("wnm_") if module.startswith("wnm_") else module
+    return "knm_bandwidth2" if module == "knm_bandwidth" else module
+
+
+def longest_prefix(modules: Iterable[str]) -> int:
+    """How many digits a search for numbers may name, so that each of these modules can search.
+
+    Kazoo always asks its own numbers as well, which take ten digits.
+    """
+    names = (module.removeprefix(_PREFIX) for module in modules)
+    return min([_RESERVED_CARRIERS, *(_LONGEST_PREFIXES.get(name, _BY_CARRIER) for name in names if name in NAMES)])

@@ -1,0 +1,94 @@
+"""Writing the documents of numbers: the one in the number's database and its copy in the owner's.
+
+Spec: docs/kazoo/documents.md, section 7.2.
+"""
+
+from collections.abc import Callable
+
+from app.documents import Document
+from app.documents.names import account_db, number_db
+from app.events.notices import Notices
+from app.store import Conflict, NotFound, Store
+
+ATTEMPTS = 5
+
+Change = Callable[[Document], Document]
+
+
+class NumberDocuments:
+    """Saves, copies and removes; the other nodes are told of every write."""
+
+    def __init__(self, store: Store, notices: Notices):
+        self._store = store
+        self._notices = notices
+
+    def find(self, number: str) -> Document | None:
+        """The document of a number in E.164 form, None where the system does not know it."""
+        return self._store.find_doc(number_db(number), number)
+
+    def save(self, document: Document) -> Document:
+        """Write upon the revision that the document names; the document as stored. The copies are as they were.
+
+        Raises Conflict where that revision is not the current one.
+        """
+        db = number_db(document["_id"])
+        stored = {**document, "_rev": self._store.save_doc(db, document)}
+        self._notices.edited(db, stored)
+        return stored
+
+    def update(self, number: str, change: Change) -> Document:
+        """Change the document upon its current revision, again where another writer came first, then the copies.
+
+        Raises NotFound, and Conflict after 5 attempts.
+        """
+        document = self._write(number_db(number), number, change)
+        self.copy_to_account(document)
+        return document
+
+    def copy_to_account(self, document: Document) -> None:
+        """Make the owner's database hold the same body, and the previous owner's none."""
+        number, owner_id = document["_id"], document.get("pvt_assigned_to")
+        previous_id = document.get("pvt_previously_assigned_to")
+        if isinstance(owner_id, str):
+            self._write(account_db(owner_id), number, lambda stored: _body(document), creates=True)
+        if isinstance(previous_id, str) and previous_id != owner_id:
+            self._remove(account_db(previous_id), number)
+
+    def delete(self, document: Document) -> None:
+        """Remove the number from the system: first the copy, then the document. Raises Conflict."""
+        number, owner_id = document["_id"], document.get("pvt_assigned_to")
+        if isinstance(owner_id, str):
+            self._remove(account_db(owner_id), number)
+        self._tombstone(number_db(number), document)
+
+    def _write(self, db: str, number: str, change: Change, creates: bool = False) -> Document:
+        """Save a changed document upon its current revision. What `change` leaves as it is need not be saved."""
+        for _ in range(ATTEMPTS):
+            stored = self._store.find_doc(db, number)
+            if stored is None and not creates:
+                raise NotFound(number)
+            changed = change(stored or {}) | {"_id": number}
+            if stored:
+                changed["_rev"] = stored["_rev"]
+            if changed == stored:
+                return stored
+            try:
+                changed["_rev"] = self._store.save_doc(db, changed)
+            except Conflict:
+                continue
+            self._notices.saved(db, changed, is_new=stored is None)
+            return changed
+        raise Conflict(number)
+
+    def _remove(self, db: str, number: str) -> None:
+        stored = self._store.find_doc(db, number)
+        if stored:
+            self._tombstone(db, stored)
+
+    def _tombstone(self, db: str, stored: Document) -> None:
+        revision = self._store.delete_doc(db, stored["_id"], stored["_rev"])
+        self._notices.deleted(db, {**stored, "_rev": revision, "_deleted": True})
+
+
+def _body(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_rev"}

@@ -1,0 +1,46 @@
+"""Letting a number go (docs/kazoo/documents.md, section 7.7)."""
+
+from typing import TYPE_CHECKING
+
+from app.documents import Document, connectivity, fields
+from app.documents.clock import gregorian_now
+from app.documents.names import account_db
+from app.numbers import features, ownership
+from app.numbers.normalise import known_numbers
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+TRUNKS = "trunkstore/crossbar_listing"
+
+
+def is_used_by_trunk(services: "Services", document: Document) -> bool:
+    """Whether a trunk uses a number, by its mark or by the owner's trunk documents: a PUT makes no marks in Kazoo."""
+    if document.get("pvt_used_by") == ownership.TRUNKSTORE:
+        return True
+    owner_id = document.get("pvt_assigned_to")
+    if not isinstance(owner_id, str):
+        return False
+    rows = services.store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
+    dids = {did for row in rows if row.doc for did in connectivity.dids(row.doc)}
+    return document["_id"] in known_numbers(dids, services.config).values()
+
+
+def released(document: Document) -> Document:
+    """A released number: with who reserved it before its owner, or `deleted` where nobody did.
+
+    All that the owner had set is gone.
+    """
+    kept = fields.private(document)
+    for name in ("pvt_used_by", "pvt_features", "pvt_number_state", "pvt_reserve_history", "pvt_assigned_to"):
+        kept.pop(name, None)
+    kept |= {"pvt_features": {features.LOCAL: {}}, "pvt_modified": gregorian_now()}
+    history = document.get("pvt_reserve_history")
+    if not isinstance(history, list) or len(history) < 2:
+        return kept | {"pvt_state": ownership.DELETED}
+    return kept | {
+        "pvt_state": ownership.RESERVED,
+        "pvt_assigned_to": history[1],
+        "pvt_previously_assigned_to": document.get("pvt_assigned_to"),
+        "pvt_reserve_history": history[1:],
+    }
