@@ -22,6 +22,10 @@ _RENAMED_FILTERS = {
     "filter_assigned_to": "filter_pvt_assigned_to",
     "filter_locality": "filter_pvt_locality",
 }
+_E911 = (
+    "The address for emergency calls (e911) was not saved, because this service cannot provision it. "
+    "Set it in Kazoo or at the provider."
+)
 # Members of answers that follow from private ones; what clients send back under these names is not stored.
 _DERIVED = ("id", "used_by", "features", "state")
 _NUMBER = ("PUT", "POST", "PATCH", "DELETE", "GET")
@@ -179,7 +183,7 @@ def _check_providers(context: Context, public: Document) -> None:
     """
     document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
     if (public.get(features.E911) or None) not in _provisioned(document):
-        raise _left_to_kazoo("provisioning an address for emergency calls (e911)")
+        raise system_error(501, "not_implemented", {"message": _E911})
     if public.get(features.CARRIER_NAME) is not None:
         raise _left_to_kazoo("changing the carrier of a number")
     if _new_display_name(document, _with(document, public)) is None:
@@ -225,15 +229,20 @@ def _save(context: Context) -> None:
 def _validate_delete(context: Context, typed: str) -> None:
     document = context.stored = _changeable(context, typed)
     if carriers.carrier_of(document) != carriers.LOCAL_CARRIER:
-        raise _left_to_kazoo("releasing a number of a carrier")
+        raise _kept(document, "is a carrier's: only Kazoo can tell the carrier that it is released")
     if ownership.state(document) == ownership.PORT_IN:
-        raise _left_to_kazoo("releasing a number that is being ported")
+        raise _kept(document, "is being ported: only Kazoo can stop that")
     if features.E911 in features.held(document):
-        raise _left_to_kazoo("releasing a number that has an address for emergency calls (e911)")
+        raise _kept(document, "has an address for emergency calls (e911): only Kazoo can tell the provider")
     if release.is_used_by_trunk(context.services, document):
-        message = f"{document['_id']} is used by a trunk: take it away from the PBX first"
-        raise system_error(409, "number_in_use", {"message": message})
+        raise _kept(document, "is used by a trunk: take it away from the PBX first")
     context.doc = release.released(document)
+
+
+def _kept(document: Document, reason: str) -> Stop:
+    """The 409 of a number that is not released. Monster UI shows the message of each member of the data."""
+    number, message = document["_id"], f"{document['_id']} {reason}"
+    return system_error(409, "number_not_released", {"message": message, number: {"message": message}})
 
 
 def _release(context: Context) -> None:

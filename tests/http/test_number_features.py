@@ -174,7 +174,7 @@ class TestEmergencyAddresses:
         ):
             assert numbers(method, number, data).status_code == (400 if data.get("e911", 1) is None else 501)
         assert stored(world, number)["e911"] == self.PROVISIONED
-        assert numbers("DELETE", number).status_code == 501
+        assert numbers("DELETE", number).status_code == 409
 
 
 def test_caller_id_names_are_saved_where_the_operator_is_told(world, numbers, person):
@@ -247,14 +247,17 @@ class TestRelease:
         support.Api(base, person).create({"servers": [support.server_with(unmarked[2:])]})
         for number in (marked, unmarked):
             answer = numbers("DELETE", number)
-            assert (answer.status_code, answer.json()["message"]) == (409, "number_in_use")
-            assert number in answer.json()["data"]["message"]
+            assert (answer.status_code, answer.json()["message"]) == (409, "number_not_released")
+            assert answer.json()["data"][number] == {"message": answer.json()["data"]["message"]}
+            assert "used by a trunk" in answer.json()["data"]["message"]
             assert stored(world, number) and copy_of(world, person, number)
 
     def test_one_of_a_carrier_stays_kazoos(self, world, numbers, person):
         for members in ({"pvt_module_name": "knm_telnyx"}, {"pvt_state": "port_in"}):
             number = give_number(world, person, **members)
-            assert numbers("DELETE", number).status_code == 501
+            answer = numbers("DELETE", number)
+            assert (answer.status_code, answer.json()["message"]) == (409, "number_not_released")
+            assert "only Kazoo can" in answer.json()["data"]["message"]
             assert stored(world, number)
 
     def test_one_that_a_reseller_had_reserved_goes_back(self, world, numbers, person):
