@@ -34,7 +34,8 @@ _OLD_NAMES = {
     "vitelity_e911": E911,
     "port_notifier": PORT,
 }
-_GONE = ("im", "dash_e911", "vitelity_e911")
+_OLD_E911 = ("vitelity_e911", "dash_e911")
+_GONE = ("im", *_OLD_E911)
 
 CONFIG = "number_manager"
 _RESELLERS_DOCUMENT = f"configs_{CONFIG}"
@@ -78,13 +79,16 @@ def held(document: Document) -> dict[str, Any]:
     stored = document.get("pvt_features")
     if isinstance(stored, list):
         stored = {name: {} for name in stored if isinstance(name, str)}
-    features = dict(stored) if isinstance(stored, dict) else {}
-    old = next((features[name] for name in ("vitelity_e911", "dash_e911") if features.get(name)), None)
-    if old:
-        features[E911] = old
+    features = with_e911(stored) if isinstance(stored, dict) else {}
     is_local = carrier_of(document) in LOCAL_CARRIERS
     kept = {name: value for name, value in features.items() if name not in (*_GONE, LOCAL)}
     return {LOCAL: features.get(LOCAL) or {}, **kept} if is_local else kept
+
+
+def with_e911(members: dict[str, Any]) -> dict[str, Any]:
+    """The members with `e911` also where Kazoo 3 or the old kazoo-ui has put it: under the name of a provider."""
+    old = next((members[name] for name in _OLD_E911 if members.get(name)), None)
+    return {**members, E911: old} if old else members
 
 
 def available(document: Document, rules: Policy) -> list[str]:

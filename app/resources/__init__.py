@@ -7,7 +7,7 @@ from app.resources.api_auth import ApiAuth
 from app.resources.apps_store import AppsStore
 from app.resources.auth import Auth
 from app.resources.base import Resource
-from app.resources.billing import Ledgers, ServicesSummary, Transactions
+from app.resources.billing import Braintree, Ledgers, ServicesSummary, Transactions
 from app.resources.callflows import Callflows
 from app.resources.connectivity import Connectivity
 from app.resources.limits import Limits
@@ -27,6 +27,7 @@ NOUNS: dict[str, Resource] = {
     "api_auth": ApiAuth(),
     "apps_store": AppsStore(),
     "auth": Auth(),
+    "braintree": Braintree(),
     "callflows": Callflows(),
     "connectivity": Connectivity(),
     "ledgers": Ledgers(),

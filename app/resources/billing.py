@@ -1,4 +1,4 @@
-"""What UIs ask about money: `ledgers`, `transactions` and `services` of an account.
+"""What UIs ask about money: `ledgers`, `transactions`, `services` and credits of an account.
 
 Trunks are not billed here (docs/kazoo/documents.md, section 10), so nothing was bought and nothing is owed. The pages
 of UIs that show it get well-formed answers; billing itself stays Kazoo's.
@@ -16,7 +16,7 @@ from app.resources import crossbar_doc
 from app.resources.base import ReadOnly
 from app.store import Row, ViewMissing
 
-TOTAL, SUMMARY = "total", "summary"
+TOTAL, SUMMARY, CREDITS = "total", "summary", "credits"
 USERS, NUMBERS = "users/crossbar_listing", "phone_numbers/crossbar_listing"
 
 
@@ -50,6 +50,21 @@ class Transactions(ReadOnly):
         """Answer with no transactions."""
         _page(context, 0)
         context.respond([])
+
+
+class Braintree(ReadOnly):
+    """`/accounts/{ACCOUNT_ID}/braintree/credits`: a credit of zero, for which the old kazoo-ui waits at its start."""
+
+    METHODS = {1: ("GET", "PUT")}
+    NEEDS_ACCOUNT = True
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """The credit. There is no customer, and there are no cards."""
+        return params == (CREDITS,)
+
+    def validate(self, context: Context, *params: str) -> None:
+        """Answer with the credit."""
+        context.respond({"amount": 0.0, "billing_account_id": context.account_id})
 
 
 class ServicesSummary(ReadOnly):

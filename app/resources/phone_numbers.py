@@ -23,8 +23,8 @@ _RENAMED_FILTERS = {
     "filter_locality": "filter_pvt_locality",
 }
 _E911 = (
-    "The address for emergency calls (e911) was not saved, because this service cannot provision it. "
-    "Set it in Kazoo or at the provider."
+    "the address for emergency calls (e911) was not saved, because this service cannot provision it: "
+    "set it in Kazoo or at the provider"
 )
 # Members of answers that follow from private ones; what clients send back under these names is not stored.
 _DERIVED = ("id", "used_by", "features", "state")
@@ -173,7 +173,7 @@ def _validate_save(context: Context, typed: str) -> None:
 
 
 def _own_members(public: Document) -> Document:
-    return {name: value for name, value in public.items() if name not in _DERIVED}
+    return features.with_e911({name: value for name, value in public.items() if name not in _DERIVED})
 
 
 def _check_providers(context: Context, public: Document) -> None:
@@ -183,7 +183,7 @@ def _check_providers(context: Context, public: Document) -> None:
     """
     document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
     if (public.get(features.E911) or None) not in _provisioned(document):
-        raise system_error(501, "not_implemented", {"message": _E911})
+        raise system_error(501, _E911)
     if public.get(features.CARRIER_NAME) is not None:
         raise _left_to_kazoo("changing the carrier of a number")
     if _new_display_name(document, _with(document, public)) is None:
@@ -298,8 +298,8 @@ def _unauthorized() -> Stop:
 
 
 def _left_to_kazoo(what: str) -> Stop:
-    message = f"This service does not talk to carriers and providers: {what} is left to Kazoo"
-    return system_error(501, "not_implemented", {"message": message})
+    message = f"this service does not talk to carriers and providers: {what} is left to Kazoo"
+    return system_error(501, message)
 
 
 _VALIDATE = {"GET": _show, "POST": _validate_save, "PATCH": _validate_save, "DELETE": _validate_delete}

@@ -160,6 +160,15 @@ class TestEmergencyAddresses:
             assert "e911" in answer.json()["data"]["message"]
         assert stored(world, number) == before
 
+    def test_nor_is_one_that_the_old_ui_calls_by_a_provider(self, base, world, person):
+        number = give_number(world, person, pvt_module_name="knm_managed")
+        before = stored(world, number)
+        answer = Numbers(base, person, version="v1")("POST", number[1:], {"dash_e911": self.ADDRESS})
+        assert answer.status_code == 501
+        # Its dialog shows the message of the envelope.
+        assert "not saved" in answer.json()["message"]
+        assert stored(world, number) == before
+
     def test_one_that_kazoo_provisioned_stays(self, world, numbers, person):
         held = {"pvt_features": {"e911": self.PROVISIONED}, "e911": self.PROVISIONED}
         number = give_number(world, person, pvt_module_name="knm_managed", **held)

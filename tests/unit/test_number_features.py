@@ -84,6 +84,7 @@ def test_a_row_of_the_list_knows_nothing_of_the_numbers_own_lists():
         ({"pvt_module_name": "knm_managed", "pvt_features": {"local": {}, "prepend": {}}}, {"prepend": {}}),
         ({"pvt_module_name": "knm_x", "pvt_features": ["failover", "local"]}, {"failover": {}}),
         ({"pvt_module_name": "knm_x", "pvt_features": {"dash_e911": {"a": 1}, "im": {}}}, {"e911": {"a": 1}}),
+        ({"pvt_module_name": "knm_x", "pvt_features": {"vitelity_e911": {"a": 1}, "e911": {}}}, {"e911": {"a": 1}}),
         ({"pvt_module_name": "knm_x", "pvt_features": "nonsense"}, {}),
     ],
 )

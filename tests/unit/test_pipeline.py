@@ -577,6 +577,7 @@ def test_what_is_there_is_counted_and_nothing_is_billed(server, world, person, m
     }
     assert summary["reseller"] == {"id": world.master.account_id, "is_reseller": False}
     assert get("services")["data"] == {}
+    assert get("braintree/credits")["data"] == {"amount": 0.0, "billing_account_id": person.account_id}
     assert get("ledgers/total")["data"] == {"amount": 0.0} and "page_size" not in get("ledgers/total")
     assert get("ledgers")["data"]["rollovers"]["amount"] == 0.0
     listed = get("transactions")
