@@ -4,10 +4,12 @@ import click
 
 from app import __version__
 from app.auth.keys import KeysMissing
-from app.commands.accounts import create_account, create_user
+from app.commands.accounts import create_account
+from app.commands.apps import set_app_url
 from app.commands.documents import export_documents, import_documents
-from app.commands.numbers import reconcile_numbers
+from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
+from app.commands.users import create_user
 from app.commands.views import views
 from app.settings import SettingsError
 from app.store import StoreError
@@ -25,6 +27,8 @@ for command in (
     export_documents,
     create_account,
     create_user,
+    add_number,
+    set_app_url,
     reconcile_numbers,
     views,
 ):

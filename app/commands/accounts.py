@@ -1,11 +1,9 @@
-"""`create-account` and `create-user`, and the first documents of a new embedded store."""
+"""`create-account`, and the first documents of a new embedded store."""
 
 import base64
 import contextlib
 import os
 import secrets
-import sys
-from typing import BinaryIO
 
 import click
 
@@ -34,26 +32,9 @@ DEMO_NAME, DEMO_REALM, DEMO_USER = "Demo", "demo.example.com", "demo"
 @click.option("--parent", help="Id of the account above; the first account has none.")
 def create_account(name: str, realm: str, parent: str | None) -> None:
     """Create an account NAME and print its id and API key."""
-    store, settings = _prepared_store()
+    store, settings = prepared_store()
     account = add_account(store, settings, name, realm, parent)
     click.echo(f"account_id {account['_id']}\napi_key    {account['pvt_api_key']}")
-
-
-@click.command("create-user")
-@click.argument("account_id")
-@click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
-def create_user(account_id: str, name: str, password_stdin: bool, level: str) -> None:
-    """Create a user NAME in an account and print its id."""
-    if password_stdin:
-        password = _first_line(sys.stdin.buffer)
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    if not password:
-        raise click.ClickException("the password is empty")
-    store, _ = _prepared_store()
-    click.echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
 
 
 def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
@@ -143,7 +124,7 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
         "pvt_api_key": secrets.token_hex(32),
         SECRET_FIELD: secrets.token_hex(16),
     }
-    account = fields.stamp(account, account_id, _author())
+    account = fields.stamp(account, account_id, command_author())
     store.create_db(names.account_db(account_id), documents_for(names.account_db(account_id)))
     store.save_doc(names.account_db(account_id), account)
     services = {
@@ -153,7 +134,7 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
         "pvt_reseller_id": master_id if parent and master_id else account_id,
         "pvt_tree": tree,
     }
-    store.save_doc(names.SERVICES, fields.stamp(services, account_id, _author()))
+    store.save_doc(names.SERVICES, fields.stamp(services, account_id, command_author()))
     return account
 
 
@@ -184,8 +165,8 @@ def add_user(store: Store, account_id: str, name: str, password: str, level: str
         "pvt_sha1_auth": credential_hash(username, password, "sha"),
         SECRET_FIELD: secrets.token_hex(16),
     }
-    user = fields.stamp(user, account_id, _author())
-    store.save_doc(db, user)
+    user = fields.stamp(user, account_id, command_author())
+    user["_rev"] = store.save_doc(db, user)
     return user
 
 
@@ -197,21 +178,16 @@ def database_of(store: Store, account_id: str) -> str:
     return db
 
 
-def _first_line(stream: BinaryIO) -> str:
-    try:
-        return stream.readline().decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise click.ClickException("what was read is not UTF-8") from None
-
-
-def _prepared_store() -> tuple[Store, Settings]:
+def prepared_store() -> tuple[Store, Settings]:
+    """The store of a command, with keys in it, and the settings. Raises KeysMissing."""
     settings = Settings.from_environment().for_commands()
     store = open_store(settings)
     prepare_store(store, settings)
     return store, settings
 
 
-def _author() -> Author:
+def command_author() -> Author:
+    """The author of what commands write: nobody who is logged in."""
     return Author(request_id=names.new_id(), is_authenticated=False)
 
 

@@ -1,12 +1,59 @@
-"""`reconcile-numbers`: compare trunk documents with the marks on numbers."""
+"""`add-number` and `reconcile-numbers`: an account's numbers, and the marks on them."""
 
 import click
 
 from app.commands.accounts import database_of
-from app.numbers import reconcile
+from app.documents import Document
+from app.numbers import features, reconcile
+from app.numbers.documents import new_number
+from app.numbers.normalise import known_numbers
 from app.numbers.ownership import TRUNKSTORE
-from app.services import make_services
+from app.schema import Invalid
+from app.services import Services, make_services
 from app.settings import Settings
+
+
+@click.command("add-number")
+@click.argument("account_id")
+@click.argument("numbers", nargs=-1, required=True)
+@click.option(
+    "--carrier",
+    type=click.Choice(["local", "other"]),
+    default="local",
+    show_default=True,
+    help="The carrier module: Kazoo's own numbers, or those of a carrier that Kazoo has no module for.",
+)
+@click.option("--cnam", help="The name that called people see, up to 15 characters; only with --carrier other.")
+def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: str | None) -> None:
+    """Give NUMBERS to an account, in service. Nothing is written where one of them cannot be."""
+    services = make_services(Settings.from_environment().for_commands())
+    database_of(services.store, account_id)
+    try:
+        added = [_new_number(services, account_id, number, carrier, cnam) for number in numbers]
+        for document in {document["_id"]: document for document in added}.values():
+            services.numbers.create(document)
+            click.echo(document["_id"])
+    finally:
+        services.close()
+
+
+def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
+    """The document of a number. Raises ClickException where there is one already, or this is no number."""
+    number = known_numbers([typed], services.config).get(typed)
+    if number is None:
+        raise click.ClickException(f"{typed} is no telephone number")
+    if services.numbers.find(number):
+        raise click.ClickException(f"{number} is in the system already")
+    public = {"cnam": {"display_name": cnam}} if cnam else {}
+    try:
+        services.schemas.get("phone_numbers").validate(public)
+    except Invalid as invalid:
+        raise click.ClickException(f"{invalid}: from 1 to 15 characters") from None
+    document = new_number(number, account_id, f"knm_{carrier}") | public
+    rules = features.policy(services.recent, services.config, account_id, is_admin=True)
+    if features.refused(public, document, rules):
+        raise click.ClickException(f"{number} cannot have a caller id name: it is a local number")
+    return document | {"pvt_features": features.saved(public, document)}
 
 
 @click.command("reconcile-numbers")

@@ -6,13 +6,30 @@ Spec: docs/kazoo/documents.md, section 7.2.
 from collections.abc import Callable
 
 from app.documents import Document
-from app.documents.names import account_db, number_db
+from app.documents.clock import gregorian_now
+from app.documents.names import account_db, encoded, number_db
 from app.events.notices import Notices
 from app.store import Conflict, NotFound, Store
 
 ATTEMPTS = 5
 
 Change = Callable[[Document], Document]
+
+
+def new_number(number: str, account_id: str, module: str) -> Document:
+    """A number in E.164 form as Kazoo makes it: in service for an account, of a carrier module like `knm_local`."""
+    now = gregorian_now()
+    return {
+        "_id": number,
+        "pvt_db_name": encoded(number_db(number)),
+        "pvt_state": "in_service",
+        "pvt_ported_in": False,
+        "pvt_module_name": module,
+        "pvt_modified": now,
+        "pvt_created": now,
+        "pvt_type": "number",
+        "pvt_assigned_to": account_id,
+    }
 
 
 class NumberDocuments:
@@ -25,6 +42,15 @@ class NumberDocuments:
     def find(self, number: str) -> Document | None:
         """The document of a number in E.164 form, None where the system does not know it."""
         return self._store.find_doc(number_db(number), number)
+
+    def create(self, document: Document) -> Document:
+        """Write a new number, in a database that is made where it is missing, and its copy. Raises Conflict."""
+        db = number_db(document["_id"])
+        self._store.create_db(db)
+        stored = {**document, "_rev": self._store.save_doc(db, document)}
+        self._notices.created(db, stored)
+        self.copy_to_account(stored)
+        return stored
 
     def save(self, document: Document) -> Document:
         """Write upon the revision that the document names; the document as stored. The copies are as they were.

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from app import apps
+from app.apps import LABEL, PBXS
 from app.services import Services
-
-PBXS = "pbxs"
-LABEL = "PBX Connector"
 
 
 def available(services: Services) -> list[dict[str, Any]]:
-    """The apps as logins list them; none unless PBXS_API_URL is set."""
-    url = services.settings.pbxs_api_url
-    return [{"id": PBXS, "name": PBXS, "label": LABEL, "api_url": url}] if url else []
+    """The apps as logins list them. The address is PBXS_API_URL, else that of the app's document; none without."""
+    url, app_id = services.settings.pbxs_api_url, PBXS
+    if not url:
+        document = apps.find(services.store, services.config("accounts", "master_account_id"), PBXS)
+        if document is None or document.get("published") is False or not document.get("api_url"):
+            return []
+        url, app_id = document["api_url"], document["_id"]
+    return [{"id": app_id, "name": PBXS, "label": LABEL, "api_url": url}]
 
 
 def store(services: Services) -> list[dict[str, Any]]:
@@ -22,7 +26,7 @@ def store(services: Services) -> list[dict[str, Any]]:
             "allowed_users": "all",
             "users": [],
             "masqueradable": True,
-            "i18n": {"en-US": {"label": LABEL, "description": "Connect a PBX to its SIP trunks", "features": []}},
+            "i18n": apps.TEXTS,
             "tags": ["reseller"],
             "icon": f"{PBXS}.png",
             "published": True,

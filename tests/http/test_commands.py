@@ -323,3 +323,90 @@ def test_workers_keep_to_one_processor_each_unless_told_otherwise(tmp_path, pinn
             support.wait_until(partial(are_placed, gone), message="a new worker in the place of the old one")
     finally:
         server.stop()
+
+
+class TestWhatUisNeed:
+    """`add-number`, `set-app-url` and `create-user --app` instead of documents written by hand."""
+
+    @pytest.fixture
+    def environment(self, tmp_path):
+        return {"DATA_DIR": str(tmp_path)}
+
+    @pytest.fixture
+    def account_id(self, environment):
+        return run(environment, "create-account", "First", "--realm", "first.example.com").split()[1]
+
+    def log_in(self, server, name, password):
+        login = {"data": {"credentials": support.credential_hash(name, password), "account_name": "first"}}
+        return requests.put(f"{server.url}/v2/user_auth", json=login, timeout=20).json()
+
+    def test_numbers(self, environment, account_id):
+        added = run(environment, "add-number", account_id, "4155550100", "+14155550101", "14155550100")
+        assert added.split() == ["+14155550100", "+14155550101"]
+        other = ("--carrier", "other", "--cnam", "ACME")
+        assert run(environment, "add-number", account_id, "+14155550102", *other).split() == ["+14155550102"]
+        store = EmbeddedStore(environment["DATA_DIR"])
+        document = store.open_doc("numbers/+1415", "+14155550102")
+        assert document["cnam"] == {"display_name": "ACME"}
+        assert document["pvt_features"] == {"outbound_cnam": {"display_name": "ACME"}}
+        assert document["pvt_db_name"] == "numbers%2F%2B1415"
+        copy = store.open_doc(account_db(account_id), "+14155550102")
+        assert {**copy, "_rev": ""} == {**document, "_rev": ""}
+        local = store.open_doc("numbers/+1415", "+14155550100")
+        assert (local["pvt_state"], local["pvt_module_name"]) == ("in_service", "knm_local")
+        assert local["pvt_features"] == {"local": {}}
+        for arguments, words in (
+            (("+14155550109", "+14155550100"), "+14155550100 is in the system already"),
+            (("+14155550109", "office"), "office is no telephone number"),
+            (("+14155550109", "--cnam", "ACME"), "local number"),
+            (("+14155550109", "--carrier", "other", "--cnam", "a name of over fifteen"), "1 to 15 characters"),
+        ):
+            assert words in run(environment, "add-number", account_id, *arguments, code=1)
+        assert "there is no account" in run(environment, "add-number", "f" * 32, "+14155550109", code=1)
+        assert store.find_doc("numbers/+1415", "+14155550109") is None
+
+    def test_a_user_sees_the_connector_in_either_ui(self, environment, account_id):
+        made = run(
+            environment,
+            *("create-user", account_id, "Jo", "--password-stdin", "--app", "pbxs"),
+            *("--app-url", "https://api.example.com/v2/"),
+            stdin="s3cret\n",
+        )
+        assert "https://api.example.com/v2/" in made and "https://api.example.com/v1" in made
+        server = support.service(environment).start()
+        try:
+            login = self.log_in(server, "jo", "s3cret")
+            (app,) = login["data"]["apps"]
+            assert (app["name"], app["api_url"]) == ("pbxs", "https://api.example.com/v2/")
+            account = f"{server.url}/v1/accounts/{account_id}"
+            token = {"X-Auth-Token": login["auth_token"]}
+            user = requests.get(f"{account}/users/{login['data']['owner_id']}", headers=token, timeout=20).json()
+            assert user["data"]["apps"]["pbxs"]["api_url"] == "https://api.example.com/v1"
+            listed = requests.get(f"{account}/apps_store", headers=token, timeout=20).json()
+            assert [one["id"] for one in listed["data"]] == [app["id"]]
+            run(environment, "set-app-url", "pbxs", "http://new.example.com", "--user", f"{account_id}/JO")
+            (moved,) = self.log_in(server, "jo", "s3cret")["data"]["apps"]
+            assert moved == app | {"api_url": "http://new.example.com/v2/"}
+            user = requests.get(f"{account}/users/{login['data']['owner_id']}", headers=token, timeout=20).json()
+            assert user["data"]["apps"]["pbxs"]["api_url"] == "http://new.example.com/v1"
+        finally:
+            server.stop()
+
+    def test_an_address_that_is_there_stays(self, environment, account_id):
+        run(environment, "set-app-url", "pbxs", "https://api.example.com")
+        made = run(
+            environment | {"PBXS_API_URL": "https://other.example.com/v2"},
+            *("create-user", account_id, "Jo", "--password-stdin", "--app", "pbxs"),
+            stdin="s3cret\n",
+        )
+        assert made.splitlines()[1:] == ["pbxs for jo: https://other.example.com/v1"]
+
+    def test_mistakes_are_one_line(self, environment, account_id):
+        for arguments, words in (
+            (("pbxs", "api.example.com"), "http(s)://"),
+            (("pbxs", "https://api.example.com", "--user", f"{account_id}/nobody"), "there is no user nobody"),
+            (("pbxs", "https://api.example.com", "--user", "nobody"), "there is no account nobody"),
+        ):
+            error = run(environment, "set-app-url", *arguments, code=1)
+            assert words in error and error.count("\n") == 1
+        run(environment, "set-app-url", "voip", "https://api.example.com", code=2)

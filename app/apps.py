@@ -1,0 +1,71 @@
+"""Documents of UIs' applications: the app itself, in the master account's database, and a user's access to it.
+
+Spec: docs/kazoo/clients.md, sections 1a and 1b.
+"""
+
+from app.documents import Document, fields, names
+from app.documents.fields import Author
+from app.store import DatabaseMissing, Store, ViewMissing
+
+PBXS = "pbxs"
+LABEL = "PBX Connector"
+TEXTS = {"en-US": {"label": LABEL, "description": "Connect a PBX to its SIP trunks", "features": []}}
+LISTING = "apps_store/crossbar_listing"
+_VERSIONS = ("/v1", "/v2")
+
+
+def root_of(url: str) -> str:
+    """An API's address without its version: UIs differ in the version they speak."""
+    url = url.rstrip("/")
+    return url[:-3] if url.endswith(_VERSIONS) else url
+
+
+def monster_url(root: str) -> str:
+    """The address as Monster UI needs it."""
+    return f"{root}/v2/"
+
+
+def find(store: Store, master_id: str | None, name: str) -> Document | None:
+    """The document of an app, None where there is none."""
+    if not master_id:
+        return None
+    try:
+        rows = store.query_view(names.account_db(master_id), LISTING, key=name, limit=1, include_docs=True)
+    except (ViewMissing, DatabaseMissing):
+        return None
+    return rows[0].doc if rows else None
+
+
+def with_url(document: Document | None, name: str, root: str) -> Document:
+    """The document of an app with this address; a new one, as Kazoo makes it, where there is none."""
+    new = {
+        "_id": names.new_id(),
+        "pvt_type": "app",
+        "name": name,
+        "i18n": TEXTS,
+        "tags": ["reseller"],
+        "icon": f"{name}.png",
+        "author": "2600Hz",
+        "license": "-",
+        "price": 0,
+        "version": "1.0",
+        "urls": {"documentation": "", "howto": ""},
+        "masqueradable": True,
+        "published": True,
+        "phase": "production",
+    }
+    return {**(document or new), "api_url": monster_url(root)}
+
+
+def with_access(user: Document, name: str, root: str) -> Document:
+    """A user whom the old kazoo-ui offers an app at this address. Monster UI goes by the app's own document."""
+    granted = user.get("apps") if isinstance(user.get("apps"), dict) else {}
+    app = {"label": LABEL, "icon": "device", **((granted or {}).get(name) or {}), "api_url": f"{root}/v1"}
+    return {**user, "apps": {**(granted or {}), name: app}}
+
+
+def save(store: Store, account_id: str, document: Document, author: Author) -> tuple[Document, bool]:
+    """Stamp and write a document of an account; the document as stored, and whether it is new. Raises Conflict."""
+    stamped = fields.stamp(document, account_id, author)
+    stamped["_rev"] = store.save_doc(names.account_db(account_id), stamped)
+    return stamped, "_rev" not in document

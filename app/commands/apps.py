@@ -1,0 +1,66 @@
+"""`set-app-url`: tell UIs where an application's API is."""
+
+import click
+
+from app import apps
+from app.commands.accounts import command_author, database_of
+from app.services import Services, make_services
+from app.settings import Settings
+from app.store import ViewMissing
+
+
+@click.command("set-app-url")
+@click.argument("name", type=click.Choice([apps.PBXS]))
+@click.argument("url")
+@click.option("--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME whom kazoo-ui offers the app; repeatable.")
+def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
+    """Set the address URL of the application NAME: for Monster UI in the app's document, for kazoo-ui in users'.
+
+    URL is the API's address as browsers reach it, with or without /v1 or /v2.
+    """
+    check_url(url)
+    services = make_services(Settings.from_environment().for_commands())
+    try:
+        found = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in users]
+        set_address(services, name, url)
+        for account_id, user in found:
+            grant(services, account_id, user, name, url)
+    finally:
+        services.close()
+
+
+def check_url(url: str) -> None:
+    """Raises ClickException where this is no address."""
+    if not url.startswith(("http://", "https://")):
+        raise click.ClickException("the URL must be http(s)://…")
+
+
+def set_address(services: Services, name: str, url: str) -> None:
+    """Write the app's document. Raises ClickException where there is no master account."""
+    master_id = services.config("accounts", "master_account_id")
+    if not master_id:
+        raise click.ClickException("there is no master account: `accounts` in system_config does not name one")
+    document = apps.with_url(apps.find(services.store, master_id, name), name, apps.root_of(url))
+    stored, is_new = apps.save(services.store, master_id, document, command_author())
+    services.notices.saved(database_of(services.store, master_id), stored, is_new)
+    click.echo(f"{name}: {stored['api_url']}")
+
+
+def grant(services: Services, account_id: str, user: dict[str, object], name: str, url: str) -> None:
+    """Write the app into a user's document."""
+    document = apps.with_access(user, name, apps.root_of(url))
+    stored, _ = apps.save(services.store, account_id, document, command_author())
+    services.notices.edited(database_of(services.store, account_id), stored)
+    click.echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
+
+
+def _find_user(services: Services, account_id: str, username: str) -> dict[str, object]:
+    db = database_of(services.store, account_id)
+    try:
+        rows = services.store.query_view(db, "users/list_by_username", key=username.lower())
+    except ViewMissing:
+        rows = []
+    user = services.store.find_doc(db, rows[0].id) if rows and rows[0].id else None
+    if user is None:
+        raise click.ClickException(f"there is no user {username} in the account {account_id}")
+    return user

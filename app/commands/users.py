@@ -1,0 +1,49 @@
+"""`create-user`: a person of an account."""
+
+import sys
+from typing import BinaryIO
+
+import click
+
+from app import apps
+from app.commands.accounts import add_user, prepared_store
+from app.commands.apps import grant, set_address
+from app.services import make_services
+
+
+@click.command("create-user")
+@click.argument("account_id")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
+@click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer the user.")
+@click.option("--app-url", help="Where browsers reach the API; else PBXS_API_URL, or HOST and PORT.")
+def create_user(
+    account_id: str, name: str, password_stdin: bool, level: str, app_name: str | None, app_url: str | None
+) -> None:
+    """Create a user NAME in an account and print its id."""
+    password = _first_line(sys.stdin.buffer) if password_stdin else _asked()
+    if not password:
+        raise click.ClickException("the password is empty")
+    store, settings = prepared_store()
+    user = add_user(store, account_id, name, password, level)
+    click.echo(f"user_id {user['_id']}")
+    if app_name:
+        services = make_services(settings, store=store)
+        url = app_url or settings.pbxs_api_url or f"http://{settings.address}"
+        if app_url or apps.find(store, services.config("accounts", "master_account_id"), app_name) is None:
+            set_address(services, app_name, url)
+        grant(services, account_id, user, app_name, url)
+        services.close()
+
+
+def _asked() -> str:
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _first_line(stream: BinaryIO) -> str:
+    try:
+        return stream.readline().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("what was read is not UTF-8") from None
