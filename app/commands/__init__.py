@@ -11,6 +11,7 @@ from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
 from app.commands.users import create_user
 from app.commands.views import views
+from app.files import FilesMissing
 from app.settings import SettingsError
 from app.store import StoreError
 
@@ -39,5 +40,5 @@ def main() -> None:
     """Run a command. Faults that an operator can fix are shown without a traceback."""
     try:
         cli()
-    except (StoreError, KeysMissing, SettingsError) as error:
+    except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:
         raise SystemExit(f"error: {type(error).__name__}: {error}") from None

@@ -22,9 +22,11 @@ from app.auth.buckets import Buckets
 from app.commands.accounts import prepare_store
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
+from app.schema import Schemas
 from app.services import make_services, open_store
 from app.settings import Settings
 from app.store.collation import sort_key
+from app.store.design import check_files
 
 # Crossbar's server takes request lines up to 8000 bytes.
 LONGEST_LINE = 8190
@@ -43,6 +45,9 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
         os.environ | {name: str(value) for name, value in given.items() if value is not None}
     )
     configure_logging(settings.log_level)
+    # Every worker would miss them, and gunicorn would start others for ever.
+    Schemas()
+    check_files()
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
     store.close()

@@ -13,6 +13,8 @@ from app.integers import to_integer
 from app.store import UNSET, NotFound, Row, ViewMissing, is_document_id
 
 DEFAULT_PAGE_SIZE = 50
+# More than any view has, and few enough digits for every store.
+LARGEST_PAGE = 2**31 - 1
 
 
 def load(context: Context, doc_id: str, pvt_type: str) -> Document:
@@ -133,7 +135,7 @@ def page_size(context: Context) -> int:
     asked = context.req_value("page_size")
     wanted = asked if type(asked) is int else to_integer(asked)
     if wanted is not None and wanted > 0:
-        return wanted
+        return min(wanted, LARGEST_PAGE)
     default = context.services.config("crossbar", "pagination_page_size", default=DEFAULT_PAGE_SIZE)
     return default if type(default) is int and default > 0 else DEFAULT_PAGE_SIZE
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from jsonschema.exceptions import ValidationError
 
-from app.files import data_directory
+from app.files import data_directory, json_files
 from app.schema.coercion import coerce
 from app.schema.compiled import compile_schema
 from app.schema.errors import Errors, describe
@@ -71,7 +71,7 @@ class Schemas:
     """All schemas of a directory, read once at start."""
 
     def __init__(self, directory: Path = DIRECTORY):
-        self._schemas = {path.stem: _read(path) for path in directory.glob("*.json")}
+        self._schemas = {path.stem: _read(path) for path in json_files(directory)}
 
     def ids(self) -> list[str]:
         """The names of all schemas, sorted."""

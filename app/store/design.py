@@ -6,7 +6,7 @@ from functools import cache
 
 from app.documents import Document
 from app.documents.names import ACCOUNTS, account_of
-from app.files import data_directory
+from app.files import data_directory, json_files
 
 DIRECTORY = data_directory("couchdb_views")
 
@@ -23,9 +23,15 @@ def folder_for(db: str) -> str | None:
 
 
 def documents_for(db: str) -> list[Document]:
-    """The design documents a new database gets."""
+    """The design documents a new database gets. Raises FilesMissing."""
     folder = folder_for(db)
     return _load(folder) if folder else []
+
+
+def check_files() -> None:
+    """Make sure that there are design documents for each kind of database. Raises FilesMissing."""
+    for folder in ("account", ACCOUNTS):
+        _load(folder)
 
 
 def needs_old_engine(map_source: str) -> bool:
@@ -35,4 +41,4 @@ def needs_old_engine(map_source: str) -> bool:
 
 @cache
 def _load(folder: str) -> list[Document]:
-    return [json.loads(path.read_text("utf-8")) for path in sorted((DIRECTORY / folder).glob("*.json"))]
+    return [json.loads(path.read_text("utf-8")) for path in json_files(DIRECTORY / folder)]

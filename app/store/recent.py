@@ -29,6 +29,7 @@ class Recent:
         self._store = store
         self._seconds = seconds
         self._documents: dict[tuple[str, str], tuple[float, Document | None]] = {}
+        self._forgotten = 0
         self._lock = threading.Lock()
 
     def find_doc(self, db: str, doc_id: str) -> Document | None:
@@ -37,16 +38,20 @@ class Recent:
         known = self._documents.get((db, doc_id))
         if known and now - known[0] < self._seconds:
             return known[1]
+        seen = self._forgotten
         document = self._store.find_doc(db, doc_id)
         with self._lock:
-            if len(self._documents) >= MOST:
-                self._documents.clear()
-            self._documents[db, doc_id] = (now, document)
+            # Where something was forgotten meanwhile, this may be the document from before.
+            if seen == self._forgotten:
+                if len(self._documents) >= MOST:
+                    self._documents.clear()
+                self._documents[db, doc_id] = (now, document)
         return document
 
     def forget(self, db: str, doc_id: str) -> None:
         """Read this document anew next time, after this process wrote it."""
         with self._lock:
+            self._forgotten += 1
             self._documents.pop((db, doc_id), None)
 
     def setting(self, config: str, *path: str, default: Any = None, nodes: tuple[str, ...] = ("default",)) -> Any:

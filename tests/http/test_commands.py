@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -85,6 +88,24 @@ def test_a_start_that_cannot_be_is_one_line_that_names_the_reason(tmp_path):
         assert error.startswith("error: ") and words in error and error.count("\n") == 1, error
         assert "s3cret" not in error
     taken.close()
+
+
+@pytest.mark.parametrize("missing", ["schemas", "couchdb_views"])
+def test_it_does_not_start_without_its_files(tmp_path, missing):
+    """A copy of the code and its data, but for one folder."""
+    for folder in {"app", "schemas", "couchdb_views"} - {missing}:
+        shutil.copytree(support.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "app", "serve", "--port", "1"],
+        env={**os.environ, **support.NO_SERVERS, "PYTHONPATH": str(tmp_path), "DATA_DIR": str(tmp_path / "data")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1 and f"no JSON files in {tmp_path / missing}" in ended.stderr, ended.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_every_line_of_the_log_is_json(tmp_path):

@@ -177,6 +177,7 @@ def test_a_list_of_many_pages(api):
         start = f"&start_key={page['next_start_key']}"
     assert got == ids
     assert api.call("GET", "?paginate=false").json()["data"] == ids[::-1]
+    assert api.call("GET", f"?page_size={'9' * 4300}").json()["data"] == ids[::-1]
 
 
 def test_big_documents(api):

@@ -98,6 +98,25 @@ def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path, monkeypatch):
     assert recent.find_doc("x", "d")["n"] == 2
 
 
+def test_what_was_read_before_it_was_forgotten_is_not_remembered(tmp_path):
+    """Another thread saves the document, and has it forgotten, while this one reads."""
+    store = EmbeddedStore(tmp_path)
+    store.create_db("x")
+    revision = store.save_doc("x", {"_id": "d", "n": 1})
+
+    class Slow:
+        def find_doc(self, db, doc_id):
+            document = store.find_doc(db, doc_id)
+            if document["n"] == 1:
+                store.save_doc("x", {"_id": "d", "_rev": revision, "n": 2})
+                recent.forget("x", "d")
+            return document
+
+    recent = Recent(Slow())
+    assert recent.find_doc("x", "d")["n"] == 1
+    assert recent.find_doc("x", "d")["n"] == 2
+
+
 class Rubbish:
     """A server that answers each connection, or each request, with the same bytes, after a while."""
 
