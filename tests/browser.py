@@ -20,6 +20,8 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 FLAGS += ["--window-size=1400,1000"]
 # Errors that go away when what is in the way has moved, or when the page has been drawn anew.
 PASSING = ("element click intercepted", "element not interactable", "stale element reference")
+# WebDriver's names for two keys: one that is held, and one that lets go of all that are held.
+CONTROL, RELEASE = "\ue009", "\ue000"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 VISIBLE = """
 const [selector, text] = arguments;
@@ -43,7 +45,7 @@ class Browser:
     What is clicked or typed into is waited for, as a person would wait, for at most `patience` seconds.
     """
 
-    def __init__(self, root: str, patience: float = 10):
+    def __init__(self, root: str, patience: float = 5):
         self._root = root
         self._session = requests.Session()
         self.patience = patience
@@ -88,24 +90,36 @@ class Browser:
         return self.call("GET", f"/element/{self.see(selector)}/text")
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click on it as soon as it is there and nothing lies above it."""
-        self._retried(lambda: self.call("POST", f"/element/{self.see(selector, text)}/click"))
+        """Click on it as soon as it is there, stands still and nothing lies above it."""
+        self._retried(lambda: self.call("POST", f"/element/{self._still(selector, text)}/click"))
 
     def double_click(self, selector: str, text: str = "") -> None:
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        move = {"type": "pointerMove", "origin": {ELEMENT: self.see(selector, text)}, "x": 0, "y": 0}
+        move = {"type": "pointerMove", "origin": {ELEMENT: self._still(selector, text)}, "x": 0, "y": 0}
         pointer = {"type": "pointer", "id": "mouse", "actions": [move, *press, *press]}
         self.call("POST", "/actions", {"actions": [pointer]})
 
     def type(self, selector: str, text: str) -> None:
-        """Replace what a field holds."""
+        """Replace what a field holds, with the keyboard."""
+        keys = f"{CONTROL}a{RELEASE}{text}"
+        self._retried(lambda: self.call("POST", f"/element/{self._still(selector)}/value", {"text": keys}))
 
-        def replace() -> None:
-            element = self.see(selector)
-            self.call("POST", f"/element/{element}/clear")
-            self.call("POST", f"/element/{element}/value", {"text": text})
+    def _still(self, selector: str, text: str = "") -> str:
+        """The first visible element, after it has slid to its place."""
+        places = [None]
 
-        self._retried(replace)
+        def stands() -> str | None:
+            element = self.see(selector, text)
+            places.append(self.call("GET", f"/element/{element}/rect"))
+            return element if places[-1] == places[-2] else None
+
+        return self.wait(stands, f"{selector} {text!r} to stand still")
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose the option of a list that has this value."""
+        found = {"using": "css selector", "value": f'option[value="{value}"]'}
+        option = self.call("POST", f"/element/{self.see(selector)}/element", found)[ELEMENT]
+        self._retried(lambda: self.call("POST", f"/element/{option}/click"))
 
     def _retried(self, act: Callable[[], Any]) -> None:
         deadline = time.monotonic() + self.patience
