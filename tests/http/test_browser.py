@@ -1,19 +1,13 @@
 """A real browser on a page of another origin: what CORS lets it read."""
 
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import requests
 
-from tests import support
+from tests.browser import chromium
 
 pytestmark = pytest.mark.slow
-
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 
 SCRIPT = """
 const [root, login, done] = arguments;
@@ -58,30 +52,20 @@ class Page(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A page of another origin in headless Chromium, over the WebDriver protocol."""
-    if not CHROMIUM or not CHROMEDRIVER:
-        pytest.skip("chromium and chromedriver are not installed (`make tools`)")
-    page = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=page.serve_forever, daemon=True).start()
-    port = support.free_port()
-    driver = support.Server([CHROMEDRIVER, f"--port={port}"], f"http://127.0.0.1:{port}").start()
-    options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]}
-    wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-    session = requests.post(f"{driver.url}/session", json=wanted, timeout=90).json()["value"]["sessionId"]
-    root = f"{driver.url}/session/{session}"
-    requests.post(f"{root}/url", json={"url": f"http://localhost:{page.server_port}/"}, timeout=60)
-    yield root
-    requests.delete(root, timeout=30)
-    driver.stop()
-    page.shutdown()
+    """A page of another origin in headless Chromium."""
+    with (
+        chromium(tmp_path_factory.mktemp("chromium")) as session,
+        ThreadingHTTPServer(("127.0.0.1", 0), Page) as page,
+    ):
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        session.open(f"http://localhost:{page.server_port}/")
+        yield session
+        page.shutdown()
 
 
 def test_a_browser_reads_status_body_and_exposed_headers(browser, base, person):
     login = {"credentials": person.credentials, "account_realm": person.realm}
-    answer = requests.post(
-        f"{browser}/execute/async", json={"script": SCRIPT, "args": [f"{base}/v2", login]}, timeout=90
-    )
-    seen = answer.json()["value"]
+    seen = browser.execute_async(SCRIPT, f"{base}/v2", login)
     assert "error" not in seen, seen
     statuses = {name: step["status"] for name, step in seen.items()}
     assert statuses == {
