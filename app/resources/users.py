@@ -13,6 +13,7 @@ SCHEMA = "users"
 TYPE = "user"
 LISTING = "users/crossbar_listing"
 ADMIN = "admin"
+_UIS_OWN = ("appList", "language", "timezone")
 # Kazoo keeps a password's hashes only; a document written by hand may have the password itself.
 SECRETS = ("password",)
 
@@ -60,10 +61,11 @@ def _validate_change(context: Context, user_id: str) -> None:
         checked = request_data.replacement(context, SCHEMA, user_id, TYPE)
     refused = _changed_members(context, checked)
     if refused:
-        message = f"only ui_* members, language and timezone can be changed here, not {', '.join(refused)}"
+        message = f"only what UIs keep in a user can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
     kept = {name: value for name, value in context.stored.items() if not is_uis_own(name)}
-    context.doc = {**_without_id(checked), **kept}
+    known = {name: value for name, value in checked.items() if is_uis_own(name) or name in _schema_members(context)}
+    context.doc = {**known, **kept}
 
 
 def _check_caller(context: Context, user_id: str) -> None:
@@ -78,14 +80,23 @@ def _check_caller(context: Context, user_id: str) -> None:
 
 def is_uis_own(name: str) -> bool:
     """Whether UIs keep this member of a user, and may change it."""
-    return name.startswith("ui_") or name in ("language", "timezone")
+    return name.startswith("ui_") or name in _UIS_OWN
 
 
 def _changed_members(context: Context, checked: Document) -> list[str]:
-    """The members that the request changes and may not, sorted. Those that a POST leaves out stay as they are."""
+    """The members that the request changes and may not, sorted. Those that a POST leaves out stay as they are.
+
+    Members that nobody knows are no change: Monster UI sends some that it has added for itself.
+    """
     before = _with_defaults(context, fields.public(context.stored))
-    asked = [name for name in fields.public(context.data) if name != "id" and not is_uis_own(name)]
+    known = {*before, *_schema_members(context)}
+    asked = [name for name in fields.public(context.data) if name in known and not is_uis_own(name)]
     return sorted(name for name in asked if checked.get(name, MISSING) != before.get(name, MISSING))
+
+
+def _schema_members(context: Context) -> Document:
+    properties: Document = context.services.schemas.get(SCHEMA).raw["properties"]
+    return properties
 
 
 def _with_defaults(context: Context, document: Document) -> Document:
@@ -94,7 +105,3 @@ def _with_defaults(context: Context, document: Document) -> Document:
         return context.services.schemas.get(SCHEMA).validate(copy.deepcopy(document))
     except Invalid:
         return document
-
-
-def _without_id(data: Document) -> Document:
-    return {name: value for name, value in data.items() if name != "id"}

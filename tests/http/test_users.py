@@ -79,7 +79,6 @@ def test_a_patch_merges_and_null_removes(users, user_id):
         ({"password": "a new one"}, "password"),
         ({"username": "somebody", "ui_flags": {}, "enabled": False}, "enabled, username"),
         ({"username": None}, "username"),
-        ({"never_heard_of": 1}, "never_heard_of"),
         ({"hotdesk": {"pin": "1234"}}, "hotdesk"),
     ],
 )
@@ -95,6 +94,24 @@ def test_what_is_kazoos_to_change_is_refused_by_name(world, users, person, user_
 def test_members_that_are_the_same_pass_and_so_do_their_defaults(users, person, user_id):
     same = {"username": person.user["username"], "enabled": True, "verified": False, "hotdesk": {"enabled": False}}
     assert users("PATCH", user_id, same | {"ui_metadata": {"ui": "monster-ui"}}).status_code == 200
+
+
+def test_what_monster_ui_adds_for_itself_is_passed_over(world, users, person, user_id):
+    added = {"account_name": "Acme", "apps": {}, "appList": ["a", "b"]}
+    sent = users("GET", user_id).json()["data"] | added
+    answer = users("POST", user_id, sent)
+    assert answer.status_code == 200
+    assert answer.json()["data"]["appList"] == ["a", "b"]
+    assert not {"account_name", "apps", "id"} & stored(world, person).keys()
+
+
+def test_a_stored_member_that_no_schema_knows_is_not_changed_either(world, users, person, user_id):
+    document = stored(world, person) | {"apps": {"pbxs": {"api_url": "https://api.example.com/v1"}}}
+    world.store.save_doc(account_db(person.account_id), document)
+    same = users("GET", user_id).json()["data"]
+    assert users("POST", user_id, same).status_code == 200
+    assert users("POST", user_id, same | {"apps": {}}).json()["data"]["message"].endswith("not apps")
+    assert stored(world, person)["apps"] == document["apps"]
 
 
 def test_bad_data_is_told_as_kazoo_tells_it(users, user_id):
