@@ -31,6 +31,10 @@ def store(services: Services) -> list[dict[str, Any]]:
             "icon": f"{PBXS}.png",
             "published": True,
             "phase": "production",
+            "author": "2600Hz",
+            "version": "1.0",
+            "price": 0,
+            "urls": {},
         }
         for app in available(services)
     ]

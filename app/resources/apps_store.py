@@ -1,6 +1,6 @@
-"""The applications a UI offers: `/accounts/{ACCOUNT_ID}/apps_store`, read-only."""
+"""The applications a UI offers: `/accounts/{ACCOUNT_ID}/apps_store[/{APP_ID}]`, read-only."""
 
-from app.context import Context
+from app.context import Context, not_found_error
 from app.resources import apps
 from app.resources.base import ReadOnly
 
@@ -8,9 +8,16 @@ from app.resources.base import ReadOnly
 class AppsStore(ReadOnly):
     """The PBX Connector, if the operator has set its address."""
 
-    METHODS = {0: ("GET",)}
+    METHODS = {0: ("GET",), 1: ("GET", "PUT", "POST", "DELETE")}
     NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with what may be installed."""
-        context.respond(apps.store(context.services))
+        """Answer with what may be installed, or with one application."""
+        offered = apps.store(context.services)
+        if not params:
+            context.respond(offered)
+            return
+        app = next((app for app in offered if app["id"] == params[0]), None)
+        if app is None:
+            raise not_found_error(params[0])
+        context.respond(app)

@@ -21,23 +21,26 @@ USERS, NUMBERS = "users/crossbar_listing", "phone_numbers/crossbar_listing"
 
 
 class Ledgers(ReadOnly):
-    """`/accounts/{ACCOUNT_ID}/ledgers[/total]`: a balance of zero."""
+    """`/accounts/{ACCOUNT_ID}/ledgers[/total]`: a balance of zero; `ledgers/{LEDGER}`: no entries."""
 
     METHODS = {0: ("GET",), 1: ("GET",)}
     NEEDS_ACCOUNT = True
 
-    def resource_exists(self, context: Context, *params: str) -> bool:
-        """The ledgers, and their total."""
-        return params in ((), (TOTAL,))
+    def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """GET, and what an account is credited and debited with."""
+        return ("PUT",) if params in (("credit",), ("debit",)) else ("GET",)
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the sum, or with the sum of each ledger."""
-        if params:
+        """Answer with the sum of each ledger, with the sum of all, or with the entries of one."""
+        if params == (TOTAL,):
             context.respond({"amount": 0.0})
-            return
-        _page(context, 1)
-        context.respond({"rollovers": {"amount": 0.0, "usage": {"quantity": 0}}})
-        crossbar_doc.tag_answer(context)
+        elif params:
+            _page(context, 0)
+            context.respond([])
+        else:
+            _page(context, 1)
+            context.respond({"rollovers": {"amount": 0.0, "usage": {"quantity": 0}}})
+            crossbar_doc.tag_answer(context)
 
 
 class Transactions(ReadOnly):

@@ -301,3 +301,7 @@ class TestSettings:
         )
         (app,) = store.json()["data"]
         assert {"id", "name", "allowed_users", "masqueradable", "i18n", "icon"} <= app.keys()
+        one = requests.get(f"{store.url}/{app['id']}", headers={"X-Auth-Token": api.token}, timeout=30)
+        assert one.json()["data"] == app
+        other = requests.get(f"{store.url}/voip", headers={"X-Auth-Token": api.token}, timeout=30)
+        assert (other.status_code, other.json()["message"]) == (404, "bad_identifier")

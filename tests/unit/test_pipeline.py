@@ -584,7 +584,9 @@ def test_what_is_there_is_counted_and_nothing_is_billed(server, world, person, m
     assert (listed["data"], listed["page_size"]) == ([], 0)
     assert start_key.decode(listed["start_key"]) == pytest.approx(gregorian_now(), abs=5)
     assert "page_size" not in get("transactions?paginate=false")
-    for path in ("access_lists", "braintree/customer", "storage", "ledgers/x", "services/x"):
+    entries = get("ledgers/per-minute-voip?created_from=1")
+    assert (entries["data"], entries["page_size"]) == ([], 0)
+    for path in ("access_lists", "braintree/customer", "storage", "ledgers/x/y", "services/x"):
         assert get(path)["message"] == "not_found"
 
 
@@ -802,7 +804,9 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
     token = token_of(server, person)
     _, _, created = ask(server, "PUT", trunks(person), {"name": "a"}, x_auth_token=token)
     path, db = f"{trunks(person)}/{created['data']['id']}", account_db(person.account_id)
-    monkeypatch.setattr(import_module("app.pipeline.execute"), "LONGEST_PAUSE", 0)
+    execute = import_module("app.pipeline.execute")
+    monkeypatch.setattr(execute, "SHORTEST_PAUSE", 0)
+    monkeypatch.setattr(execute, "LONGEST_PAUSE", 0)
     save = world.store.save_doc
 
     def patch_against(others, **headers):
@@ -819,11 +823,13 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
         status, _, envelope = ask(server, "PATCH", path, {"name": "b"}, x_auth_token=token, **headers)
         return status, envelope
 
-    status, envelope = patch_against(7)
+    status, envelope = patch_against(40)
     assert status == 200 and envelope["data"]["name"] == "b" and envelope["data"]["other"] == 0
-    status, envelope = patch_against(8)
+    monkeypatch.setattr(execute, "PATIENCE", 0)
+    status, envelope = patch_against(1)
     assert (status, envelope["message"]) == (409, "datastore_conflict")
     assert envelope["data"] == {"message": "conflicting documents"}
+    monkeypatch.setattr(execute, "PATIENCE", 5)
     assert patch_against(1, if_match="*")[0] == 409
 
 
