@@ -18,8 +18,8 @@ from werkzeug.routing import BaseConverter, Rule
 
 from app import metrics, pipeline
 from app.auth.keys import KeysMissing
+from app.constants import METHODS
 from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error
-from app.kazoo import METHODS
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.services import Services

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from app.auth import AuthDoc
 from app.documents import Document
 from app.documents.fields import Author
 from app.documents.names import account_db
 from app.schema.errors import Errors
-
-if TYPE_CHECKING:
-    from app.resources import Resource
-    from app.services import Services
+from app.services import Services
 
 
 class Headers(Protocol):
@@ -42,6 +39,37 @@ class Request:
     content_length: int | None = None
 
 
+class Resource(Protocol):
+    """What the pipeline asks of a resource; `app/resources/base.py` has crossbar's defaults.
+
+    `params` are the path's segments after the noun. `validate` and `execute` stop a request with a `Stop`.
+    """
+
+    NEEDS_ACCOUNT: bool
+    ANSWERS_PREFLIGHTS: bool
+
+    def resource_exists(self, context: "Context", *params: str) -> bool:
+        """Whether the path exists."""
+
+    def allowed_methods(self, context: "Context", *params: str) -> tuple[str, ...]:
+        """The verbs that Kazoo allows on this path, as CORS headers list them."""
+
+    def served_methods(self, context: "Context", *params: str) -> tuple[str, ...]:
+        """The verbs among them that this service serves."""
+
+    def is_anonymous(self, context: "Context") -> bool:
+        """Whether the request needs no credentials."""
+
+    def authorize(self, context: "Context") -> bool | None:
+        """Whether the caller is allowed; None leaves the decision to the rule between tenants."""
+
+    def validate(self, context: "Context", *params: str) -> None:
+        """Load and check what the verb needs; for a GET, fill in the answer."""
+
+    def execute(self, context: "Context", *params: str) -> None:
+        """Write what was validated. May raise the store's Conflict."""
+
+
 @dataclass
 class Context:
     """A request and all that the stages find out about it, in the order of the stages.
@@ -51,7 +79,7 @@ class Context:
     """
 
     request: Request
-    services: "Services"
+    services: Services
     request_id: str
 
     # parse
@@ -69,7 +97,7 @@ class Context:
 
     # route and methods
     nouns: list[tuple[str, list[str]]] = field(default_factory=list, repr=False)
-    resource: "Resource" = field(init=False, repr=False)
+    resource: Resource = field(init=False, repr=False)
     verb: str = ""
     allowed: tuple[str, ...] | None = None
     is_cors: bool = False

@@ -17,9 +17,8 @@ from app.numbers.documents import NumberDocuments
 from app.schema import Schemas
 from app.settings import Settings
 from app.store import Store
-from app.store.couchdb import CouchDBStore
-from app.store.embedded import EmbeddedStore
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
+from app.store.engines import open_store
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Services:
 
     settings: Settings
     store: Store
-    recent: Recent
+    cache: DocumentCache
     keys: KeyRing
     tokens: Tokens
     buckets: Buckets
@@ -58,34 +57,27 @@ class Services:
 
     def config(self, document: str, *path: str, default: Any = None) -> Any:
         """The value at a path of a `system_config` document, as it applies to this node."""
-        return self.recent.setting(document, *path, default=default, nodes=self.settings.config_nodes)
-
-
-def open_store(settings: Settings) -> Store:
-    """The store that the settings name."""
-    if settings.couchdb_urls:
-        return CouchDBStore(settings.couchdb_urls, settings.couchdb_timeout)
-    return EmbeddedStore(settings.data_dir)
+        return self.cache.setting(document, *path, default=default)
 
 
 def make_services(settings: Settings, buckets: Buckets | None = None, store: Store | None = None) -> Services:
     """The services of one process. `buckets` must be made before the workers fork, so that they share them."""
     store = store or open_store(settings)
-    recent = Recent(store)
-    keys = KeyRing(store, recent, settings.config_nodes)
+    cache = DocumentCache(store, settings.config_nodes)
+    keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
     numbers = NumberDocuments(store, notices)
     return Services(
         settings=settings,
         store=store,
-        recent=recent,
+        cache=cache,
         keys=keys,
-        tokens=Tokens(keys, recent, strict=settings.strict_tokens),
+        tokens=Tokens(keys, cache, strict=settings.strict_tokens),
         buckets=buckets or Buckets(),
         schemas=Schemas(),
         notices=notices,
         numbers=numbers,
-        assignment=Assignment(numbers, metrics.mark_failed),
+        assignment=Assignment(numbers, cache, metrics.mark_failed),
         publisher=publisher,
     )

@@ -63,6 +63,11 @@ class Settings:
                 raise SettingsError(rule)
 
     @property
+    def engine(self) -> str:
+        """The name of the store's engine, in `app/store/engines.py`."""
+        return "couchdb" if self.couchdb_urls else "embedded"
+
+    @property
     def address(self) -> str:
         """Host and port as in a URL: ``127.0.0.1:8000``, ``[::1]:8000``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

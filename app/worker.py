@@ -37,7 +37,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from app.received import READ_SIZE, Received
+from app.request_buffer import READ_SIZE, Received
 
 SECONDS_FOR_A_REQUEST = 20.0
 # How long a thread waits for a client that neither sends nor reads.

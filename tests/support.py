@@ -233,7 +233,7 @@ class World:
         if not rate_limited:
             self.configure("crossbar", token_costs=0)
         self.master = self.person("Master", "master.example.com")
-        if not isinstance(self.store, EmbeddedStore):
+        if not self.store.is_embedded:
             self.configure("accounts", master_account_id=self.master.account_id)
         return self
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.documents import object_member
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 SLOTS = 1 << 15
 # Digest of the name, tokens, time of the last filling, time of the last use.
@@ -26,10 +26,10 @@ _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True)
 class Size:
-    """How much a bucket holds, how much is added in each period, and when it is forgotten (both in seconds)."""
+    """How many tokens a bucket holds, how many it gets per period, and when it is forgotten; times in seconds."""
 
-    most: int = 100
-    added: int = 10
+    capacity: int = 100
+    refill: int = 10
     period: float = 1.0
     idle: float = 600.0
 
@@ -76,41 +76,37 @@ class Buckets:
             known, tokens, filled, used = _SLOT.unpack_from(self._memory, offset)
             if known == digest and now - used < size.idle:
                 periods = int((now - filled) / size.period)
-                return offset, min(size.most, tokens + periods * size.added), filled + periods * size.period
+                return offset, min(size.capacity, tokens + periods * size.refill), filled + periods * size.period
             if known == digest:
-                return offset, size.most, now
+                return offset, size.capacity, now
             if used < oldest_used:
                 oldest, oldest_used = offset, used
-        return oldest, size.most, now
+        return oldest, size.capacity, now
 
 
-def size_for(recent: Recent, nodes: tuple[str, ...]) -> Size:
+def size_for(cache: DocumentCache) -> Size:
     """The size of crossbar's buckets, from `system_config/token_buckets`."""
 
     def read(*paths: tuple[str, ...], default: int) -> int:
         for path in paths:
-            value = recent.setting("token_buckets", *path, nodes=nodes)
+            value = cache.setting("token_buckets", *path)
             if type(value) is int and value > 0:
                 return value
         return default
 
     most, rate, unit = "max_bucket_tokens", "tokens_fill_rate", "tokens_fill_time"
-    period = recent.setting("token_buckets", "crossbar", unit, nodes=nodes) or recent.setting(
-        "token_buckets", unit, nodes=nodes
-    )
+    period = cache.setting("token_buckets", "crossbar", unit) or cache.setting("token_buckets", unit)
     return Size(
-        most=read(("crossbar", most), ("default", most), (most,), default=Size.most),
-        added=read(("crossbar", rate), (rate,), default=Size.added),
+        capacity=read(("crossbar", most), ("default", most), (most,), default=Size.capacity),
+        refill=read(("crossbar", rate), (rate,), default=Size.refill),
         period=_PERIODS.get(period, Size.period) if isinstance(period, str) else Size.period,
         idle=read(("inactivity_timeout_s",), default=int(Size.idle)),
     )
 
 
-def cost_of(
-    recent: Recent, nodes: tuple[str, ...], account_id: str, endpoint: str, verb: str, advertised: int = 1
-) -> int:
+def cost_of(cache: DocumentCache, account_id: str, endpoint: str, verb: str, advertised: int = 1) -> int:
     """What a request costs. `advertised` is what it costs where `token_costs` is an object without an entry."""
-    costs = recent.setting("crossbar", "token_costs", default=1, nodes=nodes)
+    costs = cache.setting("crossbar", "token_costs", default=1)
     if not isinstance(costs, dict):
         return costs if type(costs) is int and costs >= 0 else 1
     for path in (

@@ -8,14 +8,14 @@ from typing import Any
 from app.auth import hierarchy
 from app.documents.fields import public
 from app.documents.names import SERVICES, account_db
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 DOCUMENT = "configs_crossbar.auth"
 CONFIG = "crossbar.auth"
 DEFAULT_EXPIRY_S = 3600
 
 
-def module_settings(recent: Recent, nodes: tuple[str, ...], account_id: str, method: str | None) -> dict[str, Any]:
+def module_settings(cache: DocumentCache, account_id: str, method: str | None) -> dict[str, Any]:
     """The merged `auth_modules.{method}` for an account, e.g. ``{"enabled": True, "token_auth_expiry_s": 3600}``.
 
     An identity that does not say how it logged in has none.
@@ -23,45 +23,45 @@ def module_settings(recent: Recent, nodes: tuple[str, ...], account_id: str, met
     if method is None:
         return {}
     merged: dict[str, Any] = {}
-    system = recent.setting(CONFIG, "auth_modules", method, nodes=nodes)
-    for layer in [system, *(_of_account(recent, one, method) for one in _line(recent, account_id))]:
+    system = cache.setting(CONFIG, "auth_modules", method)
+    for layer in [system, *(_of_account(cache, one, method) for one in _line(cache, account_id))]:
         if isinstance(layer, dict):
             merged |= layer
     return merged
 
 
-def token_seconds(recent: Recent, nodes: tuple[str, ...], module: dict[str, Any]) -> int:
+def token_seconds(cache: DocumentCache, module: dict[str, Any]) -> int:
     """How long a token of this module lives; 0 or less is for ever."""
     own = module.get("token_auth_expiry_s")
     if type(own) is int and own > 0:
         return own
-    system = recent.setting(CONFIG, "token_auth_expiry_s", nodes=nodes)
+    system = cache.setting(CONFIG, "token_auth_expiry_s")
     return system if type(system) is int else DEFAULT_EXPIRY_S
 
 
-def is_reseller(recent: Recent, account_id: str) -> bool:
+def is_reseller(cache: DocumentCache, account_id: str) -> bool:
     """By the services document, as Kazoo asks."""
-    return (recent.find_doc(SERVICES, account_id) or {}).get("pvt_reseller") is True
+    return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller") is True
 
 
-def reseller_id(recent: Recent, account_id: str) -> str | None:
+def reseller_id(cache: DocumentCache, account_id: str) -> str | None:
     """The account's reseller, by its services document."""
-    return (recent.find_doc(SERVICES, account_id) or {}).get("pvt_reseller_id")
+    return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller_id")
 
 
-def _of_account(recent: Recent, account_id: str, method: str) -> Any:
-    document = recent.find_doc(account_db(account_id), DOCUMENT)
+def _of_account(cache: DocumentCache, account_id: str, method: str) -> Any:
+    document = cache.find_doc(account_db(account_id), DOCUMENT)
     modules = public(document).get("auth_modules") if document else None
     return modules.get(method) if isinstance(modules, dict) else None
 
 
-def _line(recent: Recent, account_id: str) -> list[str]:
+def _line(cache: DocumentCache, account_id: str) -> list[str]:
     """The account behind its ancestors up to its nearest reseller, farthest first."""
     line = [account_id]
-    if is_reseller(recent, account_id):
+    if is_reseller(cache, account_id):
         return line
-    for ancestor in reversed(hierarchy.tree(hierarchy.account(recent, account_id))):
+    for ancestor in reversed(hierarchy.tree(hierarchy.account(cache, account_id))):
         line.insert(0, ancestor)
-        if is_reseller(recent, ancestor):
+        if is_reseller(cache, ancestor):
             break
     return line

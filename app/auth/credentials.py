@@ -10,7 +10,7 @@ from app.auth.configuration import CONFIG, DOCUMENT
 from app.documents import object_member
 from app.documents.names import ACCOUNTS, account_db, alphanumeric, is_account_id
 from app.store import DatabaseMissing, Row, Store, ViewMissing
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 VIEWS = {"md5": "users/creds_by_md5", "sha": "users/creds_by_sha"}
 
@@ -45,7 +45,7 @@ def users_with(store: Store, account_id: str, credentials: str, method: str) -> 
     return [AuthDoc(account_id, row.id) for row in rows]
 
 
-def basic_auth(store: Store, recent: Recent, nodes: tuple[str, ...], token: str) -> AuthDoc | None:
+def basic_auth(store: Store, cache: DocumentCache, token: str) -> AuthDoc | None:
     """Who a Basic credential names: base64 of account id, colon and hash. Exactly one user must match."""
     try:
         text = base64.b64decode(token, validate=True).decode("utf-8")
@@ -54,10 +54,8 @@ def basic_auth(store: Store, recent: Recent, nodes: tuple[str, ...], token: str)
     account_id, colon, secret = text.partition(":")
     if not colon or not is_account_id(account_id):
         return None
-    own = recent.find_doc(account_db(account_id), DOCUMENT)
-    kind = object_member(own, "basic_auth_type") or recent.setting(
-        CONFIG, "basic_auth_type", default="md5", nodes=nodes
-    )
+    own = cache.find_doc(account_db(account_id), DOCUMENT)
+    kind = object_member(own, "basic_auth_type") or cache.setting(CONFIG, "basic_auth_type", default="md5")
     if kind not in VIEWS:
         username, _, password = secret.partition(":")
         kind, secret = "md5", credential_hash(username, password)

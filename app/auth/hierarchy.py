@@ -2,12 +2,12 @@
 
 from app.documents import Document, is_true
 from app.documents.names import account_db
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 
-def account(recent: Recent, account_id: str) -> Document | None:
+def account(cache: DocumentCache, account_id: str) -> Document | None:
     """The account's own copy of its document; soft-deleted ones too, as Kazoo reads it."""
-    return recent.find_doc(account_db(account_id), account_id)
+    return cache.find_doc(account_db(account_id), account_id)
 
 
 def is_superduper_admin(document: Document | None) -> bool:
@@ -21,8 +21,8 @@ def tree(document: Document | None) -> list[str]:
     return [ancestor for ancestor in ancestors if isinstance(ancestor, str)] if isinstance(ancestors, list) else []
 
 
-def is_allowed(recent: Recent, auth_account_id: str, requested: Document | None) -> bool:
+def is_allowed(cache: DocumentCache, auth_account_id: str, requested: Document | None) -> bool:
     """The rule between tenants: superduper, the account itself, or one of its ancestors."""
     if requested is not None and (requested["_id"] == auth_account_id or auth_account_id in tree(requested)):
         return True
-    return is_superduper_admin(account(recent, auth_account_id))
+    return is_superduper_admin(account(cache, auth_account_id))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.documents.names import SYSTEM_AUTH, SYSTEM_CONFIG, new_id
 from app.store import NotFound, Store, Unavailable, is_document_id
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 ATTACHMENT = "private_key.pem"
 CONTENT_TYPE = "application/x-pem-file"
@@ -30,10 +30,9 @@ class KeysMissing(Exception):
 class KeyRing:
     """The RSA keys by id, and the secrets of `system_config/auth`. Safe with threads."""
 
-    def __init__(self, store: Store, recent: Recent, nodes: tuple[str, ...]):
+    def __init__(self, store: Store, cache: DocumentCache):
         self._store = store
-        self._recent = recent
-        self._nodes = nodes
+        self._cache = cache
         self._keys: dict[str, tuple[float, bytes, rsa.RSAPrivateKey | None]] = {}
         self._lock = threading.Lock()
 
@@ -75,7 +74,7 @@ class KeyRing:
         self.server_secret()
 
     def _secret(self, name: str) -> str:
-        value = self._recent.setting("auth", name, nodes=self._nodes)
+        value = self._cache.setting("auth", name)
         if not isinstance(value, str) or not value:
             raise KeysMissing(f"{SYSTEM_CONFIG}/auth has no default.{name}")
         return value

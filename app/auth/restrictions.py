@@ -5,7 +5,7 @@ from typing import Any
 from app.auth import AuthDoc, hierarchy
 from app.documents import object_member
 from app.documents.names import account_db
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 CATCH_ALL = "_"
 DOCUMENT = "token_restrictions"
@@ -13,8 +13,7 @@ CONFIG = "crossbar.token_restrictions"
 
 
 def is_denied(
-    recent: Recent,
-    nodes: tuple[str, ...],
+    cache: DocumentCache,
     auth: AuthDoc,
     account_id: str | None,
     noun: str,
@@ -22,54 +21,54 @@ def is_denied(
     verb: str,
 ) -> bool:
     """Whether a rule that the operator wrote forbids this request."""
-    if hierarchy.is_superduper_admin(hierarchy.account(recent, auth.account_id)):
+    if hierarchy.is_superduper_admin(hierarchy.account(cache, auth.account_id)):
         return False
-    rules_by_level = _rule_set(recent, nodes, auth)
+    rules_by_level = _rule_set(cache, auth)
     if rules_by_level is None:
         return False
-    level = _priv_level(recent, nodes, auth)
+    level = _priv_level(cache, auth)
     endpoints = rules_by_level.get(level, rules_by_level.get(CATCH_ALL))
     if not isinstance(endpoints, dict):
         return False
     entries = endpoints.get(noun, endpoints.get(CATCH_ALL))
     if not isinstance(entries, list):
         return True
-    labels = _account_labels(recent, auth, account_id)
+    labels = _account_labels(cache, auth, account_id)
     for entry in entries:
         if _matches_account(object_member(entry, "allowed_accounts"), labels):
             return not _allows(object_member(entry, "rules"), params, verb)
     return True
 
 
-def _rule_set(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> dict[str, Any] | None:
+def _rule_set(cache: DocumentCache, auth: AuthDoc) -> dict[str, Any] | None:
     """The account's own rules for the token's method, else the system's; None where there are none."""
-    own = recent.find_doc(account_db(auth.account_id), DOCUMENT)
+    own = cache.find_doc(account_db(auth.account_id), DOCUMENT)
     for name in (auth.method, CATCH_ALL):
         found = object_member(own, "restrictions", name) if name and auth.method else None
         if isinstance(found, dict):
             return found
     for name in (auth.method, CATCH_ALL):
-        found = recent.setting(CONFIG, name, nodes=nodes) if name else None
+        found = cache.setting(CONFIG, name) if name else None
         if isinstance(found, dict):
             return found
     return None
 
 
-def _priv_level(recent: Recent, nodes: tuple[str, ...], auth: AuthDoc) -> str:
-    default: str = recent.setting(CONFIG, "default_priv_level", default="admin", nodes=nodes)
+def _priv_level(cache: DocumentCache, auth: AuthDoc) -> str:
+    default: str = cache.setting(CONFIG, "default_priv_level", default="admin")
     if not auth.owner_id or not auth.method:
         return default
-    user = recent.find_doc(account_db(auth.account_id), auth.owner_id)
+    user = cache.find_doc(account_db(auth.account_id), auth.owner_id)
     return default if user is None else user.get("priv_level") or "user"
 
 
-def _account_labels(recent: Recent, auth: AuthDoc, account_id: str | None) -> set[str]:
+def _account_labels(cache: DocumentCache, auth: AuthDoc, account_id: str | None) -> set[str]:
     if account_id is None:
         return {CATCH_ALL}
     if account_id == auth.account_id:
         return {CATCH_ALL, account_id, "{AUTH_ACCOUNT_ID}"}
     labels = {CATCH_ALL, account_id}
-    if auth.account_id in hierarchy.tree(hierarchy.account(recent, account_id)):
+    if auth.account_id in hierarchy.tree(hierarchy.account(cache, account_id)):
         labels.add("{DESCENDANT_ACCOUNT_ID}")
     return labels
 

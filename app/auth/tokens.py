@@ -14,7 +14,7 @@ from app.auth.keys import KeyRing
 from app.documents.fields import is_deleted
 from app.documents.names import account_db, is_account_id
 from app.store import is_document_id
-from app.store.recent import Recent
+from app.store.cache import DocumentCache
 
 if TYPE_CHECKING:
     from jwt.types import Options
@@ -44,9 +44,9 @@ class Tokens:
     every use.
     """
 
-    def __init__(self, keys: KeyRing, recent: Recent, strict: bool = False):
+    def __init__(self, keys: KeyRing, cache: DocumentCache, strict: bool = False):
         self._keys = keys
-        self._recent = recent
+        self._cache = cache
         self._strict = strict
         self._signed: dict[bytes, tuple[str, Any, dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Tokens:
         claims = {name: value for name, value in claims.items() if value is not None}
         who = identity.identity_of(claims)
         # Signed with a secret that has just been replaced, it would be refused a moment later.
-        self._recent.forget(account_db(claims["account_id"]), who)
+        self._cache.forget(account_db(claims["account_id"]), who)
         secret = self._identity_secret(claims["account_id"], who)
         signed: dict[str, Any] = {"iss": ISSUER}
         if secret:
@@ -121,7 +121,7 @@ class Tokens:
         if self._is_signed_by(given, claims["account_id"], who):
             return True
         # Another node may have minted it with a newer secret than is remembered (docs/kazoo/auth.md, section 10).
-        self._recent.forget(account_db(claims["account_id"]), who)
+        self._cache.forget(account_db(claims["account_id"]), who)
         return self._is_signed_by(given, claims["account_id"], who)
 
     def _is_signed_by(self, given: str, account_id: str, who: str) -> bool:
@@ -133,7 +133,7 @@ class Tokens:
     def _identity_secret(self, account_id: str, who: str) -> str | None:
         if not is_document_id(who):
             return None
-        document = self._recent.find_doc(account_db(account_id), who)
+        document = self._cache.find_doc(account_db(account_id), who)
         if document is None or is_deleted(document):
             return None
         if self._strict and document.get("enabled") is False:

@@ -14,12 +14,11 @@ from app.auth.keys import ATTACHMENT, CONTENT_TYPE, KeyRing, KeysMissing, genera
 from app.documents import Document, fields, names
 from app.documents.clock import gregorian_now
 from app.documents.fields import Author
-from app.services import open_store
 from app.settings import Settings
 from app.store import DatabaseMissing, NotFound, Store, ViewMissing
+from app.store.cache import DocumentCache
 from app.store.design import documents_for
-from app.store.embedded import EmbeddedStore
-from app.store.recent import Recent
+from app.store.engines import open_store
 
 SYSTEM_DATABASES = (names.ACCOUNTS, names.SERVICES, names.SYSTEM_AUTH, names.SYSTEM_CONFIG)
 SECRETS = "auth"
@@ -42,15 +41,15 @@ def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
 
     `demo` also creates the demonstration account, if this is an embedded store without accounts.
     """
-    if isinstance(store, EmbeddedStore):
+    if store.is_embedded:
         if store.find_doc(names.SYSTEM_CONFIG, SECRETS) is None:
             create_system(store)
         if demo and _is_without_accounts(store):
             _create_demo(store, settings)
     try:
-        KeyRing(store, Recent(store), settings.config_nodes).check()
+        KeyRing(store, DocumentCache(store, settings.config_nodes)).check()
     except KeysMissing as missing:
-        hint = "" if isinstance(store, EmbeddedStore) else "; start Kazoo on this CouchDB once, it creates them"
+        hint = "" if store.is_embedded else "; start Kazoo on this CouchDB once, it creates them"
         raise KeysMissing(f"{missing}{hint}") from None
 
 
@@ -99,11 +98,11 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
     """Create an account in its own database and in `services`, where no view finds it yet."""
     if not name.strip() or not realm.strip():
         raise click.ClickException("the name or the realm is empty")
-    recent = Recent(store)
-    above = hierarchy.account(recent, parent) if parent else None
+    cache = DocumentCache(store, settings.config_nodes)
+    above = hierarchy.account(cache, parent) if parent else None
     if parent and above is None:
         raise click.ClickException(f"there is no account {parent}")
-    master_id = recent.setting("accounts", "master_account_id", nodes=settings.config_nodes)
+    master_id = cache.setting("accounts", "master_account_id")
     if not parent and master_id and store.find_doc(names.ACCOUNTS, master_id):
         raise click.ClickException("there is a first account already: name it, or another, with --parent")
     if accounts_by_realm(store, realm):
@@ -140,7 +139,7 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
 
 def _publish_account(store: Store, account: Document) -> None:
     """Let views find an account. Its copy in `accounts` is written last, so an interrupted creation leaves none."""
-    if not account["pvt_tree"] and isinstance(store, EmbeddedStore):
+    if not account["pvt_tree"] and store.is_embedded:
         _remember_master(store, account["_id"])
     store.save_doc(names.ACCOUNTS, account)
 

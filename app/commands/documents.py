@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 import click
 
 from app import json_text
-from app.services import open_store
 from app.settings import Settings
 from app.store import Store, StoreError
 from app.store.design import documents_for
+from app.store.engines import open_store
 
 BATCH = 200
 

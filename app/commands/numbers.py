@@ -50,7 +50,7 @@ def _new_number(services: Services, account_id: str, typed: str, carrier: str, c
     except Invalid as invalid:
         raise click.ClickException(f"{invalid}: from 1 to 15 characters") from None
     document = new_number(number, account_id, f"knm_{carrier}") | public
-    rules = features.policy(services.recent, services.config, account_id, is_admin=True)
+    rules = features.policy(services.cache, account_id, is_admin=True)
     if features.refused(public, document, rules):
         raise click.ClickException(f"{number} cannot have a caller id name: it is a local number")
     return document | {"pvt_features": features.saved(public, document)}
@@ -65,8 +65,8 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
     if account_id:
         database_of(services.store, account_id)
     found = written = 0
-    for one in [account_id] if account_id else reconcile.accounts(services):
-        for difference in reconcile.differences(services, one):
+    for one in [account_id] if account_id else reconcile.accounts(services.store):
+        for difference in reconcile.differences(services.store, services.cache, one):
             found += 1
             click.echo(
                 f"{difference.account_id} {difference.number}: "
@@ -75,6 +75,6 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
             if applies:
                 # The marks of other applications are never changed; for them only the account's copy is corrected.
                 app = TRUNKSTORE if difference.wanted == TRUNKSTORE else None
-                written += services.assignment.mark(services, one, difference.number, app)
+                written += services.assignment.mark(one, difference.number, app)
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))
     services.close()

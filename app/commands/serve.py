@@ -23,10 +23,11 @@ from app.commands.accounts import prepare_store
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
 from app.schema import Schemas
-from app.services import make_services, open_store
+from app.services import make_services
 from app.settings import Settings
 from app.store.collation import sort_key
 from app.store.design import check_files
+from app.store.engines import open_store
 
 # Crossbar's server takes request lines up to 8000 bytes.
 LONGEST_LINE = 8190
@@ -102,7 +103,7 @@ class Server(BaseApplication):
             "keepalive": 30,
             "limit_request_line": LONGEST_LINE,
             "limit_request_fields": MOST_HEADERS,
-            # `app/gates.py` reads the client's address that a proxy forwards. gunicorn must not trust forwarded
+            # `app/admission.py` reads the client's address that a proxy forwards. gunicorn must not trust forwarded
             # headers: the two lists of headers that it would trust are empty, so it need not check the sender.
             "forwarded_allow_ips": "*",
             "forwarder_headers": "",

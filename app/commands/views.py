@@ -66,7 +66,7 @@ def _databases(services: Services, account_id: str | None, every: bool) -> Itera
         yield database_of(services.store, account_id)
         return
     yield ACCOUNTS
-    yield from map(account_db, accounts(services))
+    yield from map(account_db, accounts(services.store))
 
 
 def _stored(store: Store, db: str, design_id: str) -> Document | None:

@@ -39,6 +39,11 @@ def private(document: Document) -> Document:
     return {name: value for name, value in document.items() if is_private(name)}
 
 
+def without_revision(document: Document) -> Document:
+    """The document as it can be written to another database, which has revisions of its own."""
+    return {name: value for name, value in document.items() if name != "_rev"}
+
+
 def given_id(data: Document) -> object:
     """The id a client gave, of any JSON type; None where it gave none that counts.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app import json_text
 from app.documents import Document, is_empty
-from app.integers import to_integer
+from app.kazoo_integers import to_integer
 
 _PREFIXES = ("filter_", "has_key", "key_missing", "has_value", "value_missing")
 _TIMES = {

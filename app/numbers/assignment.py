@@ -6,7 +6,6 @@ Marks are made after the document is saved and never undo it. What could not be 
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from app.documents import Document
 from app.documents.clock import gregorian_now
@@ -16,9 +15,7 @@ from app.numbers.documents import NumberDocuments
 from app.numbers.normalise import known_numbers
 from app.numbers.ownership import TRUNKSTORE
 from app.store import StoreError
-
-if TYPE_CHECKING:
-    from app.services import Services
+from app.store.cache import DocumentCache
 
 USED_BY = "pvt_used_by"
 
@@ -28,35 +25,38 @@ log = logging.getLogger(__name__)
 class Assignment:
     """Marks numbers as used by trunks, and clears the mark. `on_failure` is called for each that failed."""
 
-    def __init__(self, documents: NumberDocuments, on_failure: Callable[[], None] = lambda: None):
+    def __init__(
+        self, documents: NumberDocuments, cache: DocumentCache, on_failure: Callable[[], None] = lambda: None
+    ):
         self._documents = documents
+        self._cache = cache
         self._on_failure = on_failure
 
-    def track(self, services: "Services", account_id: str, before: Iterable[str], after: Iterable[str]) -> None:
+    def track(self, account_id: str, before: Iterable[str], after: Iterable[str]) -> None:
         """Mark the DIDs that came, clear those that went; compared as typed. Never raises a store's error."""
         before, after = set(before), set(after)
         for dids, app in ((after - before, TRUNKSTORE), (before - after, None)):
             try:
-                numbers = set(known_numbers(dids, services.config).values()) if dids else ()
+                numbers = set(known_numbers(dids, self._cache.setting).values()) if dids else ()
             except StoreError as error:
                 self._on_failure()
                 log.warning("%d numbers are not marked as used by %s: %s", len(dids), app, error)
                 continue
             for number in sorted(numbers):
-                self.mark(services, account_id, number, app)
+                self.mark(account_id, number, app)
 
-    def mark(self, services: "Services", account_id: str, number: str, app: str | None) -> bool:
+    def mark(self, account_id: str, number: str, app: str | None) -> bool:
         """Mark one number for an application, or clear trunkstore's mark; whether that is so now."""
         try:
-            return self._mark(services, account_id, number, app)
+            return self._mark(account_id, number, app)
         except StoreError as error:
             self._on_failure()
             log.warning("number %s is not marked as used by %s: %s", number, app, error)
             return False
 
-    def _mark(self, services: "Services", account_id: str, number: str, app: str | None) -> bool:
+    def _mark(self, account_id: str, number: str, app: str | None) -> bool:
         document = self._documents.find(number)
-        if document is None or not ownership.may_use(services.recent, account_id, document):
+        if document is None or not ownership.may_use(self._cache, account_id, document):
             return False
         if not takes_marks(document):
             return True

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.numbers.normalise import matches
-from app.store.recent import Config
+from app.store.cache import Config
 
 Classifiers = dict[str, dict[str, Any]]
 

@@ -5,7 +5,7 @@ Spec: docs/kazoo/documents.md, section 7.2.
 
 from collections.abc import Callable
 
-from app.documents import Document
+from app.documents import Document, fields
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, encoded, number_db
 from app.events.notices import Notices
@@ -76,7 +76,7 @@ class NumberDocuments:
         number, owner_id = document["_id"], document.get("pvt_assigned_to")
         previous_id = document.get("pvt_previously_assigned_to")
         if isinstance(owner_id, str):
-            self._write(account_db(owner_id), number, lambda stored: _body(document), creates=True)
+            self._write(account_db(owner_id), number, lambda stored: fields.without_revision(document), creates=True)
         if isinstance(previous_id, str) and previous_id != owner_id:
             self._remove(account_db(previous_id), number)
 
@@ -114,7 +114,3 @@ class NumberDocuments:
     def _tombstone(self, db: str, stored: Document) -> None:
         revision = self._store.delete_doc(db, stored["_id"], stored["_rev"])
         self._notices.deleted(db, {**stored, "_rev": revision, "_deleted": True})
-
-
-def _body(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name != "_rev"}

@@ -11,7 +11,7 @@ from app.documents import Document, is_empty, is_true, object_member
 from app.documents.names import account_db
 from app.numbers import ownership
 from app.numbers.carriers import LOCAL_CARRIERS, carrier_of
-from app.store.recent import Config, Recent
+from app.store.cache import DocumentCache
 
 CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911 = "cnam", "inbound_cnam", "outbound_cnam", "e911"
 FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK = "failover", "force_outbound", "prepend", "ringback"
@@ -51,25 +51,25 @@ class Policy:
     is_admin: bool
 
 
-def reseller_setting(recent: Recent, config: Config, account_id: str | None, *path: str, default: Any = None) -> Any:
+def reseller_setting(cache: DocumentCache, account_id: str | None, *path: str, default: Any = None) -> Any:
     """A value of `number_manager` as the account's reseller has it, or else the system."""
-    reseller_id = configuration.reseller_id(recent, account_id) if account_id else None
+    reseller_id = configuration.reseller_id(cache, account_id) if account_id else None
     if reseller_id and reseller_id != account_id:
-        own = object_member(recent.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
+        own = object_member(cache.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
         if own is not None:
             return own
-    return config(CONFIG, *path, default=default)
+    return cache.setting(CONFIG, *path, default=default)
 
 
-def policy(recent: Recent, config: Config, account_id: str | None, is_admin: bool) -> Policy:
+def policy(cache: DocumentCache, account_id: str | None, is_admin: bool) -> Policy:
     """The policy for the numbers of an account, None for numbers of nobody."""
-    providers = config(CONFIG, "providers")
-    allowed = reseller_setting(recent, config, account_id, "features", "allow", default=providers)
-    denied = reseller_setting(recent, config, account_id, "features", "deny")
+    providers = cache.setting(CONFIG, "providers")
+    allowed = reseller_setting(cache, account_id, "features", "allow", default=providers)
+    denied = reseller_setting(cache, account_id, "features", "deny")
     return Policy(
         _names(allowed) if isinstance(allowed, list) else (*_KAZOO, *_EXTERNAL, *_ADMIN_ONLY),
         _names(denied) if isinstance(denied, list) else None,
-        is_true(config(CONFIG, "local_feature_override")),
+        is_true(cache.setting(CONFIG, "local_feature_override")),
         is_admin,
     )
 

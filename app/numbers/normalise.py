@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from app.store.recent import Config
+from app.store.cache import Config
 
 BUILT_IN_CONVERTERS = (
     (r"^(\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})$", "+1", ""),

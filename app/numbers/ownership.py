@@ -1,34 +1,30 @@
 """The check against using other people's numbers (docs/kazoo/documents.md, section 7.1)."""
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
 
 from app.auth import AuthDoc, hierarchy
 from app.documents import Document
 from app.documents.names import number_db
 from app.numbers.normalise import known_numbers
 from app.store import Store
-from app.store.recent import Recent
-
-if TYPE_CHECKING:
-    from app.services import Services
+from app.store.cache import DocumentCache
 
 AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
 # Who uses a number, in `pvt_used_by`.
 TRUNKSTORE = "trunkstore"
 
 
-def refused(services: "Services", auth: AuthDoc, dids: Collection[str]) -> list[str]:
+def refused(store: Store, cache: DocumentCache, auth: AuthDoc, dids: Collection[str]) -> list[str]:
     """The normalised numbers that the token's account may not use, in descending order.
 
     Numbers the system does not know are nobody's, so they are not among them.
     """
     if not dids:
         return []
-    numbers = set(known_numbers(dids, services.config).values())
-    found = number_documents(services.store, numbers)
+    numbers = set(known_numbers(dids, cache.setting).values())
+    found = number_documents(store, numbers)
     return sorted(
-        (number for number, document in found.items() if not may_use(services.recent, auth.account_id, document)),
+        (number for number, document in found.items() if not may_use(cache, auth.account_id, document)),
         reverse=True,
     )
 
@@ -46,21 +42,21 @@ def state(document: Document) -> str | None:
     return document.get("pvt_state") or document.get("pvt_number_state")
 
 
-def may_use(recent: Recent, account_id: str, document: Document) -> bool:
+def may_use(cache: DocumentCache, account_id: str, document: Document) -> bool:
     """Whether an account may use a number: those that are its own in some way, and those that are to be had."""
-    return state(document) == AVAILABLE or may_change(recent, account_id, document)
+    return state(document) == AVAILABLE or may_change(cache, account_id, document)
 
 
-def may_change(recent: Recent, account_id: str, document: Document) -> bool:
+def may_change(cache: DocumentCache, account_id: str, document: Document) -> bool:
     """Whether a number is the account's, a descendant's or reserved by an ancestor. Superduper admins have all."""
-    if hierarchy.is_superduper_admin(hierarchy.account(recent, account_id)):
+    if hierarchy.is_superduper_admin(hierarchy.account(cache, account_id)):
         return True
     owner_id = document.get("pvt_assigned_to")
     if not isinstance(owner_id, str):
         return False
-    owner = hierarchy.account(recent, owner_id)
+    owner = hierarchy.account(cache, owner_id)
     if owner_id == account_id or account_id in hierarchy.tree(owner):
         return True
     if state(document) != RESERVED:
         return False
-    return owner_id in hierarchy.tree(hierarchy.account(recent, account_id)) or hierarchy.is_superduper_admin(owner)
+    return owner_id in hierarchy.tree(hierarchy.account(cache, account_id)) or hierarchy.is_superduper_admin(owner)

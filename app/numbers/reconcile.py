@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from app.documents import connectivity
 from app.documents.names import account_db, account_of
@@ -10,10 +9,8 @@ from app.numbers import ownership
 from app.numbers.assignment import USED_BY, needs_mark, takes_marks
 from app.numbers.normalise import known_numbers
 from app.numbers.ownership import TRUNKSTORE
-from app.store import Row, ViewMissing
-
-if TYPE_CHECKING:
-    from app.services import Services
+from app.store import Row, Store, ViewMissing
+from app.store.cache import DocumentCache
 
 LISTING = "trunkstore/crossbar_listing"
 NUMBERS = "phone_numbers/crossbar_listing"
@@ -29,23 +26,23 @@ class Difference:
     wanted: str | None
 
 
-def differences(services: "Services", account_id: str) -> list[Difference]:
+def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Difference]:
     """What is marked otherwise than the account's trunk documents use it, by number."""
-    db, store = account_db(account_id), services.store
+    db = account_db(account_id)
     dids = {
         did
         for row in store.query_view(db, LISTING, include_docs=True)
         if row.doc
         for did in connectivity.dids(row.doc)
     }
-    used = set(known_numbers(dids, services.config).values())
-    rows = _rows(services, db)
+    used = set(known_numbers(dids, cache.setting).values())
+    rows = _rows(store, db)
     copies = {row.key: (row.value or {}).get("used_by") for row in rows or ()}
     marked = {number for number, mark in copies.items() if mark == TRUNKSTORE}
     found = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):
         wanted, mark = TRUNKSTORE if number in used else None, document.get(USED_BY)
-        if not takes_marks(document) or not ownership.may_use(services.recent, account_id, document):
+        if not takes_marks(document) or not ownership.may_use(cache, account_id, document):
             continue
         if needs_mark(document, wanted):
             found.append(Difference(account_id, number, mark, wanted))
@@ -55,17 +52,17 @@ def differences(services: "Services", account_id: str) -> list[Difference]:
     return found
 
 
-def accounts(services: "Services") -> Iterator[str]:
+def accounts(store: Store) -> Iterator[str]:
     """All accounts, by the aggregate database."""
-    for row in services.store.query_view("accounts", "accounts/listing_by_realm"):
+    for row in store.query_view("accounts", "accounts/listing_by_realm"):
         account_id = (row.value or {}).get("account_id")
         if isinstance(account_id, str) and account_of(account_db(account_id)):
             yield account_id
 
 
-def _rows(services: "Services", db: str) -> list[Row] | None:
+def _rows(store: Store, db: str) -> list[Row] | None:
     """The account's copies; None where it has no view of them, as one that was never given a number may."""
     try:
-        return services.store.query_view(db, NUMBERS)
+        return store.query_view(db, NUMBERS)
     except ViewMissing:
         return None

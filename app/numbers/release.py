@@ -1,29 +1,26 @@
 """Letting a number go (docs/kazoo/documents.md, section 7.7)."""
 
-from typing import TYPE_CHECKING
-
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db
 from app.numbers import features, ownership
 from app.numbers.normalise import known_numbers
-
-if TYPE_CHECKING:
-    from app.services import Services
+from app.store import Store
+from app.store.cache import DocumentCache
 
 TRUNKS = "trunkstore/crossbar_listing"
 
 
-def is_used_by_trunk(services: "Services", document: Document) -> bool:
+def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> bool:
     """Whether a trunk uses a number, by its mark or by the owner's trunk documents: a PUT makes no marks in Kazoo."""
     if document.get("pvt_used_by") == ownership.TRUNKSTORE:
         return True
     owner_id = document.get("pvt_assigned_to")
     if not isinstance(owner_id, str):
         return False
-    rows = services.store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
+    rows = store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
     dids = {did for row in rows if row.doc for did in connectivity.dids(row.doc)}
-    return document["_id"] in known_numbers(dids, services.config).values()
+    return document["_id"] in known_numbers(dids, cache.setting).values()
 
 
 def released(document: Document) -> Document:

@@ -20,7 +20,7 @@ def _load(context: Context, account_id: str) -> Document:
         raise system_error(404, "bad identifier", {"message": "missing account_id"})
     if not is_account_id(account_id):
         raise system_error(404, "bad identifier", {"message": f"invalid account_id '{account_id}'"})
-    account = hierarchy.account(context.services.recent, account_id)
+    account = hierarchy.account(context.services.cache, account_id)
     if account is None:
         raise not_found_error(account_id)
     return account

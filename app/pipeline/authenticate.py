@@ -3,11 +3,11 @@
 Spec: docs/kazoo/auth.md, section 0.
 """
 
+from app.admission import charge, invalid_credentials, stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
 from app.auth.trial import is_enabled
 from app.context import Context
-from app.gates import charge, invalid_credentials, stop_if_expired
 from app.pipeline.identify import BASIC, TOKEN
 
 
@@ -35,13 +35,11 @@ def _identified(context: Context) -> AuthDoc | None:
         return context.early_auth
     if context.token_kind != BASIC or context.token is None:
         return None
-    auth = basic_auth(
-        context.services.store, context.services.recent, context.services.settings.config_nodes, context.token
-    )
+    auth = basic_auth(context.services.store, context.services.cache, context.token)
     if auth:
         stop_if_expired(context, auth)
     return auth
 
 
 def _is_account_enabled(context: Context, auth: AuthDoc) -> bool:
-    return is_enabled(hierarchy.account(context.services.recent, auth.account_id))
+    return is_enabled(hierarchy.account(context.services.cache, auth.account_id))

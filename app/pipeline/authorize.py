@@ -15,7 +15,7 @@ def authorize(context: Context) -> None:
     account = context.account if context.has_account else None
     allowed = resource.authorize(context)
     if allowed is None:
-        allowed = context.has_auth and hierarchy.is_allowed(context.services.recent, context.auth.account_id, account)
+        allowed = context.has_auth and hierarchy.is_allowed(context.services.cache, context.auth.account_id, account)
     if context.has_auth and not resource.is_anonymous(context) and _is_restricted(context):
         raise system_error(403, "forbidden", {"cause": "access denied by token restrictions", "message": "forbidden"})
     if not allowed:
@@ -28,8 +28,7 @@ def _is_restricted(context: Context) -> bool:
     noun, params = context.nouns[-1]
     services = context.services
     return restrictions.is_denied(
-        services.recent,
-        services.settings.config_nodes,
+        services.cache,
         context.auth,
         context.account_id if context.has_account else None,
         noun,

@@ -1,9 +1,9 @@
 """Where the token is, and whose it is, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
 
+from app.admission import stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.context import Context
 from app.documents.names import account_db
-from app.gates import stop_if_expired
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
 _KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
@@ -65,7 +65,7 @@ def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
     account_id, owner_id = wanted.get("account_id"), wanted.get("owner_id")
     if not isinstance(account_id, str) or not isinstance(owner_id, str):
         return auth
-    descendant = context.services.recent.find_doc(account_db(account_id), account_id)
+    descendant = context.services.cache.find_doc(account_db(account_id), account_id)
     if auth.account_id not in hierarchy.tree(descendant):
         return None
     return AuthDoc(account_id, owner_id, auth.method, auth.claims)

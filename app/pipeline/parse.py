@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from app import json_text
 from app.context import Context, Stop, validation_error
+from app.json_errors import JSONTextError
 from app.schema.errors import error
 
 MAX_UPLOAD_SIZE = 8_000_000
@@ -66,7 +67,7 @@ def _too_large(limit: int) -> Stop:
 def _decode(body: bytes) -> Any:
     try:
         return json_text.loads(body)
-    except json_text.JSONTextError as reason:
+    except JSONTextError as reason:
         raise _invalid_json(str(reason)) from None
 
 

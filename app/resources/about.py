@@ -7,8 +7,8 @@ import platform
 import resource
 import threading
 
+from app.constants import VERSION
 from app.context import Context
-from app.kazoo import VERSION
 from app.resources.base import Resource
 
 

@@ -32,9 +32,9 @@ def _descendants(context: Context) -> None:
 
 def _siblings(context: Context) -> None:
     """The children of the parent, the account itself included. One's own only for superduper admins."""
-    recent, caller = context.services.recent, context.auth.account_id
+    cache, caller = context.services.cache, context.auth.account_id
     may_ask = caller != context.account_id and context.services.config(CONFIG, "allow_sibling_listing") is not False
-    if not may_ask and not hierarchy.is_superduper_admin(hierarchy.account(recent, caller)):
+    if not may_ask and not hierarchy.is_superduper_admin(hierarchy.account(cache, caller)):
         raise system_error(403, "forbidden")
     ancestors = hierarchy.tree(context.account)
     _load_page(context, CHILDREN, ancestors[-1] if ancestors else None)

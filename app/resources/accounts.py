@@ -1,5 +1,6 @@
 """The account document as UIs use it: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
+from app.accounts import save_aggregate
 from app.auth import configuration
 from app.auth.trial import is_enabled
 from app.context import Context, system_error
@@ -8,11 +9,8 @@ from app.documents.names import ACCOUNTS
 from app.resources import account_tree, crossbar_doc
 from app.resources.account_tree import RELATIONS
 from app.resources.base import Resource
-from app.store import Conflict, Store
 
 TYPE = "account"
-ATTEMPTS = 8
-
 UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
 
@@ -49,7 +47,7 @@ class Accounts(Resource):
         stored = crossbar_doc.save(context, context.doc)
         context.respond(shown(context, stored))
         services = context.services
-        services.recent.forget(context.db, stored["_id"])
+        services.cache.forget(context.db, stored["_id"])
         services.notices.edited(context.db, stored)
         aggregate, is_new = save_aggregate(services.store, context.db, stored)
         services.notices.saved(ACCOUNTS, aggregate, is_new)
@@ -68,40 +66,18 @@ def _with_ui_members(context: Context, document: Document) -> Document:
     return {**document, **{name: data[name] for name in UI_MEMBERS if name in data}}
 
 
-def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
-    """Write the saved account over its copy in `accounts`; return the copy and whether it is new.
-
-    After a lost race the account is read again, for up to 8 attempts. Raises Conflict.
-    """
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            stored = store.open_doc(db, stored["_id"])
-        copy = store.find_doc(ACCOUNTS, stored["_id"])
-        aggregate = {**stored, "_rev": copy["_rev"]} if copy else _without_revision(stored)
-        try:
-            aggregate["_rev"] = store.save_doc(ACCOUNTS, aggregate)
-            return aggregate, copy is None
-        except Conflict:
-            continue
-    raise Conflict(stored["_id"])
-
-
-def _without_revision(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name != "_rev"}
-
-
 def shown(context: Context, document: Document) -> Document:
     """An account's public members, and the private ones that Kazoo shows."""
-    recent = context.services.recent
+    cache = context.services.cache
     account_id = document["_id"]
-    reseller_id = configuration.reseller_id(recent, account_id)
+    reseller_id = configuration.reseller_id(cache, account_id)
     data = fields.answer_data(document)
     data["wnm_allow_additions"] = is_true(document.get("pvt_wnm_allow_additions"))
     data["superduper_admin"] = is_true(document.get("pvt_superduper_admin"))
     data["created"] = document.get("pvt_created")
     data["enabled"] = is_enabled(document)
     data["reseller_id"] = reseller_id
-    data["is_reseller"] = configuration.is_reseller(recent, account_id)
+    data["is_reseller"] = configuration.is_reseller(cache, account_id)
     data["billing_mode"] = _billing_mode(context, reseller_id)
     return data
 

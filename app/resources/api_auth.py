@@ -3,23 +3,15 @@
 from app.auth import AuthDoc, credentials
 from app.context import Context, plain_error
 from app.resources import login
-from app.resources.base import Resource
+from app.resources.base import Anonymous
 
 METHOD = "cb_api_auth"
 
 
-class ApiAuth(Resource):
+class ApiAuth(Anonymous):
     """Answers with a token of the account itself; disabled and expired accounts get one too."""
 
     METHODS = {0: ("PUT",)}
-
-    def is_anonymous(self, context: Context) -> bool:
-        """The key is the credential."""
-        return True
-
-    def authorize(self, context: Context) -> bool:
-        """For everybody."""
-        return True
 
     def validate(self, context: Context, *params: str) -> None:
         """Find the account and answer with a token."""

@@ -3,17 +3,17 @@
 Spec: docs/kazoo/auth.md, section 3.8.
 """
 
+from app.admission import charge, stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.auth.trial import is_enabled
 from app.context import Context, Stop, plain_error
-from app.gates import charge, stop_if_expired
 from app.resources import login
-from app.resources.base import Resource
+from app.resources.base import Anonymous
 
 TOKEN_INFO = "tokeninfo"
 
 
-class Auth(Resource):
+class Auth(Anonymous):
     """Shows the identity of any good token. `PUT /auth` stays Kazoo's (docs/deviations.md)."""
 
     METHODS = {0: ("PUT",), 1: ("GET", "POST")}
@@ -25,14 +25,6 @@ class Auth(Resource):
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """Those of `tokeninfo` alone."""
         return self.allowed_methods(context, *params) if params else ()
-
-    def is_anonymous(self, context: Context) -> bool:
-        """The token that is asked about is the credential."""
-        return True
-
-    def authorize(self, context: Context) -> bool:
-        """Anybody may ask about a token that they have."""
-        return True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the account and user of the token. Stops with 404 without a token, 401 with a bad one."""
@@ -62,7 +54,7 @@ def _identity_of(context: Context, token: str) -> AuthDoc | None:
     claims = services.tokens.verify(token)
     if claims is None:
         return None
-    account = hierarchy.account(services.recent, claims["account_id"])
+    account = hierarchy.account(services.cache, claims["account_id"])
     if services.settings.strict_tokens and not is_enabled(account):
         return None
     return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)

@@ -42,6 +42,30 @@ class Resource:
         """Write what was validated. May raise the store's Conflict."""
 
 
+class Anonymous(Resource):
+    """A resource for everybody: the request itself has what stands for credentials."""
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Always."""
+        return True
+
+    def authorize(self, context: Context) -> bool | None:
+        """Everybody may ask."""
+        return True
+
+
+class Public(Resource):
+    """A resource for everybody, except on paths that name an account."""
+
+    def is_anonymous(self, context: Context) -> bool:
+        """Where the path names no account."""
+        return not context.has_account
+
+    def authorize(self, context: Context) -> bool | None:
+        """Everybody may ask, except on paths that name an account."""
+        return None if context.has_account else True
+
+
 class ReadOnly(Resource):
     """A resource that clients can change in Kazoo, but only read here."""
 

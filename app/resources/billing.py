@@ -92,7 +92,7 @@ def _page(context: Context, size: int) -> None:
 
 
 def _summary(context: Context) -> Document:
-    recent = context.services.recent
+    cache = context.services.cache
     numbers = _rows(context, NUMBERS)
     services = Counter(feature for row in numbers for feature in row.value.get("features") or ())
     quantities = {
@@ -110,8 +110,8 @@ def _summary(context: Context) -> Document:
             "manual": {},
         },
         "reseller": {
-            "id": configuration.reseller_id(recent, context.account_id),
-            "is_reseller": configuration.is_reseller(recent, context.account_id),
+            "id": configuration.reseller_id(cache, context.account_id),
+            "is_reseller": configuration.is_reseller(cache, context.account_id),
         },
         "ratedeck": {},
         "applications": {},

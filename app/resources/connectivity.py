@@ -95,7 +95,8 @@ def _validate_delete(context: Context, doc_id: str) -> None:
 def _accept(context: Context, document: Document) -> None:
     """Set the account's realm, stop with 403 on numbers of others, and fill in `doc`."""
     document = connectivity.with_realm(document, context.account.get("realm"))
-    refused = ownership.refused(context.services, context.auth, connectivity.dids(document))
+    services = context.services
+    refused = ownership.refused(services.store, services.cache, context.auth, connectivity.dids(document))
     if refused:
         raise _unauthorized(refused)
     for warning in connectivity.routing_warnings(document):
@@ -128,7 +129,7 @@ def _delete(context: Context) -> None:
 
 
 def _track_assignment(context: Context, before: list[str], after: list[str]) -> None:
-    context.services.assignment.track(context.services, context.account_id, before, after)
+    context.services.assignment.track(context.account_id, before, after)
 
 
 def _flush_registrations(context: Context) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from app import json_text
 from app.context import Context, not_found_error
 from app.documents import Document, fields, filters, is_empty, is_true, listing, start_key
-from app.integers import to_integer
+from app.kazoo_integers import to_integer
 from app.store import UNSET, NotFound, Row, ViewMissing, is_document_id
 
 DEFAULT_PAGE_SIZE = 50

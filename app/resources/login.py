@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from app.admission import charge, client_ip, invalid_credentials
 from app.auth import AuthDoc, attempts, configuration, hierarchy
 from app.context import Context, Stop, plain_error, validation_error
 from app.documents import object_member
 from app.documents.names import account_db
-from app.gates import charge, client_ip, invalid_credentials
 from app.resources import apps
 from app.schema import Invalid
 
@@ -32,8 +32,8 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
     Stops with 401 where this way to log in is disabled or asks for a second factor.
     Spec: docs/kazoo/auth.md, sections 2.4 and 3.5.
     """
-    services, nodes = context.services, context.services.settings.config_nodes
-    module = configuration.module_settings(services.recent, nodes, auth.account_id, auth.method)
+    services = context.services
+    module = configuration.module_settings(services.cache, auth.account_id, auth.method)
     if module.get("enabled", True) is False:
         raise plain_error(401, "invalid credentials")
     if object_member(module, "multi_factor", "enabled") is True:
@@ -45,7 +45,7 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
         "as": switch_to,
         "method": auth.method,
     }
-    seconds = configuration.token_seconds(services.recent, nodes, module)
+    seconds = configuration.token_seconds(services.cache, module)
     context.new_token = services.tokens.mint(claims, seconds)
     context.respond(particulars(context, auth), 201)
     context.revision = "automatic"
@@ -59,7 +59,7 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
 def record_failure(context: Context, account_id: str, method: str) -> None:
     """Record a failed login to an account, unless the operator has turned that off."""
     services = context.services
-    module = configuration.module_settings(services.recent, services.settings.config_nodes, account_id, method)
+    module = configuration.module_settings(services.cache, account_id, method)
     if module.get("log_failed_attempts", True) is True:
         _record(context, AuthDoc(account_id, method=method), succeeded=False)
 
@@ -81,16 +81,16 @@ def _record(context: Context, auth: AuthDoc, succeeded: bool) -> None:
 def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
     """The account as logins and token_auth describe it (docs/kazoo/auth.md, section 4.5)."""
     services = context.services
-    account = hierarchy.account(services.recent, auth.account_id) or {}
-    user = services.recent.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None
+    account = hierarchy.account(services.cache, auth.account_id) or {}
+    user = services.cache.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None
     data = {
         "owner_id": auth.owner_id,
         "account_id": auth.account_id,
         "ui_config": {},
         "capabilities": {"voicemail": {"transcription": {"default": False, "available": False}}},
         "is_master_account": auth.account_id == services.config("accounts", "master_account_id"),
-        "is_reseller": configuration.is_reseller(services.recent, auth.account_id),
-        "reseller_id": configuration.reseller_id(services.recent, auth.account_id),
+        "is_reseller": configuration.is_reseller(services.cache, auth.account_id),
+        "reseller_id": configuration.reseller_id(services.cache, auth.account_id),
         "cluster_id": services.config("cluster", "cluster_id"),
         "account_name": account.get("name"),
         "language": (user or {}).get("language")

@@ -105,7 +105,7 @@ def _listed(value: Document, rules: features.Policy) -> Document:
 def _show_carriers(context: Context) -> None:
     services = context.services
     modules = features.reseller_setting(
-        services.recent, services.config, context.account_id, "carrier_modules", default=[carriers.LOCAL_CARRIER]
+        services.cache, context.account_id, "carrier_modules", default=[carriers.LOCAL_CARRIER]
     )
     context.respond(
         {
@@ -118,7 +118,7 @@ def _show_carriers(context: Context) -> None:
 
 def _creation_states(context: Context) -> list[str]:
     """The states in which the caller may create numbers in Kazoo."""
-    caller = hierarchy.account(context.services.recent, context.auth.account_id) or {}
+    caller = hierarchy.account(context.services.cache, context.auth.account_id) or {}
     if hierarchy.is_superduper_admin(caller):
         return ["aging", "available", "in_service", "port_in", "reserved"]
     return ["in_service", "reserved"] if is_true(caller.get("pvt_wnm_allow_additions")) else []
@@ -138,7 +138,7 @@ def _show_classes(context: Context, typed: str | None = None) -> None:
 
 def _show(context: Context, typed: str) -> None:
     document = _find(context, typed)
-    if document is None or not ownership.may_use(context.services.recent, context.auth.account_id, document):
+    if document is None or not ownership.may_use(context.services.cache, context.auth.account_id, document):
         raise _not_found()
     context.respond(_shown(context, document))
 
@@ -155,7 +155,7 @@ def _changeable(context: Context, typed: str) -> Document:
     if document is None or ownership.state(document) == ownership.DELETED:
         raise _not_found()
     is_mobile = carriers.carrier_of(document) == carriers.MDN_CARRIER
-    if is_mobile or not ownership.may_change(context.services.recent, context.auth.account_id, document):
+    if is_mobile or not ownership.may_change(context.services.cache, context.auth.account_id, document):
         raise _unauthorized()
     return document
 
@@ -189,7 +189,7 @@ def _check_providers(context: Context, public: Document) -> None:
     if _new_display_name(document, _with(document, public)) is None:
         return
     services = context.services
-    provider = features.reseller_setting(services.recent, services.config, owner_id, "cnam_provider")
+    provider = features.reseller_setting(services.cache, owner_id, "cnam_provider")
     if provider not in (None, "knm_cnam_notifier"):
         raise _left_to_kazoo("changing the caller id name (cnam) at its provider")
 
@@ -234,7 +234,7 @@ def _validate_delete(context: Context, typed: str) -> None:
         raise _kept(document, "is being ported: only Kazoo can stop that")
     if features.E911 in features.held(document):
         raise _kept(document, "has an address for emergency calls (e911): only Kazoo can tell the provider")
-    if release.is_used_by_trunk(context.services, document):
+    if release.is_used_by_trunk(context.services.store, context.services.cache, document):
         raise _kept(document, "is used by a trunk: take it away from the PBX first")
     context.doc = release.released(document)
 
@@ -282,9 +282,9 @@ def _without_empty(members: Document) -> Document:
 
 def _policy(context: Context, owner_id: object) -> features.Policy:
     services = context.services
-    is_admin = hierarchy.is_superduper_admin(hierarchy.account(services.recent, context.auth.account_id))
+    is_admin = hierarchy.is_superduper_admin(hierarchy.account(services.cache, context.auth.account_id))
     owner = owner_id if isinstance(owner_id, str) else None
-    return features.policy(services.recent, services.config, owner, is_admin)
+    return features.policy(services.cache, owner, is_admin)
 
 
 def _not_found() -> Stop:

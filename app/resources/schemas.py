@@ -5,13 +5,13 @@ Spec: docs/kazoo/http.md, section 10.
 
 from app.context import Context, not_found_error, system_error, validation_error
 from app.documents import fields
-from app.resources.base import Resource
+from app.resources.base import Public
 from app.schema import Invalid, UnknownSchema
 
 VALIDATION = "validation"
 
 
-class SchemaDocuments(Resource):
+class SchemaDocuments(Public):
     """The raw files of `schemas/`, for everybody."""
 
     METHODS = {0: ("GET",), 1: ("GET",), 2: ("PUT",)}
@@ -19,14 +19,6 @@ class SchemaDocuments(Resource):
     def resource_exists(self, context: Context, *params: str) -> bool:
         """Below a schema, only `validation` exists."""
         return super().resource_exists(context, *params) and params[1:] in ((), (VALIDATION,))
-
-    def is_anonymous(self, context: Context) -> bool:
-        """Schemas are public, except on paths that name an account."""
-        return not context.has_account
-
-    def authorize(self, context: Context) -> bool | None:
-        """Everybody may, except on paths that name an account."""
-        return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the list of schemas, with one schema, or with the data validated and completed by defaults."""

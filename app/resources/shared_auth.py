@@ -4,14 +4,14 @@ Kazoo 4.3 has such a module but does not load it. The UI uses it if an app has a
 (docs/kazoo/clients.md, section 1b). A request without `shared_token` gets the 404 that Kazoo gives to all.
 """
 
+from app.admission import charge, stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.context import Context
-from app.gates import charge, stop_if_expired
 from app.resources import login
-from app.resources.base import Resource
+from app.resources.base import Anonymous
 
 
-class SharedAuth(Resource):
+class SharedAuth(Anonymous):
     """Answers like user_auth, with a fresh token, to callers whose shared token is good here."""
 
     METHODS = {0: ("PUT",)}
@@ -20,14 +20,6 @@ class SharedAuth(Resource):
         """Only for callers with a `shared_token`, and for preflights."""
         has_token = context.req_value("shared_token") is not None or context.request.method == "OPTIONS"
         return super().resource_exists(context, *params) and has_token
-
-    def is_anonymous(self, context: Context) -> bool:
-        """The shared token is the credential."""
-        return True
-
-    def authorize(self, context: Context) -> bool:
-        """For everybody."""
-        return True
 
     def validate(self, context: Context, *params: str) -> None:
         """Check that the shared token belongs to the given account, and answer with a fresh one."""
@@ -46,7 +38,7 @@ def _shared_auth(context: Context) -> AuthDoc | None:
     if claims is None or claims["account_id"] != account_id:
         return None
     realm = context.req_value("realm")
-    account = hierarchy.account(context.services.recent, account_id)
+    account = hierarchy.account(context.services.cache, account_id)
     if account is None or (realm is not None and realm != account.get("realm")):
         return None
     return AuthDoc(account_id, claims.get("owner_id"), claims.get("method"), claims)

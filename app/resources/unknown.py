@@ -3,8 +3,8 @@
 Spec: docs/kazoo/http.md, section 1.
 """
 
+from app.constants import METHODS
 from app.context import Context, system_error
-from app.kazoo import METHODS
 from app.resources.base import Resource
 
 

@@ -1,10 +1,10 @@
 """Logging in with a user's credentials: `PUT /user_auth` (docs/kazoo/auth.md, sections 3.1 to 3.6)."""
 
+from app.admission import stop_if_expired
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
 from app.context import Context, system_error, validation_error
 from app.documents import Document
-from app.gates import stop_if_expired
 from app.resources import login
 from app.resources.base import Resource
 from app.schema.errors import error
@@ -63,5 +63,5 @@ def _user(context: Context, account_ids: list[str], data: Document) -> AuthDoc |
 
 def _check_account(context: Context, auth: AuthDoc) -> None:
     stop_if_expired(context, auth)
-    if not is_enabled(hierarchy.account(context.services.recent, auth.account_id)):
+    if not is_enabled(hierarchy.account(context.services.cache, auth.account_id)):
         raise validation_error(error("account", "disabled", message="account disabled"))

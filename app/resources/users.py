@@ -44,7 +44,7 @@ class Users(Resource):
             return
         stored = crossbar_doc.save(context, context.doc)
         context.respond(_shown(stored))
-        context.services.recent.forget(context.db, stored["_id"])
+        context.services.cache.forget(context.db, stored["_id"])
         context.services.notices.edited(context.db, stored)
 
 
@@ -73,7 +73,7 @@ def _check_caller(context: Context, user_id: str) -> None:
     auth = context.auth
     if auth.owner_id is None or (auth.account_id, auth.owner_id) == (context.account_id, user_id):
         return
-    caller = context.services.recent.find_doc(account_db(auth.account_id), auth.owner_id)
+    caller = context.services.cache.find_doc(account_db(auth.account_id), auth.owner_id)
     if caller is None or caller.get("priv_level") != ADMIN:
         raise system_error(403, "forbidden")
 

@@ -61,6 +61,9 @@ class Store(ABC):
     method returns belongs to the caller. Database names are unencoded (`account/11/fd/…`).
     """
 
+    # Whether this service alone uses the store, so that it makes the keys and settings that Kazoo would make.
+    is_embedded = False
+
     @abstractmethod
     def open_doc(self, db: str, doc_id: str) -> Document:
         """The current revision. Raises NotFound, DatabaseMissing."""

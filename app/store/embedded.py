@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,13 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE INDEX IF NOT EXISTS rows_of_document ON rows (db, id);
 """
 
+_LIVE = "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
+
 
 class EmbeddedStore(Store):
     """A Store in one SQLite file below `directory`, which is created if need be."""
+
+    is_embedded = True
 
     def __init__(self, directory: str | Path):
         self._path = Path(directory) / FILE_NAME
@@ -145,21 +149,12 @@ class EmbeddedStore(Store):
                 self._put(cursor, number, db, document, revision)
 
     def dump_docs(self, db: str) -> Iterator[Document]:
-        number = self._number(db)
-        after = ""
-        while page := self._read(
-            "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500",
-            number,
-            after,
-        ):
-            for doc_id, rev, body in page:
-                document = _document(doc_id, rev, body)
-                for name, stub in document.get("_attachments", {}).items():
-                    data = self.open_attachment(db, doc_id, name)
-                    stub.pop("stub", None)
-                    stub["data"] = base64.b64encode(data).decode("ascii")
-                yield document
-            after = page[-1][0]
+        for document in _live_documents(self._read, self._number(db)):
+            for name, stub in document.get("_attachments", {}).items():
+                data = self.open_attachment(db, document["_id"], name)
+                stub.pop("stub", None)
+                stub["data"] = base64.b64encode(data).decode("ascii")
+            yield document
 
     def _save(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document) -> str:
         doc_id, given = document["_id"], document.get("_rev")
@@ -290,15 +285,12 @@ class EmbeddedStore(Store):
         self._rebuild(cursor, number, [(view, source) for view, source, _ in views])
 
     def _rebuild(self, cursor: sqlite3.Cursor, number: int, views: list[tuple[str, str]]) -> None:
-        after = ""
-        while page := cursor.execute(
-            "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500",
-            (number, after),
-        ).fetchall():
-            for doc_id, rev, body in page:
-                if not doc_id.startswith("_design/"):
-                    self._insert_rows(cursor, number, _document(doc_id, rev, body), views)
-            after = page[-1][0]
+        def read(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+            return cursor.execute(statement, values).fetchall()
+
+        for document in _live_documents(read, number):
+            if not document["_id"].startswith("_design/"):
+                self._insert_rows(cursor, number, document, views)
 
     def _index(
         self,
@@ -357,6 +349,14 @@ class EmbeddedStore(Store):
                     raise
             except sqlite3.Error as error:
                 raise Unavailable(str(error)) from error
+
+
+def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[Document]:
+    """All documents of a database that are not deleted, by id, read in pieces."""
+    after = ""
+    while page := read(_LIVE, number, after):
+        yield from (_document(*row) for row in page)
+        after = page[-1][0]
 
 
 def _document(doc_id: str, revision: str, body: str) -> Document:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from app.received import Received, next_chunk
+from app.request_buffer import Received, next_chunk
 from tests import support
 
 pytestmark = pytest.mark.slow

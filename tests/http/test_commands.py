@@ -14,10 +14,10 @@ from functools import partial
 import pytest
 import requests
 
+from app.accounts import save_aggregate
 from app.auth.credentials import users_with
 from app.commands.accounts import prepare_store
 from app.documents.names import account_db
-from app.resources.accounts import save_aggregate
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from tests import support

@@ -188,7 +188,7 @@ class TestMarksAmongOtherWriters:
 
         monkeypatch.setattr(world.store, "save_doc", save_after_another)
         services = make_services(Settings(), store=world.store)
-        services.assignment.track(services, world.master.account_id, [number], [])
+        services.assignment.track(world.master.account_id, [number], [])
         assert self.marks(world, world.master, number) == ["callflow", "callflow"]
 
     def test_a_mark_that_was_half_written_is_found_and_mended(self, world, monkeypatch):
@@ -205,10 +205,10 @@ class TestMarksAmongOtherWriters:
 
         with monkeypatch.context() as patch:
             patch.setattr(world.store, "save_doc", save_elsewhere)
-            services.assignment.track(services, world.master.account_id, [], [number])
+            services.assignment.track(world.master.account_id, [], [number])
         assert self.marks(world, world.master, number) == ["trunkstore", None]
-        (found,) = reconciling.differences(services, world.master.account_id)
+        (found,) = reconciling.differences(services.store, services.cache, world.master.account_id)
         assert (found.number, found.found, found.wanted) == (number, None, "trunkstore")
-        assert services.assignment.mark(services, found.account_id, found.number, found.wanted)
+        assert services.assignment.mark(found.account_id, found.number, found.wanted)
         assert self.marks(world, world.master, number) == ["trunkstore", "trunkstore"]
-        assert reconciling.differences(services, world.master.account_id) == []
+        assert reconciling.differences(services.store, services.cache, world.master.account_id) == []

@@ -12,11 +12,11 @@ import pytest
 import pyuca
 
 from app.store import Conflict, NotFound, Unavailable
+from app.store.cache import DocumentCache
 from app.store.collation import sort_key
 from app.store.couchdb import CouchDBStore
 from app.store.embedded import EmbeddedStore
 from app.store.javascript import MapFunctions
-from app.store.recent import Recent
 from tests.store.contract import Contract, new_db
 from tests.support import ROOT, free_port, wait_until
 
@@ -87,15 +87,15 @@ def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     store = EmbeddedStore(tmp_path)
     store.create_db("x")
-    recent = Recent(store, seconds=2)
-    assert recent.find_doc("x", "d") is None
+    cache = DocumentCache(store, seconds=2)
+    assert cache.find_doc("x", "d") is None
     revision = store.save_doc("x", {"_id": "d", "n": 1})
-    assert recent.find_doc("x", "d") is None
+    assert cache.find_doc("x", "d") is None
     now[0] += 2.1
-    assert recent.find_doc("x", "d")["n"] == 1
+    assert cache.find_doc("x", "d")["n"] == 1
     store.save_doc("x", {"_id": "d", "_rev": revision, "n": 2})
-    recent.forget("x", "d")
-    assert recent.find_doc("x", "d")["n"] == 2
+    cache.forget("x", "d")
+    assert cache.find_doc("x", "d")["n"] == 2
 
 
 def test_what_was_read_before_it_was_forgotten_is_not_remembered(tmp_path):
@@ -109,12 +109,12 @@ def test_what_was_read_before_it_was_forgotten_is_not_remembered(tmp_path):
             document = store.find_doc(db, doc_id)
             if document["n"] == 1:
                 store.save_doc("x", {"_id": "d", "_rev": revision, "n": 2})
-                recent.forget("x", "d")
+                cache.forget("x", "d")
             return document
 
-    recent = Recent(Slow())
-    assert recent.find_doc("x", "d")["n"] == 1
-    assert recent.find_doc("x", "d")["n"] == 2
+    cache = DocumentCache(Slow())
+    assert cache.find_doc("x", "d")["n"] == 1
+    assert cache.find_doc("x", "d")["n"] == 2
 
 
 class Rubbish:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import json_text
+from app import json_errors, json_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -39,7 +39,7 @@ JSON = st.recursive(
     ],
 )
 def test_refused_text_names_the_byte(text, error):
-    with pytest.raises(json_text.JSONTextError) as refused:
+    with pytest.raises(json_errors.JSONTextError) as refused:
         json_text.loads(text.encode())
     word, _, offset = error.partition(" around ")
     assert str(refused.value) == error if offset else str(refused.value).startswith(word)
@@ -47,7 +47,7 @@ def test_refused_text_names_the_byte(text, error):
 
 @pytest.mark.parametrize("text", ["[" * 5_000_000, "[" * 300 + "]" * 300, '{"a":' * 4000, "[" * 900 + "]" * 900])
 def test_depth_is_refused_without_recursion(text):
-    with pytest.raises(json_text.JSONTextError):
+    with pytest.raises(json_errors.JSONTextError):
         json_text.loads(text.encode())
 
 
@@ -76,12 +76,12 @@ def texts(draw):
 def test_the_scanner_and_the_decoder_agree(text):
     try:
         json_text.loads(text)
-    except json_text.JSONTextError as refused:
+    except json_errors.JSONTextError as refused:
         # What is no UTF-8, or too deep, is told before the scanner sees it.
         if is_utf8(text) and "nesting_too_deep" not in str(refused):
-            assert str(json_text.find_error(text)) == str(refused)
+            assert str(json_errors.find_error(text)) == str(refused)
     else:
-        assert json_text.find_error(text) is None
+        assert json_errors.find_error(text) is None
 
 
 def is_utf8(text):

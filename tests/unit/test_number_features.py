@@ -29,14 +29,18 @@ def policy(allowed=ALL, denied=None, local_override=False, is_admin=False):
     return Policy(allowed, denied, local_override, is_admin)
 
 
-class Accounts:
-    """Documents that Recent would read."""
+class Cache:
+    """Documents of accounts, and settings of `number_manager` by their path."""
 
-    def __init__(self, documents):
-        self.documents = documents
+    def __init__(self, documents, settings):
+        self._documents, self._settings = documents, settings
 
     def find_doc(self, db, doc_id):
-        return self.documents.get((db, doc_id))
+        return self._documents.get((db, doc_id))
+
+    def setting(self, document, *path, default=None):
+        assert document == "number_manager"
+        return self._settings.get(".".join(path), default)
 
 
 @pytest.mark.parametrize(
@@ -150,12 +154,7 @@ class TestPolicy:
 
     def policy_of(self, account_id, system=None, own=None):
         documents = {**self.RESELLER, ("account/r//", "configs_number_manager"): own}
-
-        def config(document, *path, default=None):
-            assert document == "number_manager"
-            return (system or {}).get(".".join(path), default)
-
-        return features.policy(Accounts(documents), config, account_id, False)
+        return features.policy(Cache(documents, system or {}), account_id, False)
 
     def test_kazoos_own(self):
         assert self.policy_of("a") == policy()

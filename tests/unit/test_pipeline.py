@@ -30,7 +30,7 @@ def fixtures():
 def server(fixtures, tmp_path_factory):
     """A service without a rate limit, which remembers nothing."""
     services = services_with(tmp_path_factory.mktemp("store"), fixtures)
-    services.recent._seconds = 0
+    services.cache._seconds = 0
     server = InProcess(services)
     configure(server, "crossbar", token_costs=0)
     return server
@@ -375,7 +375,7 @@ def test_the_account_that_a_client_means_must_be_the_token_s(server, person):
 @pytest.mark.parametrize("where", ["enabled", "pvt_enabled"])
 def test_strict_tokens_refuse_disabled_accounts(fixtures, tmp_path, where):
     server = InProcess(services_with(tmp_path, fixtures, strict_tokens=True))
-    server.services.recent._seconds = 0
+    server.services.cache._seconds = 0
     configure(server, "crossbar", token_costs=0)
     store = server.services.store
     master_id = store.open_doc("system_config", "accounts")["default"]["master_account_id"]

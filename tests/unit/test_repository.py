@@ -1,7 +1,9 @@
 """What the repository says of itself: citations of the facts, and that nothing beside it is needed."""
 
+import ast
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tests.support import ROOT
@@ -69,3 +71,22 @@ def test_broken_citations_are_found():
         "http.md has no section 98",
     ]
     assert len(sections(page)) > 20
+
+
+def test_no_module_imports_one_that_imports_it():
+    """Not even for types: who reads a module need not read those that use it."""
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.glob("app/**/*.py")}
+    modules = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    imports = {name: imported_by(path, modules) - {name} for name, path in modules.items()}
+    TopologicalSorter(imports).prepare()
+    assert "app.services" in imports["app.context"]
+
+
+def imported_by(path, modules):
+    """The modules of this project that a file imports; of a package with names of modules, those modules."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in modules:
+            names = {f"{node.module}.{alias.name}" for alias in node.names} & modules.keys()
+            found |= names or {node.module}
+    return found

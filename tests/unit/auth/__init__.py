@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
+from app.store.cache import DocumentCache
 from app.store.embedded import EmbeddedStore
-from app.store.recent import Recent
 
 VECTORS = json.loads(Path(__file__).with_name("auth_vectors.json").read_text())
 ACCOUNT = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 OWNER = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-NODES = ("default",)
 
 
 def config_store(tmp_path, **documents):
@@ -17,4 +16,4 @@ def config_store(tmp_path, **documents):
     store = EmbeddedStore(tmp_path)
     rows = [{"_id": name.replace("__", "."), "default": default} for name, default in documents.items()]
     store.load_docs("system_config", rows)
-    return Recent(store)
+    return DocumentCache(store)

@@ -10,7 +10,7 @@ import pytest
 
 from app.auth import buckets
 from app.auth.buckets import Buckets, Size, cost_of, size_for
-from tests.unit.auth import NODES, config_store
+from tests.unit.auth import config_store
 
 
 def take_many(buckets, name, size, count):
@@ -35,14 +35,14 @@ def test_a_bucket_holds_a_hundred_and_fills_by_ten_a_second(clock):
 
 
 def test_a_refusal_takes_nothing_and_a_drain_everything():
-    buckets, size = Buckets(), Size(most=5)
+    buckets, size = Buckets(), Size(capacity=5)
     assert not buckets.take("a", 6, size) and buckets.take("a", 5, size)
     buckets.drain("b", size)
     assert not buckets.take("b", 1, size)
 
 
 def test_a_bucket_is_forgotten_when_idle(clock):
-    buckets, size = Buckets(), Size(most=1, period=1000, idle=10)
+    buckets, size = Buckets(), Size(capacity=1, period=1000, idle=10)
     assert buckets.take("a", 1, size) and not buckets.take("a", 1, size)
     clock[0] += 9.9
     assert not buckets.take("a", 1, size)
@@ -51,7 +51,7 @@ def test_a_bucket_is_forgotten_when_idle(clock):
 
 
 def test_a_bucket_in_use_is_not_forgotten(clock):
-    buckets, size = Buckets(), Size(most=5, period=1000, idle=2)
+    buckets, size = Buckets(), Size(capacity=5, period=1000, idle=2)
     taken = 0
     for _ in range(10):
         taken += take_many(buckets, "a", size, 2)
@@ -61,7 +61,7 @@ def test_a_bucket_in_use_is_not_forgotten(clock):
 
 def test_processes_and_threads_share_a_bucket():
     """Each change takes a moment between reading and writing, so that any two that meet would lose one."""
-    buckets, size = Buckets(), Size(most=1000, period=1000)
+    buckets, size = Buckets(), Size(capacity=1000, period=1000)
 
     def take_slowly(tokens):
         time.sleep(0.001)
@@ -93,7 +93,7 @@ def names_of_one_slot(count):
 
 def test_where_all_slots_are_taken_the_one_used_longest_ago_gives_way(clock):
     first, second, *others, late = names_of_one_slot(9)
-    own, size = Buckets(), Size(most=1, period=1000, idle=1000)
+    own, size = Buckets(), Size(capacity=1, period=1000, idle=1000)
     for name in (first, second, *others):
         clock[0] += 1
         assert own.take(name, 1, size)
@@ -107,7 +107,7 @@ def test_where_all_slots_are_taken_the_one_used_longest_ago_gives_way(clock):
 
 
 def test_a_bucket_fills_in_whole_periods_up_to_its_capacity(clock):
-    own, size = Buckets(), Size(most=10, added=3, period=2, idle=100)
+    own, size = Buckets(), Size(capacity=10, refill=3, period=2, idle=100)
     assert own.take("a", 10, size) and not own.take("a", 1, size)
     clock[0] += 1.9
     assert not own.take("a", 1, size)
@@ -139,7 +139,7 @@ def test_a_bucket_fills_in_whole_periods_up_to_its_capacity(clock):
     ],
 )
 def test_sizes_of_buckets(tmp_path, settings, size):
-    assert size_for(config_store(tmp_path, token_buckets=settings), NODES) == size
+    assert size_for(config_store(tmp_path, token_buckets=settings)) == size
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_sizes_of_buckets(tmp_path, settings, size):
     ],
 )
 def test_costs_of_requests(tmp_path, costs, cost):
-    recent = config_store(tmp_path, crossbar={} if costs is None else {"token_costs": costs})
-    assert cost_of(recent, NODES, "acc", "noun", "PUT", advertised=35) == cost
+    cache = config_store(tmp_path, crossbar={} if costs is None else {"token_costs": costs})
+    assert cost_of(cache, "acc", "noun", "PUT", advertised=35) == cost
 
 
 def test_costs_and_sizes_come_from_the_configuration(tmp_path):
-    recent = config_store(
+    cache = config_store(
         tmp_path,
         crossbar={"token_costs": {"acc": {"connectivity": {"PUT": 7}}, "schemas": 0}},
         token_buckets={"crossbar": {"max_bucket_tokens": 50}, "tokens_fill_rate": 3, "tokens_fill_time": "minute"},
     )
-    assert cost_of(recent, NODES, "acc", "connectivity", "PUT") == 7
-    assert cost_of(recent, NODES, "other", "schemas", "GET") == 0
-    assert cost_of(recent, NODES, "other", "user_auth", "PUT", advertised=35) == 35
-    assert size_for(recent, NODES) == Size(most=50, added=3, period=60, idle=600)
+    assert cost_of(cache, "acc", "connectivity", "PUT") == 7
+    assert cost_of(cache, "other", "schemas", "GET") == 0
+    assert cost_of(cache, "other", "user_auth", "PUT", advertised=35) == 35
+    assert size_for(cache) == Size(capacity=50, refill=3, period=60, idle=600)

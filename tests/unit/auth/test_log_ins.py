@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from app import accounts
 from app.auth import AuthDoc, attempts, configuration, trial
 from app.auth.configuration import module_settings, token_seconds
 from app.auth.credentials import (
@@ -18,10 +19,10 @@ from app.auth.credentials import (
 from app.documents.fields import Author
 from app.documents.names import account_db, month_db
 from app.store import Unavailable
+from app.store.cache import DocumentCache
 from app.store.design import documents_for
 from app.store.embedded import EmbeddedStore
-from app.store.recent import Recent
-from tests.unit.auth import ACCOUNT, NODES, OWNER, config_store
+from tests.unit.auth import ACCOUNT, OWNER, config_store
 
 AUTHOR = Author("req-1", True, ACCOUNT, OWNER)
 
@@ -117,19 +118,19 @@ class Heard:
 
 
 def test_an_expired_account_is_disabled_in_both_places_once(store):
-    notices, recent, db = Heard(), Recent(store, seconds=100), account_db(ACCOUNT)
+    notices, cache, db = Heard(), DocumentCache(store, seconds=100), account_db(ACCOUNT)
     account = {"_id": ACCOUNT, "_rev": "9-" + "0" * 32, "pvt_trial_expires": 5, "name": "kept"}
     for place in (db, "accounts"):
         store.load_docs(place, [account])
-    assert "pvt_enabled" not in recent.find_doc(db, ACCOUNT)
-    trial.disable_expired(store, recent, notices, ACCOUNT)
+    assert "pvt_enabled" not in cache.find_doc(db, ACCOUNT)
+    accounts.disable_expired(store, cache, notices, ACCOUNT)
     for place in (db, "accounts"):
         stored = store.open_doc(place, ACCOUNT)
         assert (stored["pvt_enabled"], stored["name"], stored["pvt_trial_expires"]) == (False, "kept", 5)
         assert stored["_rev"].startswith("10-")
     assert notices.edits == [(place, store.open_doc(place, ACCOUNT)["_rev"]) for place in (db, "accounts")]
-    assert recent.find_doc(db, ACCOUNT)["pvt_enabled"] is False
-    trial.disable_expired(store, recent, notices, ACCOUNT)
+    assert cache.find_doc(db, ACCOUNT)["pvt_enabled"] is False
+    accounts.disable_expired(store, cache, notices, ACCOUNT)
     assert len(notices.edits) == 2
 
 
@@ -145,9 +146,9 @@ def test_one_place_that_cannot_be_written_keeps_the_other_from_nothing(store, mo
         return save(place, document)
 
     monkeypatch.setattr(store, "save_doc", save_elsewhere)
-    trial.disable_expired(store, Recent(store), notices, ACCOUNT)
+    accounts.disable_expired(store, DocumentCache(store), notices, ACCOUNT)
     assert store.open_doc("accounts", ACCOUNT)["pvt_enabled"] is False and len(notices.edits) == 1
-    trial.disable_expired(store, Recent(store), notices, "f" * 32)
+    accounts.disable_expired(store, DocumentCache(store), notices, "f" * 32)
     assert len(notices.edits) == 1
 
 
@@ -155,7 +156,7 @@ def test_an_account_whose_trial_was_extended_meanwhile_is_left_on(store):
     notices, db = Heard(), account_db(ACCOUNT)
     for place in (db, "accounts"):
         store.load_docs(place, [{"_id": ACCOUNT, "_rev": "9-" + "0" * 32, "pvt_trial_expires": 2**40}])
-    trial.disable_expired(store, Recent(store), notices, ACCOUNT)
+    accounts.disable_expired(store, DocumentCache(store), notices, ACCOUNT)
     assert notices.edits == []
     assert all("pvt_enabled" not in store.open_doc(place, ACCOUNT) for place in (db, "accounts"))
 
@@ -199,7 +200,7 @@ def test_basic_credentials_where_nothing_is_configured(tmp_path):
 
     def who(text):
         token = base64.b64encode(text.encode()).decode()
-        return basic_auth(store, Recent(store, seconds=0), NODES, token)
+        return basic_auth(store, DocumentCache(store, seconds=0), token)
 
     assert who(f"{ACCOUNT}:{user['pvt_md5_auth']}") == AuthDoc(ACCOUNT, "u")
     assert (
@@ -208,7 +209,7 @@ def test_basic_credentials_where_nothing_is_configured(tmp_path):
     store.load_docs("system_config", [{"_id": "crossbar.auth", "default": {"basic_auth_type": "plain"}}])
     assert who(f"{ACCOUNT}:Jo:pass:word") == AuthDoc(ACCOUNT, "u")
     assert (
-        basic_auth(store, Recent(store), NODES, "!" + base64.b64encode(f"{ACCOUNT}:jo:pass:word".encode()).decode())
+        basic_auth(store, DocumentCache(store), "!" + base64.b64encode(f"{ACCOUNT}:jo:pass:word".encode()).decode())
         is None
     )
 
@@ -223,14 +224,14 @@ def test_token_life_comes_from_account_and_system(store):
             }
         ],
     )
-    recent = Recent(store, seconds=0)
-    assert token_seconds(recent, NODES, module_settings(recent, NODES, ACCOUNT, "m")) == 5
+    cache = DocumentCache(store, seconds=0)
+    assert token_seconds(cache, module_settings(cache, ACCOUNT, "m")) == 5
     store.load_docs(
         account_db(ACCOUNT),
         [{"_id": "configs_crossbar.auth", "auth_modules": {"m": {"token_auth_expiry_s": 0, "enabled": False}}}],
     )
-    module = module_settings(recent, NODES, ACCOUNT, "m")
-    assert module["enabled"] is False and token_seconds(recent, NODES, module) == 9
+    module = module_settings(cache, ACCOUNT, "m")
+    assert module["enabled"] is False and token_seconds(cache, module) == 9
 
 
 def test_settings_of_log_ins_come_from_the_reseller_down_to_the_account(tmp_path):
@@ -246,18 +247,16 @@ def test_settings_of_log_ins_come_from_the_reseller_down_to_the_account(tmp_path
         store.load_docs(account_db(account_id), rows)
     store.load_docs("services", [{"_id": names["reseller"], "pvt_reseller": True}])
     store.load_docs("system_config", [{"_id": "crossbar.auth", "default": {"auth_modules": {"m": {"system": 1}}}}])
-    recent = Recent(store, seconds=0)
-    assert module_settings(recent, NODES, names["own"], "m") == {"system": 1, "from": "o", "r": 1, "p": 2, "o": 3}
-    assert module_settings(recent, NODES, names["reseller"], "m") == {"system": 1, "from": "r", "r": 1}
-    assert module_settings(recent, NODES, names["own"], "other") == {}
-    assert module_settings(recent, NODES, names["own"], None) == {}
-    assert module_settings(recent, NODES, "0" * 32, "m") == {"system": 1}
+    cache = DocumentCache(store, seconds=0)
+    assert module_settings(cache, names["own"], "m") == {"system": 1, "from": "o", "r": 1, "p": 2, "o": 3}
+    assert module_settings(cache, names["reseller"], "m") == {"system": 1, "from": "r", "r": 1}
+    assert module_settings(cache, names["own"], "other") == {}
+    assert module_settings(cache, names["own"], None) == {}
+    assert module_settings(cache, "0" * 32, "m") == {"system": 1}
     store.load_docs("services", [{"_id": names["own"], "pvt_reseller": "true", "pvt_reseller_id": names["reseller"]}])
-    assert not configuration.is_reseller(recent, names["own"]) and configuration.is_reseller(
-        recent, names["reseller"]
-    )
-    assert configuration.reseller_id(recent, names["own"]) == names["reseller"]
-    assert configuration.reseller_id(recent, names["top"]) is None
+    assert not configuration.is_reseller(cache, names["own"]) and configuration.is_reseller(cache, names["reseller"])
+    assert configuration.reseller_id(cache, names["own"]) == names["reseller"]
+    assert configuration.reseller_id(cache, names["top"]) is None
 
 
 @pytest.mark.parametrize(
@@ -274,5 +273,5 @@ def test_settings_of_log_ins_come_from_the_reseller_down_to_the_account(tmp_path
     ],
 )
 def test_how_long_a_token_lives(tmp_path, own, system, seconds):
-    recent = config_store(tmp_path, crossbar__auth={} if system is None else {"token_auth_expiry_s": system})
-    assert token_seconds(recent, NODES, {} if own is None else {"token_auth_expiry_s": own}) == seconds
+    cache = config_store(tmp_path, crossbar__auth={} if system is None else {"token_auth_expiry_s": system})
+    assert token_seconds(cache, {} if own is None else {"token_auth_expiry_s": own}) == seconds

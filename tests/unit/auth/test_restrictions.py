@@ -6,8 +6,8 @@ import pytest
 
 from app.auth import AuthDoc, hierarchy, restrictions
 from app.documents.names import account_db
-from app.store.recent import Recent
-from tests.unit.auth import ACCOUNT, NODES, OWNER
+from app.store.cache import DocumentCache
+from tests.unit.auth import ACCOUNT, OWNER
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def denied(store, rules, params, verb, auth=None, account_id=ACCOUNT, noun="conn
         [{"_id": "token_restrictions", "_rev": f"{time.time_ns()}-" + "0" * 32, "restrictions": rules}],
     )
     auth = auth or AuthDoc(ACCOUNT, OWNER, "cb_user_auth")
-    return restrictions.is_denied(Recent(store), NODES, auth, account_id, noun, params, verb)
+    return restrictions.is_denied(DocumentCache(store), auth, account_id, noun, params, verb)
 
 
 def test_restrictions(store):
@@ -66,8 +66,8 @@ def test_restrictions_of_the_system_hold_where_the_account_has_none(store):
     rules = {"_": {"admin": {}, "_": {"connectivity": [{"rules": {"#": ["GET"]}}]}}}
     store.load_docs("system_config", [{"_id": "crossbar.token_restrictions", "default": rules}])
     auth = AuthDoc(ACCOUNT, OWNER, "cb_user_auth")
-    assert restrictions.is_denied(Recent(store), NODES, auth, ACCOUNT, "connectivity", [], "PUT")
-    assert not restrictions.is_denied(Recent(store), NODES, auth, ACCOUNT, "connectivity", [], "GET")
+    assert restrictions.is_denied(DocumentCache(store), auth, ACCOUNT, "connectivity", [], "PUT")
+    assert not restrictions.is_denied(DocumentCache(store), auth, ACCOUNT, "connectivity", [], "GET")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,9 @@ def test_settings_of_a_node_come_before_those_of_all(store):
     store.load_docs("system_config", [{"_id": "crossbar.token_restrictions", **by_node}])
     auth = AuthDoc(ACCOUNT, OWNER, "m")
     for nodes, is_denied in ((("node@host", "default"), False), (("other@host", "default"), True)):
-        assert restrictions.is_denied(Recent(store), nodes, auth, ACCOUNT, "connectivity", [], "GET") is is_denied
+        assert (
+            restrictions.is_denied(DocumentCache(store, nodes), auth, ACCOUNT, "connectivity", [], "GET") is is_denied
+        )
 
 
 def test_superduper_admins_are_not_restricted(store):
@@ -197,7 +199,7 @@ def test_superduper_admins_are_not_restricted(store):
 def test_who_may_act_on_whom(store, caller, requested, allowed):
     """`b…` is a superduper admin; `0…` is gone."""
     store.load_docs(account_db("b" * 32), [{"_id": "b" * 32, "pvt_superduper_admin": True}])
-    assert hierarchy.is_allowed(Recent(store), caller, requested) is allowed
+    assert hierarchy.is_allowed(DocumentCache(store), caller, requested) is allowed
 
 
 def test_trees_are_lists_of_texts():

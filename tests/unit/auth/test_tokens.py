@@ -15,14 +15,14 @@ from app.context import Context, Request
 from app.documents.names import account_db
 from app.settings import Settings
 from app.store import Unavailable
+from app.store.cache import DocumentCache
 from app.store.embedded import EmbeddedStore
-from app.store.recent import Recent
-from tests.unit.auth import ACCOUNT, NODES, OWNER, VECTORS
+from tests.unit.auth import ACCOUNT, OWNER, VECTORS
 
 
 def tokens_of(store, strict=False, seconds=2.0):
-    recent = Recent(store, seconds)
-    return Tokens(KeyRing(store, recent, NODES), recent, strict)
+    cache = DocumentCache(store, seconds=seconds)
+    return Tokens(KeyRing(store, cache), cache, strict)
 
 
 @pytest.mark.parametrize("name", sorted(VECTORS["tokens"]))
@@ -156,7 +156,7 @@ def test_strict_refuses_disabled_users(store):
 def test_missing_secrets_are_named(tmp_path):
     store = EmbeddedStore(tmp_path)
     with pytest.raises(KeysMissing, match="system_config/auth has no default.system_key"):
-        KeyRing(store, Recent(store), NODES).check()
+        KeyRing(store, DocumentCache(store)).check()
 
 
 def test_new_keys_are_in_kazoo_s_form():
@@ -170,7 +170,7 @@ def test_new_keys_are_in_kazoo_s_form():
 
 def test_what_is_no_key(store, monkeypatch):
     monkeypatch.setattr("app.auth.keys.SECONDS", 0)
-    ring = KeyRing(store, Recent(store), NODES)
+    ring = KeyRing(store, DocumentCache(store))
     assert ring.private_key(VECTORS["kid"]) is not None
     assert ring.private_key("f" * 32) is None and "f" * 32 not in [
         row["_id"] for row in store.dump_docs("system_auth")
@@ -193,7 +193,7 @@ def test_what_is_no_key(store, monkeypatch):
 def test_a_key_is_remembered_for_a_moment_and_is_the_same_object_as_long_as_it_does_not_change(store, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    ring = KeyRing(store, Recent(store), NODES)
+    ring = KeyRing(store, DocumentCache(store))
     first, reads = ring.private_key(VECTORS["kid"]), []
     read = store.open_attachment
     monkeypatch.setattr(store, "open_attachment", lambda *names: reads.append(names) or read(*names))
@@ -210,11 +210,11 @@ def test_a_key_is_remembered_for_a_moment_and_is_the_same_object_as_long_as_it_d
 def test_a_system_key_without_its_pem_is_named(store):
     store.load_docs("system_config", [{"_id": "auth", "_rev": "9-" + "0" * 32, "default": {"system_key": "gone"}}])
     with pytest.raises(KeysMissing, match="system_auth/gone has no private_key.pem"):
-        KeyRing(store, Recent(store), NODES).check()
+        KeyRing(store, DocumentCache(store)).check()
     good = {"system_key": VECTORS["kid"]}
     store.load_docs("system_config", [{"_id": "auth", "_rev": "99-" + "0" * 32, "default": good}])
     with pytest.raises(KeysMissing, match="system_config/auth has no default.secret_for_user_signature"):
-        KeyRing(store, Recent(store), NODES).check()
+        KeyRing(store, DocumentCache(store)).check()
 
 
 def test_nothing_secret_in_a_repr():

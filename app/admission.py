@@ -3,8 +3,9 @@
 import ipaddress
 from functools import lru_cache
 
+from app.accounts import disable_expired
 from app.auth import AuthDoc, buckets, hierarchy
-from app.auth.trial import disable_expired, expired_since
+from app.auth.trial import expired_since
 from app.context import Context, Stop, system_error, validation_error
 from app.schema.errors import error
 
@@ -17,12 +18,12 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
 
     `advertised` is the cost in tokens that the module itself states. `draining` empties the bucket before the 429.
     """
-    services, nodes = context.services, context.services.settings.config_nodes
+    services = context.services
     account_id = context.account_id if context.has_account else NO_ACCOUNT
-    cost = buckets.cost_of(services.recent, nodes, account_id, context.nouns[-1][0], context.verb, advertised)
+    cost = buckets.cost_of(services.cache, account_id, context.nouns[-1][0], context.verb, advertised)
     if cost == 0:
         return
-    name, size = f"{client_ip(context)}/{account_id}", buckets.size_for(services.recent, nodes)
+    name, size = f"{client_ip(context)}/{account_id}", buckets.size_for(services.cache)
     if services.buckets.take(name, cost, size):
         return
     if draining:
@@ -59,10 +60,10 @@ def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
 def stop_if_expired(context: Context, auth: AuthDoc) -> None:
     """Stop with 400 where the trial of the token's own account has run out; that account is then disabled too."""
     services = context.services
-    account = hierarchy.account(services.recent, auth.account_id)
+    account = hierarchy.account(services.cache, auth.account_id)
     expired = expired_since(account)
     if expired is not None:
-        disable_expired(services.store, services.recent, services.notices, auth.account_id)
+        disable_expired(services.store, services.cache, services.notices, auth.account_id)
         raise validation_error(error("account", "expired", message="account expired", cause=expired))
 
 

@@ -22,11 +22,15 @@ class Config(Protocol):
         """The value at a path of the document, `default` where there is none."""
 
 
-class Recent:
-    """Reads through a store. The documents are shared, so callers must not change them."""
+class DocumentCache:
+    """Reads through a store. The documents are shared, so callers must not change them.
 
-    def __init__(self, store: Store, seconds: float = SECONDS):
+    `nodes` are the members of `system_config` documents that apply here, first to last.
+    """
+
+    def __init__(self, store: Store, nodes: tuple[str, ...] = ("default",), seconds: float = SECONDS):
         self._store = store
+        self._nodes = nodes
         self._seconds = seconds
         self._documents: dict[tuple[str, str], tuple[float, Document | None]] = {}
         self._forgotten = 0
@@ -54,16 +58,16 @@ class Recent:
             self._forgotten += 1
             self._documents.pop((db, doc_id), None)
 
-    def setting(self, config: str, *path: str, default: Any = None, nodes: tuple[str, ...] = ("default",)) -> Any:
+    def setting(self, document: str, *path: str, default: Any = None) -> Any:
         """A value of `system_config`: under the node's name, the zone's, then `default`.
 
         Spec: docs/kazoo/auth.md, section 2.2.
         """
-        document = self.find_doc("system_config", config)
-        if not document:
+        settings = self.find_doc("system_config", document)
+        if not settings:
             return default
-        for node in nodes:
-            value: Any = document.get(node)
+        for node in self._nodes:
+            value: Any = settings.get(node)
             for name in path:
                 value = value.get(name) if isinstance(value, dict) else None
             if value is not None:

@@ -1,0 +1,53 @@
+"""Writing an account's two documents: its own, in its database, and the copy in `accounts`.
+
+Each has revisions of its own (docs/kazoo/documents.md, section 1).
+"""
+
+import contextlib
+import logging
+
+from app.auth.trial import expired_since
+from app.documents import Document, fields
+from app.documents.names import ACCOUNTS, account_db
+from app.events.notices import Notices
+from app.store import Conflict, Store, StoreError
+from app.store.cache import DocumentCache
+
+ATTEMPTS = 8
+
+log = logging.getLogger(__name__)
+
+
+def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
+    """Write the saved account over its copy in `accounts`; return the copy and whether it is new.
+
+    After a lost race the account is read again, for up to 8 attempts. Raises Conflict.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            stored = store.open_doc(db, stored["_id"])
+        copy = store.find_doc(ACCOUNTS, stored["_id"])
+        aggregate = {**stored, "_rev": copy["_rev"]} if copy else fields.without_revision(stored)
+        try:
+            aggregate["_rev"] = store.save_doc(ACCOUNTS, aggregate)
+            return aggregate, copy is None
+        except Conflict:
+            continue
+    raise Conflict(stored["_id"])
+
+
+def disable_expired(store: Store, cache: DocumentCache, notices: Notices, account_id: str) -> None:
+    """Switch an expired account off in both places, as Kazoo does. A fault is logged, never passed on.
+
+    Only where the trial has still run out: what the caller saw may be a moment old, and the trial longer by now.
+    """
+    for db in (account_db(account_id), ACCOUNTS):
+        with contextlib.suppress(StoreError):
+            document = store.find_doc(db, account_id)
+            if document is None or expired_since(document) is None or document.get("pvt_enabled") is False:
+                continue
+            disabled = {**document, "pvt_enabled": False}
+            disabled["_rev"] = store.save_doc(db, disabled)
+            notices.edited(db, disabled)
+            log.info("account %s is disabled: its trial has run out", account_id)
+    cache.forget(account_db(account_id), account_id)
