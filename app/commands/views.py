@@ -1,6 +1,9 @@
 """`views`: compare design documents with `couchdb_views/`, and install them on request only."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
@@ -12,6 +15,7 @@ from app.services import Services, make_services
 from app.settings import Settings
 from app.store import NotFound, Store
 from app.store.design import documents_for, needs_old_engine
+from app.store.view_comparison import ViewComparison
 
 
 @click.group()
@@ -27,16 +31,19 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @views.command()
 @_options
 def check(account_id: str | None, every: bool) -> None:
-    """Show which views are missing or differ, and which ones this CouchDB cannot run."""
+    """Show which views are missing or have other rows, and which ones this CouchDB cannot run.
+
+    Rows are compared for the documents of each database and for made ones.
+    """
     services = make_services(Settings.from_environment().for_commands())
-    engine = services.store.engine()
+    store, engine = services.store, services.store.engine()
     old_engine = _runs_iterator(engine)
-    problems = 0
-    for db in _databases(services, account_id, every):
-        for wanted in documents_for(db):
-            for problem in _problems(_stored(services.store, db, wanted["_id"]), wanted, old_engine):
+    comparison, problems = ViewComparison(), 0
+    with _progress(_databases(services, account_id, every)) as databases:
+        for db in databases:
+            for finding in _findings(store, db, comparison, old_engine):
                 problems += 1
-                click.echo(f"{db} {wanted['_id'].removeprefix('_design/')}: {problem}")
+                click.echo(f"{db} {finding}")
     click.echo(f"{problems} findings in {engine}" + ("" if old_engine else ", which does not know Iterator()"))
     services.close()
 
@@ -59,14 +66,12 @@ def install(account_id: str | None, every: bool) -> None:
     services.close()
 
 
-def _databases(services: Services, account_id: str | None, every: bool) -> Iterator[str]:
+def _databases(services: Services, account_id: str | None, every: bool) -> list[str]:
     if bool(account_id) == every:
         raise click.UsageError("name one of --account ID and --all")
     if account_id:
-        yield database_of(services.store, account_id)
-        return
-    yield ACCOUNTS
-    yield from map(account_db, accounts(services.store))
+        return [database_of(services.store, account_id)]
+    return [ACCOUNTS, *map(account_db, accounts(services.store))]
 
 
 def _stored(store: Store, db: str, design_id: str) -> Document | None:
@@ -76,18 +81,46 @@ def _stored(store: Store, db: str, design_id: str) -> Document | None:
         return None
 
 
-def _problems(stored: Document | None, wanted: Document, old_engine: bool) -> Iterator[str]:
-    if stored is None:
-        yield "missing"
-        return
-    for name, view in wanted["views"].items():
-        found = (stored.get("views") or {}).get(name)
-        if not isinstance(found, dict):
-            yield f"view {name} is missing"
-        elif needs_old_engine(str(found.get("map"))) and not old_engine:
-            yield f"view {name} uses Iterator(), which this CouchDB lacks: it is empty"
-        elif found != view:
-            yield f"view {name} differs"
+def _findings(store: Store, db: str, comparison: ViewComparison, old_engine: bool) -> list[str]:
+    """What is to be said of a database's design documents, each as ``design: finding``."""
+    findings: list[str] = []
+    pairs: dict[str, tuple[str, str]] = {}
+    for wanted in documents_for(db):
+        design = wanted["_id"].removeprefix("_design/")
+        stored = _stored(store, db, wanted["_id"])
+        if stored is None:
+            findings.append(f"{design}: missing")
+            continue
+        for name, view in wanted["views"].items():
+            problem = _problem(name, (stored.get("views") or {}).get(name), view, old_engine)
+            if problem:
+                findings.append(f"{design}: {problem}")
+            else:
+                pairs[f"{design}: view {name}"] = (stored["views"][name]["map"], view["map"])
+    # Where the texts are the same, nothing need be run.
+    pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if pairs:
+        differing = comparison.differing(pairs, store.iterate_docs(db))
+        findings += [f"{name} has other rows for {doc_id}" for name, doc_id in differing.items()]
+    return sorted(findings)
+
+
+def _problem(name: str, found: Any, wanted: Document, old_engine: bool) -> str | None:
+    """What is wrong with a stored view before its rows are looked at."""
+    if not isinstance(found, dict) or not isinstance(found.get("map"), str):
+        return f"view {name} is missing"
+    if needs_old_engine(found["map"]):
+        if old_engine:
+            return f"view {name} uses Iterator(), so its rows were not compared"
+        return f"view {name} uses Iterator(), which this CouchDB lacks: it is empty"
+    if "reduce" in wanted and found.get("reduce") != wanted["reduce"]:
+        return f"view {name} counts otherwise"
+    return None
+
+
+def _progress(databases: list[str]) -> contextlib.AbstractContextManager[Iterable[str]]:
+    """The databases, with a bar on a terminal."""
+    return click.progressbar(databases, label="databases", file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _runs_iterator(engine: str) -> bool:

@@ -122,6 +122,10 @@ class Store(ABC):
         """Put documents in as they are, `_rev` kept and attachments inline (CouchDB's new_edits=false)."""
 
     @abstractmethod
+    def iterate_docs(self, db: str) -> Iterator[Document]:
+        """All live documents, by id, with stubs of their attachments, read in pieces. Raises DatabaseMissing."""
+
+    @abstractmethod
     def dump_docs(self, db: str) -> Iterator[Document]:
         """All live documents, by id, attachments inline: what load_docs takes. Raises DatabaseMissing."""
 

@@ -135,13 +135,22 @@ class CouchDBStore(Store):
         if refused:
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
 
+    def iterate_docs(self, db: str) -> Iterator[Document]:
+        for row in self._all_docs(db, include_docs=True):
+            # One that was deleted meanwhile is none of the live documents.
+            if row.get("doc"):
+                yield row["doc"]
+
     def dump_docs(self, db: str) -> Iterator[Document]:
-        params = {"limit": str(DUMP_BATCH + 1), "include_docs": "false"}
+        for row in self._all_docs(db, include_docs=False):
+            with suppress(NotFound):
+                yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+
+    def _all_docs(self, db: str, include_docs: bool) -> Iterator[dict[str, Any]]:
+        """The rows of `_all_docs`, in pieces."""
+        params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
         while page := self._read([db, "_all_docs"], params)["rows"]:
-            for row in page[:DUMP_BATCH]:
-                # One that was deleted meanwhile is none of the live documents.
-                with suppress(NotFound):
-                    yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+            yield from page[:DUMP_BATCH]
             if len(page) <= DUMP_BATCH:
                 return
             params = {**params, "startkey": json.dumps(page[DUMP_BATCH]["id"])}

@@ -148,8 +148,11 @@ class EmbeddedStore(Store):
                 revision = document.get("_rev") or _next_revision(None, document)
                 self._put(cursor, number, db, document, revision)
 
+    def iterate_docs(self, db: str) -> Iterator[Document]:
+        return _live_documents(self._read, self._number(db))
+
     def dump_docs(self, db: str) -> Iterator[Document]:
-        for document in _live_documents(self._read, self._number(db)):
+        for document in self.iterate_docs(db):
             for name, stub in document.get("_attachments", {}).items():
                 data = self.open_attachment(db, document["_id"], name)
                 stub.pop("stub", None)

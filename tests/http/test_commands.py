@@ -251,6 +251,32 @@ def test_views_are_checked_and_installed_on_request(world):
     assert "name one of" in run(world.environment, "views", "check", code=2)
 
 
+def test_views_are_compared_by_their_rows(world):
+    """Texts that differ mean nothing: only what they emit for the account's documents, and for made ones."""
+    person = make_person(world, "rows")
+    db = account_db(person.account_id)
+    design = world.store.open_doc(db, "_design/trunkstore")
+    listing = "function (doc) {\n  if (doc.pvt_deleted || doc.pvt_type != 'sys_info') return;\n"
+    same = {"map": listing + "  emit(doc._id, {realm: doc.account.auth_realm});\n}", "reduce": "_count"}
+    design["views"]["crossbar_listing"] = same
+    design["_rev"] = world.store.save_doc(db, design)
+    check = partial(run, world.environment, "views", "check", "--account", person.account_id)
+    assert check().startswith("0 findings")
+    design["views"]["crossbar_listing"] = {**same, "reduce": "_sum"}
+    design["_rev"] = world.store.save_doc(db, design)
+    assert check().splitlines()[0] == f"{db} trunkstore: view crossbar_listing counts otherwise"
+    own = listing + "  if (doc.name !== 'mine') emit(doc._id, {realm: doc.account.auth_realm});\n}"
+    design["views"]["crossbar_listing"] = {**same, "map": own}
+    design["_rev"] = world.store.save_doc(db, design)
+    assert check().startswith("0 findings")
+    trunk = {"_id": "t", "pvt_type": "sys_info", "name": "mine", "account": {"auth_realm": "r"}}
+    world.store.save_doc(db, trunk)
+    assert check().splitlines()[0] == f"{db} trunkstore: view crossbar_listing has other rows for t"
+    design["views"]["crossbar_listing"] = {**same, "map": "function (doc) { emit(doc._id, 1); }"}
+    world.store.save_doc(db, design)
+    assert "has other rows for made-" in check()
+
+
 def test_a_missing_view_is_a_503_that_says_so(world, base):
     person = make_person(world, "viewless")
     api = support.Api(base, person)

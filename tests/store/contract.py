@@ -209,6 +209,18 @@ class Contract:
             f"d{number:04}" for number in range(count) if number != 3
         ]
 
+    def test_documents_are_iterated_in_order_with_stubs(self, store, db):
+        data = base64.b64encode(b"bytes").decode()
+        rows = [{"_id": f"d{number:04}", "_rev": "1-" + "a" * 32, "n": number} for number in range(450)]
+        rows[7]["_attachments"] = {"f": {"content_type": "x/y", "data": data}}
+        store.load_docs(db, rows)
+        store.delete_doc(db, "d0003", "1-" + "a" * 32)
+        found = [document for document in store.iterate_docs(db) if not document["_id"].startswith("_design")]
+        assert [document["n"] for document in found] == [number for number in range(450) if number != 3]
+        assert found[6]["_attachments"]["f"]["stub"] is True
+        with pytest.raises(DatabaseMissing):
+            list(store.iterate_docs(new_db()))
+
     def test_what_is_dumped_can_be_loaded(self, store, db):
         data = base64.b64encode(b"bytes").decode()
         rows = [
