@@ -20,6 +20,14 @@ if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null
   done
 fi
 
+# Only an unbuilt Monster UI needs it. In a folder of its own, since npm removes what it was not asked for.
+if [ -n "${MONSTER_UI_DIR:-}" ] && [ ! -x .tools/sass/node_modules/.bin/sass ] && command -v npm >/dev/null 2>&1; then
+  echo "installing sass"
+  mkdir -p .tools/sass
+  timeout 150 npm install --prefix .tools/sass --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
+    --loglevel=error --fetch-timeout=30000 sass@1.77.8 >/dev/null || echo "sass could not be installed" >&2
+fi
+
 missing=""
 for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy chromium:chromium chromedriver:chromium-driver; do
   PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"

@@ -34,8 +34,7 @@ NO_RELEASE = "only Kazoo can tell the carrier"
 # Requests that a Kazoo without these optional applications refuses as well, and that the UI expects to fail.
 EXPECTED = (
     r"404 GET .*/whitelabel/localhost(/logo|/icon)?",
-    r"40[45] GET .*/accounts/\w+/braintree/customer",
-    r"404 GET .*/accounts/\w+/storage",
+    r"404 GET .*/accounts/\w+/braintree/customer",
     r"404 GET .*/accounts/\w+/access_lists",
 )
 # What answers say is read from the network; and without a configured socket, the UI tries one that is none.
@@ -68,6 +67,8 @@ class Ui(SimpleHTTPRequestHandler):
 
     The browser sends here what it would send to other hosts, too: fonts, and Google's search for an address.
     """
+
+    protocol_version = "HTTP/1.1"
 
     def __init__(self, *arguments, styles: Path, generated: dict[str, str], **named):
         self.styles, self.generated = styles, generated
@@ -134,7 +135,6 @@ class Visit:
     def __init__(self, browser: Browser, url: str, api: str, pictures: Path):
         self.browser, self.url, self.api, self.pictures = browser, url, api, pictures
         self.problems: dict[str, list[str]] = {}
-        self.requests: list[tuple[str, str, str, int]] = []
         self._open: dict[str, tuple[str, str]] = {}
 
     def step(self, name: str, act: Callable[[Browser], None], shows: str = "") -> None:
@@ -149,32 +149,31 @@ class Visit:
                 self.browser.see(".monster-alert", shows)
         except (AssertionError, WebDriverError) as error:
             problems.append(f"{type(error).__name__}: {error}")
-        problems += self._complaints(name, shows)
+        problems += self._complaints(shows)
         if problems:
             self.problems[name] = problems
             self.browser.screenshot(self.pictures / f"{len(self.problems)}.png")
         self._close_dialogs()
 
-    def _complaints(self, name: str, shows: str) -> list[str]:
+    def _complaints(self, shows: str) -> list[str]:
         found = self.browser.execute(ALERTS)
         complaints = [text for text in found if not shows or shows.lower() not in text.lower()]
         complaints += [f"console: {line}" for line in self.browser.console() if not re.search(IGNORED, line)]
-        return complaints + [line for line in self._refusals(name) if not shows]
+        return complaints + [line for line in self._refusals() if not shows]
 
-    def _refusals(self, name: str) -> list[str]:
+    def _refusals(self) -> list[str]:
         """The requests of this step that failed although they should not."""
         answers = []
         for message in self.browser.network():
-            answers += self._read(name, message)
+            answers += self._read(message)
         return [line for line in answers if not any(re.fullmatch(expected, line) for expected in EXPECTED)]
 
-    def _read(self, name: str, message: dict) -> list[str]:
+    def _read(self, message: dict) -> list[str]:
         event, data = message["method"], message["params"]
         if event == "Network.requestWillBeSent":
             self._open[data["requestId"]] = (data["request"]["method"], data["request"]["url"].split("?")[0])
         elif event == "Network.responseReceived" and data["requestId"] in self._open:
             method, url = self._open.pop(data["requestId"])
-            self.requests.append((name, method, url, data["response"]["status"]))
             if data["response"]["status"] >= 400:
                 return [f"{data['response']['status']} {method} {url}"]
         return []
@@ -225,11 +224,11 @@ def log_in(browser: Browser, url: str, person: support.Person) -> None:
 def close_the_greeting(browser: Browser) -> None:
     for _ in range(3):
         with contextlib.suppress(AssertionError):
-            browser.wait(lambda: browser.find(".greetings-walkthrough-container"), "the greeting", 3)
+            browser.wait(lambda: browser.find(".greetings-walkthrough-container"), "the greeting", 2)
             break
         # The application, when it comes late, hides "my account" with its greeting. This shows it again.
         browser.click("#main_topbar_myaccount")
-    assert browser.find(".greetings-walkthrough-container")
+    browser.see(".greetings-walkthrough-container")
     while browser.find(".ui-dialog"):
         # One that was hidden comes a second time.
         browser.click(".ui-dialog-titlebar-close")
