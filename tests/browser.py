@@ -85,10 +85,6 @@ class Browser:
         """Wait until none is visible any more."""
         self.wait(lambda: not self.find(selector, text), f"{selector} {text!r} to go")
 
-    def text(self, selector: str) -> str:
-        """The text of the first visible element."""
-        return self.call("GET", f"/element/{self.see(selector)}/text")
-
     def click(self, selector: str, text: str = "") -> None:
         """Click on it as soon as it is there, stands still and nothing lies above it."""
         self._retried(lambda: self.call("POST", f"/element/{self._still(selector, text)}/click"))

@@ -153,7 +153,8 @@ class Visit:
         if problems:
             self.problems[name] = problems
             self.browser.screenshot(self.pictures / f"{len(self.problems)}.png")
-        self._close_dialogs()
+        if problems or shows:
+            self._close_dialogs()
 
     def _complaints(self, shows: str) -> list[str]:
         found = self.browser.execute(ALERTS)
