@@ -380,6 +380,8 @@ def set_e911(browser: Browser) -> None:
     for field, text in address.items():
         browser.type(f"#e911 #{field}", text)
     browser.click("#e911 #submit_btn")
+    # Of a 501 the UI shows what the server says only there.
+    browser.click(".monster-alert .headline", "More Information")
 
 
 def read_about_buying(browser: Browser, kind: str) -> None:
