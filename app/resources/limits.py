@@ -36,6 +36,7 @@ class Limits(ReadOnly):
             return
         crossbar_doc.of_type(document, DOCUMENT, TYPE)
         data = fields.answer_data(document)
-        data["allow_postpay"] = document.get("pvt_allow_postpay", False)
-        data["max_postpay_amount"] = document.get("pvt_max_postpay_amount", 0)
+        if context.version != "v1":
+            data["allow_postpay"] = document.get("pvt_allow_postpay", False)
+            data["max_postpay_amount"] = document.get("pvt_max_postpay_amount", 0)
         context.respond_document(document, data)

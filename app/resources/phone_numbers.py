@@ -60,7 +60,8 @@ class PhoneNumbers(Resource):
         if not params:
             return ("GET",)
         if len(params) == 1:
-            return _METHODS.get(params, _NUMBER)
+            methods = _METHODS.get(params, _NUMBER)
+            return tuple(verb for verb in methods if verb != "PATCH") if context.version == "v1" else methods
         return {CLASSIFIERS: ("GET",), "fix": ("POST",)}.get(params[0]) or _METHODS_BELOW[params[1]]
 
     def validate(self, context: Context, *params: str) -> None:
@@ -92,7 +93,8 @@ def _list(context: Context) -> None:
     context.query = [(_RENAMED_FILTERS.get(name, name), value) for name, value in context.query]
     rows = crossbar_doc.load_rows(context, LISTING)
     rules = _policy(context, context.account_id)
-    numbers = {row.key: _listed(row.value, rules) for row in rows}
+    # The first version of the API shows the rows as they are.
+    numbers = {row.key: row.value if context.version == "v1" else _listed(row.value, rules) for row in rows}
     context.respond({"numbers": numbers, "cascade_quantity": 0})
     if numbers:
         crossbar_doc.tag_answer(context)

@@ -235,6 +235,9 @@ def test_the_old_ui_names_numbers_without_plus(base, world, person):
     old = Numbers(base, person, version="v1")
     answer = old("POST", number[1:], {"failover": {"e164": "+14155550199"}})
     assert (answer.status_code, answer.json()["data"]["id"]) == (200, number)
+    assert old("PATCH", number[1:], {"note": 1}).status_code == 405
+    listed = old("GET", "").json()["data"]["numbers"][number]
+    assert sorted(listed["features"]) == ["failover", "local"] and "features_available" not in listed
     refused = old("POST", number[1:], {"cnam": {"display_name": "ACME"}})
     assert (refused.status_code, refused.json()["data"]) == (403, UNAUTHORIZED["message"])
 
