@@ -1,6 +1,6 @@
 """The record of log-ins in an account's month database (docs/kazoo/auth.md, section 4.7).
 
-Written where Kazoo made that database, and only there. It never holds a credential or a token.
+It is written only if Kazoo has created that database. It never holds a credential or a token.
 """
 
 import logging
@@ -29,7 +29,7 @@ def record(
     headers: Iterable[tuple[str, str]],
     author: Author,
 ) -> None:
-    """Write one attempt. A fault is logged, never passed on."""
+    """Write one attempt. An error of the store is logged and not raised."""
     now = time.time()
     db = month_db(account_id, now)
     document = {

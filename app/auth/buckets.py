@@ -1,7 +1,7 @@
-"""Token buckets that limit requests, one count for all workers of a machine (docs/kazoo/auth.md, section 6).
+"""Token buckets that limit requests, shared by all workers of a machine (docs/kazoo/auth.md, section 6).
 
-The buckets lie in memory that the workers share, in slots found by a digest of their name; the lock is one
-that the kernel releases when a worker dies.
+The buckets are in memory that the workers share. The digest of a bucket's name determines its slot. The kernel
+releases the lock when a worker dies.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from app.documents import object_member
 from app.store.cache import DocumentCache
 
 SLOTS = 1 << 15
-# Digest of the name, tokens, time of the last filling, time of the last use.
+# Digest of the name, tokens, time of the last refill, time of the last use.
 _SLOT = struct.Struct("16sddd")
 _PROBES = 8
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -26,7 +26,10 @@ _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True)
 class Size:
-    """How many tokens a bucket holds, how many it gets per period, and when it is forgotten; times in seconds."""
+    """How many tokens a bucket holds, how many it gets each period, and how long it may be idle; times in seconds.
+
+    A bucket that has been idle for longer is full again.
+    """
 
     capacity: int = 100
     refill: int = 10
@@ -35,7 +38,7 @@ class Size:
 
 
 class Buckets:
-    """All buckets of this machine. Make it before the workers fork; safe with threads and processes."""
+    """All buckets of this machine. It must be made before the workers fork. Safe with threads and processes."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()
@@ -44,11 +47,11 @@ class Buckets:
         self._mutex = threading.Lock()
 
     def take(self, name: str, cost: int, size: Size) -> bool:
-        """Take `cost` tokens; False, and nothing taken, where there are fewer."""
+        """Take `cost` tokens and return True. If there are fewer, take none and return False."""
         return self._change(name, size, lambda tokens: tokens - cost if tokens >= cost else None)
 
     def drain(self, name: str, size: Size) -> None:
-        """Take all tokens there are."""
+        """Take all tokens that are left."""
         self._change(name, size, lambda tokens: 0)
 
     def _change(self, name: str, size: Size, change: Any) -> bool:
@@ -65,9 +68,9 @@ class Buckets:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def _find(self, digest: bytes, now: float, size: Size) -> tuple[int, float, float]:
-        """Offset, tokens and time of the last filling; a bucket that is not there starts full.
+        """A bucket's offset, its tokens and the time of its last refill. An unknown bucket starts full.
 
-        Where all slots it may lie in are taken, the one that was used longest ago gives way.
+        If all slots that the bucket may use are taken, it replaces the least recently used one.
         """
         home = int.from_bytes(digest[:8], "big")
         oldest, oldest_used = 0, float("inf")
@@ -105,7 +108,10 @@ def size_for(cache: DocumentCache) -> Size:
 
 
 def cost_of(cache: DocumentCache, account_id: str, endpoint: str, verb: str, advertised: int = 1) -> int:
-    """What a request costs. `advertised` is what it costs where `token_costs` is an object without an entry."""
+    """The cost of a request in tokens.
+
+    `advertised` is the cost if `token_costs` is an object without an entry for the request.
+    """
     costs = cache.setting("crossbar", "token_costs", default=1)
     if not isinstance(costs, dict):
         return costs if type(costs) is int and costs >= 0 else 1

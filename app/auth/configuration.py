@@ -1,4 +1,4 @@
-"""Settings of the login modules: the system's, overridden by resellers, parents and the account.
+"""Settings of the login modules: the system's, overridden by those of the reseller, the parents and the account.
 
 Spec: docs/kazoo/auth.md, section 4.6.
 """
@@ -18,7 +18,7 @@ DEFAULT_EXPIRY_S = 3600
 def module_settings(cache: DocumentCache, account_id: str, method: str | None) -> dict[str, Any]:
     """The merged `auth_modules.{method}` for an account, e.g. ``{"enabled": True, "token_auth_expiry_s": 3600}``.
 
-    An identity that does not say how it logged in has none.
+    Without a method there are no settings.
     """
     if method is None:
         return {}
@@ -31,7 +31,7 @@ def module_settings(cache: DocumentCache, account_id: str, method: str | None) -
 
 
 def token_seconds(cache: DocumentCache, module: dict[str, Any]) -> int:
-    """How long a token of this module lives; 0 or less is for ever."""
+    """The lifetime of this module's tokens in seconds. With 0 or less they never expire."""
     own = module.get("token_auth_expiry_s")
     if type(own) is int and own > 0:
         return own
@@ -40,12 +40,12 @@ def token_seconds(cache: DocumentCache, module: dict[str, Any]) -> int:
 
 
 def is_reseller(cache: DocumentCache, account_id: str) -> bool:
-    """By the services document, as Kazoo asks."""
+    """Whether the account is a reseller according to its services document, which Kazoo reads too."""
     return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller") is True
 
 
 def reseller_id(cache: DocumentCache, account_id: str) -> str | None:
-    """The account's reseller, by its services document."""
+    """The id of the account's reseller according to its services document; None if it names none."""
     return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller_id")
 
 
@@ -56,7 +56,10 @@ def _of_account(cache: DocumentCache, account_id: str, method: str) -> Any:
 
 
 def _line(cache: DocumentCache, account_id: str) -> list[str]:
-    """The account behind its ancestors up to its nearest reseller, farthest first."""
+    """The ids of the accounts from the nearest reseller down to this account, which is last.
+
+    If the account is a reseller itself, it is the only one.
+    """
     line = [account_id]
     if is_reseller(cache, account_id):
         return line

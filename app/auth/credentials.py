@@ -16,7 +16,7 @@ VIEWS = {"md5": "users/creds_by_md5", "sha": "users/creds_by_sha"}
 
 
 def credential_hash(username: str, password: str, method: str = "md5") -> str:
-    """What a client sends instead of name and password, in lower-case hex."""
+    """The hash that a client sends instead of name and password, in lower-case hex."""
     digest = hashlib.md5 if method == "md5" else hashlib.sha1
     return digest(f"{username.lower()}:{password}".encode()).hexdigest()
 
@@ -27,7 +27,7 @@ def accounts_by_realm(store: Store, realm: str) -> list[str]:
 
 
 def accounts_by_name(store: Store, name: str) -> list[str]:
-    """The ids of the accounts whose name has these letters and digits."""
+    """The ids of the accounts with this name; only ASCII letters and digits are compared, in lower case."""
     return _account_ids(store.query_view(ACCOUNTS, "accounts/listing_by_name", key=alphanumeric(name)))
 
 
@@ -37,7 +37,7 @@ def accounts_by_api_key(store: Store, api_key: str) -> list[str]:
 
 
 def users_with(store: Store, account_id: str, credentials: str, method: str) -> list[AuthDoc]:
-    """The enabled users of an account whose credentials these are, in view order."""
+    """The enabled users of an account that have these credentials, in view order."""
     try:
         rows = store.query_view(account_db(account_id), VIEWS[method], key=credentials)
     except (DatabaseMissing, ViewMissing):
@@ -46,7 +46,10 @@ def users_with(store: Store, account_id: str, credentials: str, method: str) -> 
 
 
 def basic_auth(store: Store, cache: DocumentCache, token: str) -> AuthDoc | None:
-    """Who a Basic credential names: base64 of account id, colon and hash. Exactly one user must match."""
+    """The user whom a Basic credential identifies; None if not exactly one user matches.
+
+    The credential is the base64 of account id, colon and hash.
+    """
     try:
         text = base64.b64decode(token, validate=True).decode("utf-8")
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Which account may act on which: crossbar's simple_authz (docs/kazoo/auth.md, section 5.1)."""
+"""Which accounts may act on an account: crossbar's simple_authz (docs/kazoo/auth.md, section 5.1)."""
 
 from app.documents import Document, is_true
 from app.documents.names import account_db
@@ -6,23 +6,23 @@ from app.store.cache import DocumentCache
 
 
 def account(cache: DocumentCache, account_id: str) -> Document | None:
-    """The account's own copy of its document; soft-deleted ones too, as Kazoo reads it."""
+    """The account's document from its own database. Like Kazoo, this also returns soft-deleted accounts."""
     return cache.find_doc(account_db(account_id), account_id)
 
 
 def is_superduper_admin(document: Document | None) -> bool:
-    """Whether an account may act on all others."""
+    """Whether an account may act on all accounts."""
     return document is not None and is_true(document.get("pvt_superduper_admin"))
 
 
 def tree(document: Document | None) -> list[str]:
-    """The ancestors of an account, root first, itself left out."""
+    """The ids of an account's ancestors, root first, without the account itself."""
     ancestors = (document or {}).get("pvt_tree")
     return [ancestor for ancestor in ancestors if isinstance(ancestor, str)] if isinstance(ancestors, list) else []
 
 
 def is_allowed(cache: DocumentCache, auth_account_id: str, requested: Document | None) -> bool:
-    """The rule between tenants: superduper, the account itself, or one of its ancestors."""
+    """The rule between tenants: the account itself, its ancestors and superduper admins may act on an account."""
     if requested is not None and (requested["_id"] == auth_account_id or auth_account_id in tree(requested)):
         return True
     return is_superduper_admin(account(cache, auth_account_id))

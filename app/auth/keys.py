@@ -1,7 +1,7 @@
-"""Kazoo's signing keys and the server secret, where Kazoo keeps them (docs/kazoo/auth.md, section 2.2).
+"""Kazoo's signing keys and the server secret, read from where Kazoo keeps them (docs/kazoo/auth.md, section 2.2).
 
-They are created here only for a new embedded store. On a CouchDB they are Kazoo's to make: a second maker
-would lose to the first one's caches.
+This service creates them only for a new embedded store. On a CouchDB only Kazoo may create them, because Kazoo's
+nodes keep the values in their caches and would not see others.
 """
 
 import secrets
@@ -24,7 +24,7 @@ LONGEST_KEY_ID = 128
 
 
 class KeysMissing(Exception):
-    """The store lacks what Kazoo creates at its first start; the text says what."""
+    """The store lacks a key or secret that Kazoo creates at its first start. The text names it."""
 
 
 class KeyRing:
@@ -37,10 +37,10 @@ class KeyRing:
         self._lock = threading.Lock()
 
     def private_key(self, key_id: str) -> rsa.RSAPrivateKey | None:
-        """The key as stored at most SECONDS ago; None for an unknown id, for which nothing is created.
+        """The key as it was stored at most SECONDS ago; None for an unknown id. No key is created.
 
-        The same key is the same object as long as the stored one does not change. Raises Unavailable where
-        what the store gives is no key: it must not be remembered, and the token may be good.
+        The object stays the same until the stored key changes. Raises Unavailable if the stored data is not a key.
+        That result is not cached, because the token may be good.
         """
         if not is_document_id(key_id) or len(key_id) > LONGEST_KEY_ID:
             return None
@@ -65,11 +65,11 @@ class KeyRing:
         return key_id, key
 
     def server_secret(self) -> str:
-        """Half of what identity signatures are made with. Raises KeysMissing."""
+        """The system's part of the key for identity signatures. Raises KeysMissing."""
         return self._secret("secret_for_user_signature")
 
     def check(self) -> None:
-        """Raises KeysMissing where this store cannot mint or verify tokens."""
+        """Raises KeysMissing if the store lacks what it takes to mint and verify tokens."""
         self.signing_key()
         self.server_secret()
 
@@ -97,7 +97,7 @@ def _load(pem: bytes) -> rsa.RSAPrivateKey | None:
 
 
 def generate_pem() -> bytes:
-    """A fresh 2048-bit key in the form Kazoo stores (PKCS#1)."""
+    """A new 2048-bit key in the form that Kazoo stores (PKCS#1)."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -107,5 +107,5 @@ def generate_pem() -> bytes:
 
 
 def new_secrets() -> tuple[str, str]:
-    """A key id and a server secret for a store that has none yet."""
+    """A new key id and a new server secret, for a store that has none yet."""
     return new_id(), secrets.token_hex(16)

@@ -20,7 +20,7 @@ def is_denied(
     params: list[str],
     verb: str,
 ) -> bool:
-    """Whether a rule that the operator wrote forbids this request."""
+    """Whether the operator's restrictions forbid this request."""
     if hierarchy.is_superduper_admin(hierarchy.account(cache, auth.account_id)):
         return False
     rules_by_level = _rule_set(cache, auth)
@@ -41,7 +41,7 @@ def is_denied(
 
 
 def _rule_set(cache: DocumentCache, auth: AuthDoc) -> dict[str, Any] | None:
-    """The account's own rules for the token's method, else the system's; None where there are none."""
+    """The account's own rules for the token's method, or else the system's; None if neither has any."""
     own = cache.find_doc(account_db(auth.account_id), DOCUMENT)
     for name in (auth.method, CATCH_ALL):
         found = object_member(own, "restrictions", name) if name and auth.method else None
@@ -80,7 +80,7 @@ def _matches_account(allowed: Any, labels: set[str]) -> bool:
 
 
 def _allows(rules: Any, params: list[str], verb: str) -> bool:
-    """The first rule whose path matches decides, in the order of the document."""
+    """Whether the first rule whose path matches allows the verb. Rules are in the order of the document."""
     for path, verbs in rules.items() if isinstance(rules, dict) else ():
         if path_matches(_segments(path), params):
             return isinstance(verbs, list) and (verb in verbs or CATCH_ALL in verbs)
@@ -95,7 +95,7 @@ def _segments(path: str) -> list[str]:
 
 
 def path_matches(pattern: list[str], params: list[str]) -> bool:
-    """Whether a rule's segments match: `*` is exactly one, `#` any number, others literal."""
+    """Whether a rule's segments match: `*` stands for exactly one, `#` for any number, others are literal."""
     if not pattern:
         return not params
     if pattern[0] == "#":

@@ -24,7 +24,7 @@ ISSUER = "kazoo"
 LONGEST = 4096
 MOST_REMEMBERED = 10_000
 
-# Kazoo looks at `exp` alone, and at that after the signature.
+# `verify` checks `iss` and, after the signature as in Kazoo, `exp`. Kazoo ignores the other claims below.
 _SIGNATURE_ONLY: "Options" = {
     "verify_signature": True,
     "verify_exp": False,
@@ -40,8 +40,7 @@ _SIGNATURE_ONLY: "Options" = {
 class Tokens:
     """Mints and verifies tokens. Safe with threads.
 
-    What is remembered is only that a signature is good under a key; expiry and identity are looked at on
-    every use.
+    Only the result of checking a signature with a key is cached. Expiry and identity are checked on every use.
     """
 
     def __init__(self, keys: KeyRing, cache: DocumentCache, strict: bool = False):
@@ -52,7 +51,7 @@ class Tokens:
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> dict[str, Any] | None:
-        """The claims of a good token, None for any other. Raises the store's Unavailable.
+        """The claims of a valid token; None for any other. Raises the store's Unavailable.
 
         The caller must not change the claims.
         """
@@ -67,17 +66,18 @@ class Tokens:
         return claims if self._has_good_identity(claims) else None
 
     def has_bad_signature(self, token: str) -> bool:
-        """Whether this is a JSON web token that no stored key has signed."""
+        """Whether this is a JSON web token whose signature is not from a stored key."""
         return len(token) <= LONGEST and _is_web_token(token) and self._signed_claims(token) is None
 
     def mint(self, claims: dict[str, Any], seconds: int) -> str:
-        """A token with these claims, those that are None left out; `seconds` of life, for ever if not above 0.
+        """A token with these claims, without those that are None. Raises KeysMissing.
 
-        Without a stored secret of the identity the token has no `identity_sig` (docs/kazoo/auth.md, section 2.4).
+        It lives for this many seconds, or never expires if `seconds` is not above 0. If the identity has no stored
+        secret, the token has no `identity_sig` (docs/kazoo/auth.md, section 2.4).
         """
         claims = {name: value for name, value in claims.items() if value is not None}
         who = identity.identity_of(claims)
-        # Signed with a secret that has just been replaced, it would be refused a moment later.
+        # With a cached secret that has just been replaced, the token would be refused a moment later.
         self._cache.forget(account_db(claims["account_id"]), who)
         secret = self._identity_secret(claims["account_id"], who)
         signed: dict[str, Any] = {"iss": ISSUER}
@@ -90,7 +90,7 @@ class Tokens:
         return jwt.encode(signed, key, algorithm="RS256", headers={"kid": key_id})
 
     def _signed_claims(self, token: str) -> dict[str, Any] | None:
-        """The claims of a token whose signature is good under a key that is stored now."""
+        """The claims of a token that a currently stored key has signed; None for any other."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._signed.get(digest)
         if known and self._keys.private_key(known[0]) is known[1]:
@@ -120,7 +120,7 @@ class Tokens:
             return False
         if self._is_signed_by(given, claims["account_id"], who):
             return True
-        # Another node may have minted it with a newer secret than is remembered (docs/kazoo/auth.md, section 10).
+        # Another node may have used a newer secret than the cached one (docs/kazoo/auth.md, section 10).
         self._cache.forget(account_db(claims["account_id"]), who)
         return self._is_signed_by(given, claims["account_id"], who)
 
@@ -143,7 +143,7 @@ class Tokens:
 
 
 def _is_web_token(token: str) -> bool:
-    """Whether the text has the three parts of a token, of which header and payload are JSON objects."""
+    """Whether the text has the three parts of a token, with a JSON object as header and as payload."""
     parts = token.split(".")
     try:
         # More padding than is needed does no harm.
