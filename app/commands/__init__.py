@@ -1,4 +1,4 @@
-"""The commands of `python -m app`. A mistake of the caller's gives one line on standard error."""
+"""The commands of `python -m app`. An error that the user can correct is one line on standard error."""
 
 import click
 
@@ -37,7 +37,7 @@ for command in (
 
 
 def main() -> None:
-    """Run a command. Faults that an operator can fix are shown without a traceback."""
+    """Run a command. Errors that an operator can correct are shown without a traceback."""
     try:
         cli()
     except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:

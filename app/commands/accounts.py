@@ -28,7 +28,7 @@ DEMO_NAME, DEMO_REALM, DEMO_USER = "Demo", "demo.example.com", "demo"
 @click.command("create-account")
 @click.argument("name")
 @click.option("--realm", required=True, help="SIP realm, unique in the system.")
-@click.option("--parent", help="Id of the account above; the first account has none.")
+@click.option("--parent", help="Id of the parent account; the first account has none.")
 def create_account(name: str, realm: str, parent: str | None) -> None:
     """Create an account NAME and print its id and API key."""
     store, settings = prepared_store()
@@ -37,7 +37,7 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
 
 
 def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
-    """Create the keys of a new embedded store. Raises KeysMissing where the store still lacks keys.
+    """Create the keys of a new embedded store. Raises KeysMissing if the store still lacks keys.
 
     `demo` also creates the demonstration account, if this is an embedded store without accounts.
     """
@@ -49,7 +49,7 @@ def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
     try:
         KeyRing(store, DocumentCache(store, settings.config_nodes)).check()
     except KeysMissing as missing:
-        hint = "" if store.is_embedded else "; start Kazoo on this CouchDB once, it creates them"
+        hint = "" if store.is_embedded else "; start Kazoo on this CouchDB once to create them"
         raise KeysMissing(f"{missing}{hint}") from None
 
 
@@ -64,7 +64,7 @@ def _is_without_accounts(store: Store) -> bool:
 def create_system(store: Store) -> None:
     """Create the system databases, a signing key and a server secret (docs/kazoo/auth.md, section 2.2).
 
-    The document that names the key is written last. Where it exists, everything else does too.
+    The document that names the key is written last. If it exists, everything else does too.
     """
     for db in SYSTEM_DATABASES:
         store.create_db(db, documents_for(db))
@@ -87,7 +87,7 @@ def create_system(store: Store) -> None:
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
     """Create an account in its own database, `services` and `accounts` (docs/kazoo/documents.md, section 1).
 
-    Returns the account's document. Raises ClickException where the arguments do not fit the store.
+    Returns the account's document. Raises ClickException if the arguments do not fit the store.
     """
     account = _make_account(store, settings, name, realm, parent)
     _publish_account(store, account)
@@ -104,7 +104,7 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
         raise click.ClickException(f"there is no account {parent}")
     master_id = cache.setting("accounts", "master_account_id")
     if not parent and master_id and store.find_doc(names.ACCOUNTS, master_id):
-        raise click.ClickException("there is a first account already: name it, or another, with --parent")
+        raise click.ClickException("the first account exists already: name a parent account with --parent")
     if accounts_by_realm(store, realm):
         raise click.ClickException(f"the realm {realm} is taken")
     if accounts_by_name(store, name):
@@ -147,7 +147,7 @@ def _publish_account(store: Store, account: Document) -> None:
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
     """Create a user that can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3).
 
-    Returns the user's document. Raises ClickException where the account is missing or the name is taken.
+    Returns the user's document. Raises ClickException if the account is missing or the name is taken.
     """
     db, username = database_of(store, account_id), name.lower()
     if store.query_view(db, "users/list_by_username", key=username):
@@ -170,7 +170,7 @@ def add_user(store: Store, account_id: str, name: str, password: str, level: str
 
 
 def database_of(store: Store, account_id: str) -> str:
-    """The name of an account's database. Raises ClickException where there is no such account."""
+    """The name of an account's database. Raises ClickException if there is no such account."""
     db = names.account_db(account_id)
     if not names.is_account_id(account_id) or not store.has_db(db):
         raise click.ClickException(f"there is no account {account_id}")
@@ -178,7 +178,7 @@ def database_of(store: Store, account_id: str) -> str:
 
 
 def prepared_store() -> tuple[Store, Settings]:
-    """The store of a command, with keys in it, and the settings. Raises KeysMissing."""
+    """The store for a command, with its keys, and the settings. Raises KeysMissing."""
     settings = Settings.from_environment().for_commands()
     store = open_store(settings)
     prepare_store(store, settings)
@@ -186,7 +186,7 @@ def prepared_store() -> tuple[Store, Settings]:
 
 
 def command_author() -> Author:
-    """The author of what commands write: nobody who is logged in."""
+    """The author of documents that commands write; it is not a logged-in user."""
     return Author(request_id=names.new_id(), is_authenticated=False)
 
 
@@ -204,7 +204,7 @@ def _remember_master(store: Store, account_id: str) -> None:
 
 
 def _create_demo(store: Store, settings: Settings) -> None:
-    """Create an account to try things on. How to call it is printed, and written to `demo.env` for the shell."""
+    """Create the demonstration account. Its credentials are written to `demo.env`, and an example is printed."""
     password = secrets.token_urlsafe(9)
     account = _make_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)
@@ -222,7 +222,7 @@ def _create_demo(store: Store, settings: Settings) -> None:
     click.echo(
         f"""
 A demonstration account was created in {settings.data_dir}: {DEMO_NAME}, user {DEMO_USER}, password {password}
-Its particulars are in {path}. From another shell, in this folder:
+Its credentials are in {path}. To use them in another shell, in this folder:
 
     . {os.path.relpath(path)}
     TOKEN=$(curl -s -X PUT $URL/api_auth -d "{{\\"data\\":{{\\"api_key\\":\\"$API_KEY\\"}}}}" |

@@ -1,4 +1,4 @@
-"""`set-app-url`: tell UIs where an application's API is."""
+"""`set-app-url`: set the address of an application's API for UIs."""
 
 import click
 
@@ -12,11 +12,12 @@ from app.store import ViewMissing
 @click.command("set-app-url")
 @click.argument("name", type=click.Choice([apps.PBXS]))
 @click.argument("url")
-@click.option("--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME whom kazoo-ui offers the app; repeatable.")
+@click.option("--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME who gets the app in kazoo-ui; repeatable.")
 def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
-    """Set the address URL of the application NAME: for Monster UI in the app's document, for kazoo-ui in users'.
+    """Set the address of the application NAME to URL.
 
-    URL is the API's address as browsers reach it, with or without /v1 or /v2.
+    Monster UI reads the address from the app's document, kazoo-ui from the documents of users. URL is the API's
+    address for browsers, with or without /v1 or /v2.
     """
     check_url(url)
     services = make_services(Settings.from_environment().for_commands())
@@ -30,13 +31,13 @@ def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
 
 
 def check_url(url: str) -> None:
-    """Raises ClickException where this is no address."""
+    """Raises ClickException if this is not an HTTP address."""
     if not url.startswith(("http://", "https://")):
         raise click.ClickException("the URL must be http(s)://…")
 
 
 def set_address(services: Services, name: str, url: str) -> None:
-    """Write the app's document. Raises ClickException where there is no master account."""
+    """Write the app's document with this address. Raises ClickException if there is no master account."""
     master_id = services.config("accounts", "master_account_id")
     if not master_id:
         raise click.ClickException("there is no master account: `accounts` in system_config does not name one")
@@ -47,7 +48,7 @@ def set_address(services: Services, name: str, url: str) -> None:
 
 
 def grant(services: Services, account_id: str, user: dict[str, object], name: str, url: str) -> None:
-    """Write the app into a user's document."""
+    """Add the app, with this address, to a user's document."""
     document = apps.with_access(user, name, apps.root_of(url))
     stored, _ = apps.save(services.store, account_id, document, command_author())
     services.notices.edited(database_of(services.store, account_id), stored)

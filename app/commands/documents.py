@@ -1,4 +1,4 @@
-"""`import` and `export`: documents as lines of JSON, `{"db": ..., "doc": ...}`."""
+"""`import` and `export`: documents as lines of JSON, each `{"db": ..., "doc": ...}`."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ BATCH = 200
 def import_documents(files: tuple[BinaryIO, ...]) -> None:
     """Load documents from FILES ('-' is standard input) as they are, with their revisions.
 
-    A line is {"db": "<unencoded database name>", "doc": {...}}, with attachments inline. Missing databases are
+    Each line is {"db": "<unencoded database name>", "doc": {...}}, with attachments inline. Missing databases are
     created with their design documents. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
@@ -34,7 +34,7 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
                 for loaded in _load(store, bar):
                     count += loaded
             except StoreError as error:
-                raise type(error)(f"{error}; {count} documents were imported, run it again to go on") from error
+                raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
     click.echo(f"{count} documents imported into the {store.engine()}")
 
 
@@ -70,7 +70,7 @@ def _check(line: Any) -> None:
 @click.command("export")
 @click.argument("databases", nargs=-1)
 def export_documents(databases: tuple[str, ...]) -> None:
-    """Write documents in the form that `import` reads: those of DATABASES, or of all databases."""
+    """Write the documents of DATABASES, or of all databases, in the form that `import` reads."""
     store = open_store(Settings.from_environment().for_commands())
     for db in databases or store.database_names():
         for document in store.dump_docs(db):

@@ -1,4 +1,4 @@
-"""`add-number` and `reconcile-numbers`: an account's numbers, and the marks on them."""
+"""`add-number` and `reconcile-numbers`: an account's numbers, and the marks that tell what uses them."""
 
 import click
 
@@ -21,11 +21,11 @@ from app.settings import Settings
     type=click.Choice(["local", "other"]),
     default="local",
     show_default=True,
-    help="The carrier module: Kazoo's own numbers, or those of a carrier that Kazoo has no module for.",
+    help="The carrier module: `local` for Kazoo's own numbers, `other` for a carrier without a module in Kazoo.",
 )
-@click.option("--cnam", help="The name that called people see, up to 15 characters; only with --carrier other.")
+@click.option("--cnam", help="The caller id name of the numbers, up to 15 characters; only with --carrier other.")
 def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: str | None) -> None:
-    """Give NUMBERS to an account, in service. Nothing is written where one of them cannot be."""
+    """Assign NUMBERS to an account, in service. If one of them is refused, nothing is written."""
     services = make_services(Settings.from_environment().for_commands())
     database_of(services.store, account_id)
     try:
@@ -38,7 +38,7 @@ def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: st
 
 
 def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
-    """The document of a number. Raises ClickException where there is one already, or this is no number."""
+    """The document of a new number. Raises ClickException if the number exists already or is not valid."""
     number = known_numbers([typed], services.config).get(typed)
     if number is None:
         raise click.ClickException(f"{typed} is no telephone number")
@@ -58,9 +58,9 @@ def _new_number(services: Services, account_id: str, typed: str, carrier: str, c
 
 @click.command("reconcile-numbers")
 @click.argument("account_id", required=False)
-@click.option("--apply", "applies", is_flag=True, help="Write the marks that differ.")
+@click.option("--apply", "applies", is_flag=True, help="Correct the marks.")
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
-    """Show the numbers whose marks do not fit the trunks of ACCOUNT_ID (or of all accounts)."""
+    """Show the numbers whose marks differ from what the trunks of ACCOUNT_ID (or of all accounts) use."""
     services = make_services(Settings.from_environment().for_commands())
     if account_id:
         database_of(services.store, account_id)
@@ -73,7 +73,7 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                 f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
             )
             if applies:
-                # The marks of other applications are never changed; for them only the account's copy is corrected.
+                # Marks of other applications are never changed. For them only the account's copy is corrected.
                 app = TRUNKSTORE if difference.wanted == TRUNKSTORE else None
                 written += services.assignment.mark(one, difference.number, app)
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))

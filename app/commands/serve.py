@@ -46,7 +46,7 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
         os.environ | {name: str(value) for name, value in given.items() if value is not None}
     )
     configure_logging(settings.log_level)
-    # Every worker would miss them, and gunicorn would start others for ever.
+    # Without these files every worker would fail, and gunicorn would start new workers for ever.
     Schemas()
     check_files()
     store = open_store(settings)
@@ -60,7 +60,7 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
 
 @contextlib.contextmanager
 def _directory_for_counts() -> Iterator[str]:
-    """A directory that lasts as long as this process. Its workers run the code below too, when they exit."""
+    """A directory that is deleted when this process exits, but not when one of its forked workers does."""
     owner = os.getpid()
     directory = tempfile.mkdtemp(prefix="connectivity-metrics-")
     try:
@@ -71,7 +71,7 @@ def _directory_for_counts() -> Iterator[str]:
 
 
 class JSONLogger(glogging.Logger):
-    """gunicorn's log in the format of ours."""
+    """gunicorn's log in the format of this service's log."""
 
     def setup(self, cfg: Config) -> None:
         """Set the format again whenever gunicorn makes its handlers."""
@@ -132,7 +132,7 @@ class Server(BaseApplication):
             raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
 
     def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Choose the CPU that the fewest workers have."""
+        """Choose the CPU that the fewest workers use."""
         taken = Counter(other.cpu for other in arbiter.WORKERS.values())
         worker.cpu = min(self._cpus, key=taken.__getitem__, default=None)
 
@@ -160,7 +160,7 @@ def _usable_cpus() -> list[int]:
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:
-    """When a worker exits, send the notices that it still has for the broker."""
+    """When a worker exits, send the notices that it has not yet sent to the broker."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["services"].close()

@@ -1,4 +1,4 @@
-"""`create-user`: a person of an account."""
+"""`create-user`: a user of an account."""
 
 import sys
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from app.services import make_services
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
 @click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer the user.")
-@click.option("--app-url", help="Where browsers reach the API; else PBXS_API_URL, or HOST and PORT.")
+@click.option("--app-url", help="The API's address for browsers; by default PBXS_API_URL, or HOST and PORT.")
 def create_user(
     account_id: str, name: str, password_stdin: bool, level: str, app_name: str | None, app_url: str | None
 ) -> None:
@@ -46,4 +46,4 @@ def _first_line(stream: BinaryIO) -> str:
     try:
         return stream.readline().decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise click.ClickException("what was read is not UTF-8") from None
+        raise click.ClickException("the password is not UTF-8") from None

@@ -1,4 +1,4 @@
-"""`views`: compare design documents with `couchdb_views/`, and install them on request only."""
+"""`views`: compare stored design documents with `couchdb_views/`, and install those on request."""
 
 import contextlib
 import sys
@@ -33,7 +33,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def check(account_id: str | None, every: bool) -> None:
     """Show which views are missing or have other rows, and which ones this CouchDB cannot run.
 
-    Rows are compared for the documents of each database and for made ones.
+    Rows are compared for the documents of each database and for built-in samples.
     """
     services = make_services(Settings.from_environment().for_commands())
     store, engine = services.store, services.store.engine()
@@ -51,7 +51,7 @@ def check(account_id: str | None, every: bool) -> None:
 @views.command()
 @_options
 def install(account_id: str | None, every: bool) -> None:
-    """Write this service's design documents over the stored ones. Kazoo's refresh puts its own back."""
+    """Replace the stored design documents with this service's. Kazoo's next refresh restores Kazoo's."""
     services = make_services(Settings.from_environment().for_commands())
     written = 0
     for db in _databases(services, account_id, every):
@@ -82,7 +82,7 @@ def _stored(store: Store, db: str, design_id: str) -> Document | None:
 
 
 def _findings(store: Store, db: str, comparison: ViewComparison, old_engine: bool) -> list[str]:
-    """What is to be said of a database's design documents, each as ``design: finding``."""
+    """The findings on a database's design documents, sorted, each as ``design: finding``."""
     findings: list[str] = []
     pairs: dict[str, tuple[str, str]] = {}
     for wanted in documents_for(db):
@@ -97,7 +97,7 @@ def _findings(store: Store, db: str, comparison: ViewComparison, old_engine: boo
                 findings.append(f"{design}: {problem}")
             else:
                 pairs[f"{design}: view {name}"] = (stored["views"][name]["map"], view["map"])
-    # Where the texts are the same, nothing need be run.
+    # Functions with the same text emit the same rows.
     pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if pairs:
         differing = comparison.differing(pairs, store.iterate_docs(db))
@@ -106,7 +106,7 @@ def _findings(store: Store, db: str, comparison: ViewComparison, old_engine: boo
 
 
 def _problem(name: str, found: Any, wanted: Document, old_engine: bool) -> str | None:
-    """What is wrong with a stored view before its rows are looked at."""
+    """The fault of a stored view that shows before its rows are compared; None if there is none."""
     if not isinstance(found, dict) or not isinstance(found.get("map"), str):
         return f"view {name} is missing"
     if needs_old_engine(found["map"]):
@@ -119,11 +119,11 @@ def _problem(name: str, found: Any, wanted: Document, old_engine: bool) -> str |
 
 
 def _progress(databases: list[str]) -> contextlib.AbstractContextManager[Iterable[str]]:
-    """The databases, with a bar on a terminal."""
+    """The databases to iterate over, with a progress bar if standard error is a terminal."""
     return click.progressbar(databases, label="databases", file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _runs_iterator(engine: str) -> bool:
-    """Whether the engine knows Iterator(): CouchDB up to 2.x does."""
+    """Whether the engine's JavaScript has Iterator(), as that of CouchDB up to 2.x does."""
     name, _, version = engine.partition(" ")
     return name == "couchdb" and version.split(".")[0] in ("1", "2")
