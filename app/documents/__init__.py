@@ -9,7 +9,7 @@ _EMPTY_TEXTS = ("", "0", "NULL", "undefined")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether Kazoo takes a value for none: 0, null, some texts, empty containers (docs/kazoo/documents.md)."""
+    """Whether Kazoo treats a value as empty: 0, null, some texts, empty containers (docs/kazoo/documents.md)."""
     if isinstance(value, str):
         return value in _EMPTY_TEXTS
     if isinstance(value, bool):
@@ -18,12 +18,12 @@ def is_empty(value: Any) -> bool:
 
 
 def is_true(value: Any) -> bool:
-    """Kazoo's booleans: JSON true or the text "true"."""
+    """Whether Kazoo treats a value as true: JSON's true or the text "true"."""
     return value is True or value == "true"
 
 
 def object_member(value: Any, *path: str) -> Any:
-    """The member at a path of names, None where anything on the way is missing or no object."""
+    """The member at a path of names; None if anything on the path is missing or not an object."""
     for name in path:
         if not isinstance(value, dict):
             return None
@@ -32,7 +32,7 @@ def object_member(value: Any, *path: str) -> Any:
 
 
 def value_at(value: Any, path: tuple[str | int, ...]) -> Any:
-    """The value at a path of names and indexes; MISSING where there is none."""
+    """The value at a path of names and indexes; MISSING if there is none."""
     for step in path:
         try:
             value = value[step]

@@ -12,7 +12,7 @@ def gregorian_now() -> int:
 
 
 def iso_now() -> str:
-    """The moment as envelopes show it, e.g. ``2026-11-22T23:43:04Z``."""
+    """The current time in UTC as envelopes show it, e.g. ``2026-11-22T23:43:04Z``."""
     return _iso(int(time.time()))
 
 

@@ -1,4 +1,4 @@
-"""What a connectivity document means: its realm, its numbers, and what would keep calls from flowing."""
+"""The contents of a connectivity document: its realm, its servers, its DIDs, and what would prevent calls."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ TYPE = "sys_info"
 
 
 def with_realm(document: Document, realm: str | None) -> Document:
-    """A copy whose `account.auth_realm` is the account's own realm; unchanged where that is not known."""
+    """A copy whose `account.auth_realm` is this realm. If the realm is not a text, the document itself."""
     if not isinstance(realm, str):
         return document
     account = document.get("account")
@@ -18,7 +18,7 @@ def with_realm(document: Document, realm: str | None) -> Document:
 
 
 def servers(document: Document) -> Iterator[Document]:
-    """The servers that are objects; a stored document need not satisfy the schema."""
+    """The servers that are objects. Others are left out, because a stored document may not satisfy the schema."""
     stored = document.get("servers")
     return (server for server in stored if isinstance(server, dict)) if isinstance(stored, list) else iter(())
 
@@ -34,7 +34,7 @@ def dids(document: Document) -> list[str]:
 
 
 def routing_warnings(document: Document) -> list[str]:
-    """Why Kazoo's own views or call routing would not see (all of) this document.
+    """Warnings about parts of the document that Kazoo's own views, call routing or billing treat differently.
 
     Spec: docs/kazoo/documents.md, sections 7.3, 8, 10.
     """

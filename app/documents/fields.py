@@ -1,4 +1,4 @@
-"""Public and private members, and the private ones that every save refreshes.
+"""Public and private members of documents, and the private ones that every save sets.
 
 Spec: docs/kazoo/documents.md, sections 2.2, 2.4.
 """
@@ -14,7 +14,7 @@ _ID_PATHS = (("_id",), ("id",), ("ID",), ("value", "id"), ("doc", "_id"))
 
 @dataclass(frozen=True)
 class Author:
-    """Who saves a document. Members that are None are not written, and do not clear what is there."""
+    """The caller who saves a document. Members that are None are not written, so stored values stay."""
 
     request_id: str
     is_authenticated: bool
@@ -25,27 +25,27 @@ class Author:
 
 
 def is_private(name: str) -> bool:
-    """Top-level members that belong to Kazoo, not to the client."""
+    """Whether a top-level member belongs to Kazoo and not to the client."""
     return name.startswith(("_", "pvt_"))
 
 
 def public(document: Document) -> Document:
-    """The members a client may see and send, in their order."""
+    """The members that a client may see and send, in the document's order."""
     return {name: value for name, value in document.items() if not is_private(name)}
 
 
 def private(document: Document) -> Document:
-    """The members no client may set, in their order."""
+    """The members that no client may set, in the document's order."""
     return {name: value for name, value in document.items() if is_private(name)}
 
 
 def without_revision(document: Document) -> Document:
-    """The document as it can be written to another database, which has revisions of its own."""
+    """The document without `_rev`, to be written to another database, which has its own revisions."""
     return {name: value for name, value in document.items() if name != "_rev"}
 
 
 def given_id(data: Document) -> object:
-    """The id a client gave, of any JSON type; None where it gave none that counts.
+    """The id that a client gave, of any JSON type; None if it is missing or empty.
 
     Spec: docs/kazoo/http.md, section 8.1.
     """
@@ -57,7 +57,7 @@ def given_id(data: Document) -> object:
 
 
 def answer_data(document: Document) -> Document:
-    """A document as clients see it: public members, `_read_only` where stored, `id` last.
+    """A document as clients see it: public members, then `id`, then `_read_only` if it is stored.
 
     Spec: docs/kazoo/documents.md, section 4.1.
     """
@@ -70,14 +70,14 @@ def answer_data(document: Document) -> Document:
 
 
 def is_deleted(document: Document) -> bool:
-    """Soft-deleted, as Kazoo's DELETE leaves a document."""
+    """Whether a document is soft-deleted, as after Kazoo's DELETE."""
     return is_true(document.get("pvt_deleted"))
 
 
 def stamp(document: Document, account_id: str, author: Author) -> Document:
-    """The document with its private members refreshed for a save; the argument is not touched.
+    """A copy of the document with its private members set for a save. The argument is not changed.
 
-    `pvt_created` is written only to a document without a revision; a public member `rev` is no revision.
+    `pvt_created` is set only if the document has no `_rev`. A public member `rev` does not count as one.
     """
     now = gregorian_now()
     stamped = dict(document)

@@ -1,4 +1,4 @@
-"""Query-string filters of lists (docs/kazoo/documents.md, section 5.4). They look at the whole stored document."""
+"""Query-string filters of lists (docs/kazoo/documents.md, section 5.4). They apply to the whole stored document."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -19,16 +19,16 @@ _MISSING = object()
 
 
 class _Rejected(Exception):
-    """What makes Kazoo's filter fail; the document is left out, whatever the filter asked."""
+    """Kazoo's filter would crash on this document, so the document is left out."""
 
 
 def is_filter(name: str) -> bool:
-    """Whether a query parameter switches filtering on."""
+    """Whether a query parameter turns filtering on."""
     return name.startswith(_PREFIXES) or name in _TIMES
 
 
 def passes(document: Document, query: Iterable[tuple[str, str | bool]]) -> bool:
-    """Whether a document passes all filters of a query string; other parameters are not looked at."""
+    """Whether a document passes all filters of a query string. Other parameters are ignored."""
     try:
         return all(_passes(document, name, value) for name, value in query if is_filter(name))
     except _Rejected:
@@ -52,7 +52,10 @@ def _text_value(value: str | bool) -> str:
 
 
 def _passes_time(document: Document, member: str, is_upper: bool, bound: str | bool) -> bool:
-    """Inclusive. A document without the time passes lower bounds and fails upper ones."""
+    """Whether a document's time is within the bound, which is inclusive.
+
+    A document without the time passes lower bounds and fails upper ones.
+    """
     limit = to_integer(_text_value(bound))
     time: Any = document.get(member)
     if limit is None:
@@ -64,7 +67,7 @@ def _passes_time(document: Document, member: str, is_upper: bool, bound: str | b
 
 
 def _at(document: Document, path: str) -> Any:
-    """The value at a dotted path; in arrays a segment is an index from 1."""
+    """The value at a dotted path; `_MISSING` if there is none. In arrays a segment is an index from 1."""
     value: Any = document
     for segment in path.split("."):
         if isinstance(value, dict):
@@ -80,7 +83,10 @@ def _at(document: Document, path: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as Kazoo compares it: lists of texts run together, missing and mixed ones are empty."""
+    """A value as the text that Kazoo compares.
+
+    Lists of texts are joined without a separator. A missing value and any other list give an empty text.
+    """
     if value is _MISSING:
         return ""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Kazoo's paging of lists, with the arithmetic of its `page_size`.
+"""Kazoo's paging of lists, including the way it counts `page_size`.
 
 Spec: docs/kazoo/http.md, section 9 and docs/kazoo/documents.md, section 5.3.
 """
@@ -11,25 +11,25 @@ READ_AHEAD = 200
 
 
 class KeyedRow(Protocol):
-    """What paging wants of a row."""
+    """The part of a row that paging uses."""
 
     @property
     def id(self) -> str | None:
-        """The id of the document it is of."""
+        """The id of the row's document."""
 
     @property
     def key(self) -> Any:
-        """What it is sorted by."""
+        """The key that rows are sorted by."""
 
 
 Row = TypeVar("Row", bound=KeyedRow)
-# The rows from a key on (None: from the first), so many at most.
+# Fetches rows from a key on (None: from the first row), at most a given number (None: all).
 Fetch = Callable[[Any, int | None], list[Row]]
 
 
 @dataclass
 class Page(Generic[Row]):
-    """One page: `items` in descending key order, and the members of the envelope that go with it."""
+    """One page: `items` in descending key order, and the envelope's paging members."""
 
     items: list[Row] = field(default_factory=list)
     page_size: int = 0
@@ -43,10 +43,10 @@ def read_page(
     page_size: int,
     start_key: Any = None,
 ) -> Page[Row]:
-    """Read one page of rows that `keep` lets pass, all of them where it is None.
+    """Read one page of the rows for which `keep` is true, or of all rows if `keep` is None.
 
-    `fetch(start_key, limit)` gives rows with `id` and `key`, ascending from start_key inclusive (None: from the
-    first). `page_size` counts rows looked at, the one ahead included, as Kazoo's does.
+    `fetch(start_key, limit)` returns rows in ascending order. The first is at `start_key`, or is the first row of all
+    if that is None. As in Kazoo, the answer's `page_size` also counts the row that is read ahead.
     """
     page: Page[Row] = Page()
     remaining = page_size
@@ -75,7 +75,7 @@ def read_page(
 
 
 class _Rows(Generic[Row]):
-    """The rows from a key on, fetched when they are looked at; with a filter, more at a time than asked."""
+    """The rows from a key on, fetched on demand. With `reads_ahead`, each fetch asks for at least READ_AHEAD rows."""
 
     def __init__(self, fetch: Fetch[Row], start_key: Any, reads_ahead: bool):
         self._fetch = fetch
@@ -86,13 +86,13 @@ class _Rows(Generic[Row]):
         self._is_complete = False
 
     def peek(self, count: int) -> list[Row]:
-        """The next `count` rows, fewer where there are no more."""
+        """The next `count` rows, or fewer if there are no more. They are not consumed."""
         while len(self._rows) < count and not self._is_complete:
             self._read(max(count - len(self._rows), self._ahead))
         return self._rows[:count]
 
     def advance(self, count: int) -> None:
-        """Go past so many rows."""
+        """Skip the next `count` rows."""
         del self._rows[:count]
 
     def _read(self, count: int) -> None:
@@ -101,7 +101,8 @@ class _Rows(Generic[Row]):
             self._is_complete = len(rows) < count
             self._rows, self._last_fetched = rows[:], rows
             return
-        # Rows whose key is equal to the last one's come again, and there may be any number of them.
+        # The next fetch starts at the last row's key, so it repeats the known rows with that key. If many rows have
+        # that key, all of the fetched rows may be known.
         known, limit = {_identity(row) for row in self._last_fetched}, count + 1
         while True:
             rows = self._fetch(self._rows[-1].key, limit)

@@ -1,4 +1,4 @@
-"""PATCH: one document merged over another (docs/kazoo/documents.md, section 3.2)."""
+"""The merge of a PATCH into a stored document (docs/kazoo/documents.md, section 3.2)."""
 
 from typing import Any
 
@@ -6,11 +6,13 @@ from app.documents import Document
 
 
 def merge(patch: Document, stored: Document) -> Document:
-    """A new document: `patch` laid over `stored`; neither argument is changed.
+    """A new document: `patch` merged into `stored`. Neither argument is changed.
 
-    Objects in both merge, but an empty one replaces; null removes; all else replaces whole. Nulls vanish from
-    objects that only one side has, at any depth; they stay in arrays, and in an object that replaces something that
-    is none. Merged objects have their members in descending order.
+    - Two objects are merged, but an empty object in the patch replaces the stored one.
+    - A null in the patch removes the member. Any other value in the patch replaces the stored one.
+    - In objects that only one side has, nulls are removed at any depth.
+    - Nulls stay in arrays, and in an object that replaces a value of another type.
+    - The members of merged objects are in descending order of their names.
     """
     names = sorted(patch.keys() | stored.keys(), reverse=True)
     members = ((name, _member(patch, stored, name)) for name in names)

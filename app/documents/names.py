@@ -1,7 +1,7 @@
 """Names of accounts and databases (docs/kazoo/documents.md, section 1).
 
-The unencoded form (`account/11/fd/f247…`) is what CouchDB calls a database and what the store takes; the
-encoded form (`account%2F11%2Ffd%2Ff247…`) is what documents and notices carry.
+CouchDB and the store use the unencoded form (`account/11/fd/f247…`) of a database's name. Documents and notices
+contain the encoded form (`account%2F11%2Ffd%2Ff247…`).
 """
 
 import re
@@ -19,12 +19,12 @@ _ACCOUNT_DB = re.compile(r"account/(.{2})/(.{2})/(.{28})", re.DOTALL)
 
 
 def new_id() -> str:
-    """A fresh document or account id: 32 lower-case hex characters."""
+    """A new document or account id: 32 lower-case hex characters."""
     return secrets.token_hex(16)
 
 
 def is_account_id(text: str) -> bool:
-    """Kazoo knows a raw account id by its length in bytes alone."""
+    """Whether Kazoo treats a text as an account id: it checks only that the text has 32 bytes."""
     return len(text.encode("utf-8", "surrogatepass")) == 32
 
 
@@ -34,7 +34,7 @@ def account_db(account_id: str) -> str:
 
 
 def account_of(db: str) -> str | None:
-    """The account whose database this is; None for month databases and all others."""
+    """The id of the account that owns this database; None for month databases and all others."""
     match = _ACCOUNT_DB.fullmatch(db)
     return "".join(match.groups()) if match else None
 
@@ -45,16 +45,16 @@ def month_db(account_id: str, at: float | None = None) -> str:
 
 
 def number_db(number: str) -> str:
-    """The database that holds a normalised number, by its first five characters."""
+    """The database of a normalised number, which depends on its first five characters."""
     return "numbers/" + number[:5]
 
 
 @lru_cache(maxsize=4096)
 def encoded(db: str) -> str:
-    """The form of a database name that documents, notices and URLs carry."""
+    """The form of a database's name in documents, notices and URLs."""
     return quote(db, safe="")
 
 
 def alphanumeric(text: str) -> str:
-    """A name as Kazoo looks it up: lower case, letters and digits of ASCII only."""
+    """A name in the form that Kazoo's look-ups use: only ASCII letters and digits, in lower case."""
     return re.sub(r"[^a-z0-9]", "", text.lower())
