@@ -1,4 +1,4 @@
-"""What is told to the other nodes after a write: crossbar's messages, each a method.
+"""The messages that crossbar sends to the other nodes after a write, one method for each.
 
 Spec: docs/kazoo/documents.md, section 9.
 """
@@ -13,51 +13,54 @@ from app.documents.names import account_of, encoded
 CONFIGURATION, REGISTRAR, NOTIFICATIONS = "configuration", "registrar", "notifications"
 _DATA_CACHE = "kazoo_data_cache"
 _APP_VERSION = "4.0.0"
-# What a message says, before it is JSON.
+# A message's members, before they are encoded as JSON.
 Message = dict[str, Any]
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_~-]")
 
 
 class Line(Protocol):
-    """Where messages go."""
+    """A connection that takes messages for the broker."""
 
     def publish(self, exchange: str, routing_key: str, payload: Message) -> None:
-        """Take a message without delay and without fail."""
+        """Queue a message. It must neither block nor raise an error."""
 
 
 class Notices:
-    """Makes the messages and hands them on; to nobody where there is no broker."""
+    """Makes the messages and publishes them. Without a line, which means without a broker, it does nothing."""
 
     def __init__(self, line: Line | None, node: str):
         self._line = line
         self._node = node
 
     def created(self, db: str, document: Document) -> None:
-        """A document is new."""
+        """Tell that a document is new."""
         self._document_changed("doc_created", db, document)
 
     def edited(self, db: str, document: Document) -> None:
-        """A document has another revision."""
+        """Tell that a document has a new revision."""
         self._document_changed("doc_edited", db, document)
 
     def deleted(self, db: str, document: Document) -> None:
-        """A document is gone, softly (`pvt_deleted`) or wholly (`_deleted`)."""
+        """Tell that a document is deleted, softly (`pvt_deleted`) or hard (`_deleted`)."""
         self._document_changed("doc_deleted", db, document)
 
     def saved(self, db: str, document: Document, is_new: bool) -> None:
-        """Either of the first two."""
+        """Tell that a document is new or, if `is_new` is false, that it has a new revision."""
         (self.created if is_new else self.edited)(db, document)
 
     def registrations_flushed(self, realm: str) -> None:
-        """All registrations of a realm are to be forgotten."""
+        """Ask for all registrations of a realm to be dropped."""
         if self._line is None:
             return
         payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
         _publish(self._line, REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
 
     def cnam_requested(self, document: Document, number: str, display_name: str, account_id: str) -> None:
-        """A number is to show another name to those it calls. `number` is as people write it; `account_id` asks."""
+        """Ask for a new caller id name for a number.
+
+        `number` is the number as people write it, `account_id` the account of the caller.
+        """
         if self._line is None:
             return
         payload = {
@@ -75,7 +78,7 @@ class Notices:
             return
         pvt_type = document.get("pvt_type", "undefined")
         key = f"{event}.{encoded(db)}.{pvt_type}.{routing_segment(document['_id'])}"
-        # Kazoo sends the two dates under each other's name.
+        # The two dates are swapped, as in Kazoo.
         payload = {
             "Origin-Cache": _DATA_CACHE,
             "Type": pvt_type,
@@ -106,7 +109,10 @@ def _publish(line: Line, exchange: str, routing_key: str, payload: Message) -> N
 
 
 def routing_segment(text: str) -> str:
-    """A text as one segment of a routing key: dots and all else unusual as %XX, spaces as +."""
+    """A text as one segment of a routing key.
+
+    Spaces become `+`. Other characters except ASCII letters, digits, `_`, `~` and `-` become %XX.
+    """
     if text in ("*", "#"):
         return text
     return _UNUSUAL.sub(_escaped, text)

@@ -1,4 +1,4 @@
-"""The line to the broker: a bounded queue and one thread, so that no request ever waits for RabbitMQ."""
+"""The connection to the broker: a bounded queue and one thread, so that no request ever waits for RabbitMQ."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from typing import Any
 import pika
 
 QUEUE_SIZE = 10_000
-# Bytes; AMQP writes the length into one.
+# In bytes. AMQP stores the length in one byte.
 LONGEST_KEY = 255
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 IDLE_SECONDS = 1.0
@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes messages in order, when and as fast as the broker takes them.
+    """Publishes messages in order, as fast as the broker takes them.
 
-    While the broker is away messages queue up; what does not fit is dropped and counted. `on_drop` is called
-    for each message dropped. Safe with threads; the thread starts with the first message, so after the fork.
+    While the broker is unreachable, messages wait in the queue. A message for which the queue has no room is dropped
+    and counted, and `on_drop` is called. Safe with threads. The publishing thread starts with the first message, so
+    that it is started after the worker's fork.
     """
 
     def __init__(self, url: str, on_drop: Callable[[], None] = lambda: None, size: int = QUEUE_SIZE):
@@ -42,11 +43,11 @@ class Publisher:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker took the line, as far as is known."""
+        """Whether there was a connection when the publishing thread last used it."""
         return self._connected
 
     def publish(self, exchange: str, routing_key: str, payload: dict[str, Any]) -> None:
-        """Queue a message; drop it where the queue is full or the protocol has no room for its key."""
+        """Queue a message. It is dropped if the queue is full or its routing key is too long for AMQP."""
         if len(routing_key.encode("utf-8")) > LONGEST_KEY:
             self._drop("its routing key is too long")
             return
@@ -57,7 +58,7 @@ class Publisher:
             self._drop("the broker's queue is full")
 
     def close(self, seconds: float = 2.0) -> None:
-        """Send what is queued, for so many seconds at most, and hang up."""
+        """Send the queued messages, for at most this many seconds, and close the connection."""
         self._closing.set()
         if self._thread:
             self._thread.join(seconds)
@@ -76,7 +77,7 @@ class Publisher:
                     self._thread.start()
 
     def _run(self) -> None:
-        """Connect, send until the line breaks, wait a little longer each time, connect again."""
+        """Connect and send until the connection breaks, then connect again after a pause that grows each time."""
         pause = SHORTEST_PAUSE
         waiting: tuple[str, str, str] | None = None
         while not (self._closing.is_set() and waiting is None and self._queue.empty()):
@@ -93,7 +94,7 @@ class Publisher:
                     _send(channel, *waiting)
                     waiting = None
             except Exception as error:
-                # Whatever it was, the thread must live on: it is the only line there is.
+                # No error may end this thread, because nothing else sends messages.
                 self._connected = False
                 log.warning("broker is not reachable: %s %s", type(error).__name__, error)
                 if self._closing.wait(pause):
@@ -109,7 +110,7 @@ class Publisher:
         return channel
 
     def _next(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> tuple[str, str, str] | None:
-        """The next message; None after a while without one, in which the heartbeats are answered."""
+        """The next message; None if there is none for IDLE_SECONDS. In that case, heartbeats are answered."""
         try:
             return self._queue.get(timeout=IDLE_SECONDS)
         except queue.Empty:
