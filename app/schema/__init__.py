@@ -1,7 +1,7 @@
-"""Kazoo's validation of request data, driven by the raw files in `schemas/` alone (docs/kazoo/http.md, section 8).
+"""Kazoo's validation of request data, driven only by the files in `schemas/` (docs/kazoo/http.md, section 8).
 
-A document is first checked by closures compiled from the schema, which also set its defaults; only where
-they refuse it does the `jsonschema` package say what is wrong. Both are built from the same file.
+Functions compiled from the schema first check a document and set its defaults. If they refuse it, the `jsonschema`
+package, which is slower, finds the errors. Both use the same file.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class UnknownSchema(LookupError):
-    """No file of that name in `schemas/`."""
+    """There is no file of this name in `schemas/`."""
 
 
 class Invalid(ValueError):
     """Data that a schema refuses.
 
-    `errors` is what Kazoo answers: {path: {keyword: {message, ...}}}; `paths` are the same places as tuples
-    of names and indexes.
+    `errors` is Kazoo's answer: {path: {keyword: {message, ...}}}. `paths` are the paths of the errors as tuples of
+    names and indexes.
     """
 
     def __init__(self, found: list[ValidationError]):
@@ -43,7 +43,7 @@ class Invalid(ValueError):
 
 
 class Schema:
-    """One schema: `raw` as the file has it, `revision` of its text, `validate` for data."""
+    """One schema. `raw` is the content of its file, and `revision` depends on the file's text."""
 
     def __init__(self, text: str):
         self.raw: RawSchema = json.loads(text)
@@ -53,9 +53,10 @@ class Schema:
         self._validator = Validator(self.raw)
 
     def validate(self, data: Data, coercing: bool = True) -> Data:
-        """The data with defaults set and, unless told not to, texts made integers and booleans.
+        """Set the defaults in the data and check it. Raises Invalid.
 
-        `data` is changed in place and returned. Raises Invalid.
+        With `coercing`, values for integers and booleans are converted first if they have another type. `data` is
+        changed in place and returned.
         """
         while not self._conforms(data):
             found = list(self._validator.iter_errors(data))
@@ -68,7 +69,7 @@ class Schema:
 
 
 class Schemas:
-    """All schemas of a directory, read once at start."""
+    """All schemas of a directory, read once at the start."""
 
     def __init__(self, directory: Path = DIRECTORY):
         self._schemas = {path.stem: _read(path) for path in json_files(directory)}
@@ -78,7 +79,7 @@ class Schemas:
         return sorted(self._schemas)
 
     def get(self, name: str) -> Schema:
-        """Raises UnknownSchema."""
+        """The schema of this name. Raises UnknownSchema."""
         try:
             return self._schemas[name]
         except KeyError:

@@ -1,7 +1,7 @@
-"""Schemas as closures: set an object's defaults and tell whether it is valid, in one walk.
+"""Schemas compiled to functions that set an object's defaults and check the object in one pass.
 
-Kazoo sets the defaults of an object before it looks for what is required in it, and only in objects that
-are there (docs/kazoo/http.md, section 8.2).
+Kazoo sets the defaults of an object before it checks the required members. It sets them only in objects that exist
+(docs/kazoo/http.md, section 8.2).
 """
 
 import copy
@@ -16,7 +16,7 @@ _OBJECT_KEYWORDS = {"properties", "patternProperties", "required", "additionalPr
 
 
 def compile_schema(schema: RawSchema) -> Conforms:
-    """A function that sets the defaults in a value and tells whether the schema accepts it."""
+    """A function that sets the defaults in a value and returns whether the schema accepts the value."""
     if schema.get("type") == "object" and not schema.keys() & _VALUE_KEYWORDS:
         return _object(schema)
     checks = [make(schema) for keywords, make in _MAKERS if keywords & schema.keys()]
@@ -107,7 +107,10 @@ def _object(schema: RawSchema) -> Conforms:
 
 
 def _other_members(schema: RawSchema) -> Callable[[str, Any, bool], bool] | None:
-    """The check of members by patternProperties and additionalProperties, None where there are neither."""
+    """The check of members by patternProperties and additionalProperties; None if the schema has neither.
+
+    Its arguments are a member's name, its value, and whether `properties` defines the name.
+    """
     closed = schema.get("additionalProperties") is False
     patterns = [
         (pattern(source).search, compile_schema(inner))
@@ -131,7 +134,7 @@ def _other_members(schema: RawSchema) -> Callable[[str, Any, bool], bool] | None
 
 
 def _defaults(schema: RawSchema) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """The defaults that can be shared, and those that each document needs a copy of."""
+    """The defaults that documents can share, and those of which each document needs a copy."""
     defaults = usable_defaults(schema)
     containers = [(name, default) for name, default in defaults if isinstance(default, (dict, list))]
     return [pair for pair in defaults if pair not in containers], containers

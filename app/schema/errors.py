@@ -9,7 +9,7 @@ Errors = dict[str, dict[str, dict[str, Any]]]
 
 
 def describe(found: Iterable[ValidationError]) -> Errors:
-    """All errors by path, in the order found; a later error on a path replaces the earlier one."""
+    """All errors by path, in the given order. A later error replaces an earlier one on the same path."""
     errors: Errors = {}
     for error in found:
         keyword = str(error.validator)
@@ -23,12 +23,12 @@ def error(path: str, keyword: str, **members: Any) -> Errors:
 
 
 def path_text(path: Iterable[str | int]) -> str:
-    """``servers.0.auth``: indexes from 0, dots inside a name as %2E."""
+    """A path as text, e.g. ``servers.0.auth``. Indexes start at 0, and dots inside names become %2E."""
     return ".".join(str(name).replace(".", "%2E") for name in path)
 
 
 def types_text(types: str | list[str]) -> str:
-    """The type or types of a schema as messages name them."""
+    """The type or types of a schema as messages show them."""
     return types if isinstance(types, str) else ", ".join(types)
 
 

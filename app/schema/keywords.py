@@ -1,4 +1,4 @@
-"""The `jsonschema` package's draft-4 validator with the keywords where Kazoo reads a schema its own way."""
+"""The draft-4 validator of the `jsonschema` package, changed for the keywords that Kazoo treats differently."""
 
 import copy
 import re
@@ -10,7 +10,7 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-# A schema as its file has it.
+# The content of a schema's file.
 RawSchema = dict[str, Any]
 Found = Iterator[ValidationError]
 
@@ -43,12 +43,12 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 class UnsupportedKeyword(ValueError):
-    """A schema file uses a keyword whose errors nobody has written down yet."""
+    """A schema file uses a keyword that this package does not support."""
 
 
 @cache
 def pattern(source: str) -> re.Pattern[str]:
-    """A pattern as Kazoo's PCRE matches it: code points, but only ASCII digits and letters.
+    """A pattern that matches as in Kazoo's PCRE: by code points, but `\\d` and `\\w` match only ASCII.
 
     Spec: docs/kazoo/http.md, section 8.7.
     """
@@ -64,7 +64,7 @@ def subschemas(schema: RawSchema) -> Iterator[RawSchema]:
 
 
 def check_keywords(schema: RawSchema) -> None:
-    """Refuse at start what would be silently ignored later. Raises UnsupportedKeyword."""
+    """Refuse a schema with keywords that would be silently ignored later. Raises UnsupportedKeyword."""
     unknown = schema.keys() - KEYWORDS - ANNOTATIONS
     if unknown or schema.get("additionalProperties", False) not in (True, False):
         raise UnsupportedKeyword(", ".join(sorted(unknown)) or "additionalProperties as a schema")
@@ -73,7 +73,7 @@ def check_keywords(schema: RawSchema) -> None:
 
 
 def usable_defaults(schema: RawSchema) -> list[tuple[str, Any]]:
-    """Defaults of an object's members, in schema order: only those that satisfy their own type."""
+    """The defaults of an object's members, in schema order. Those that do not have the member's type are left out."""
     return [
         (name, inner["default"])
         for name, inner in schema.get("properties", {}).items()
@@ -82,7 +82,7 @@ def usable_defaults(schema: RawSchema) -> list[tuple[str, Any]]:
 
 
 def _properties(validator: Any, members: dict[str, RawSchema], instance: Any, schema: RawSchema) -> Found:
-    """Sets the defaults on its way, as the compiled schema does, so that both judge the same document."""
+    """Set the defaults and check the members. The compiled schema does the same, so both check the same document."""
     if not validator.is_type(instance, "object"):
         return
     for name, default in usable_defaults(schema):
@@ -94,7 +94,7 @@ def _properties(validator: Any, members: dict[str, RawSchema], instance: Any, sc
 
 
 def _required(validator: Any, names: list[str], instance: Any, schema: RawSchema) -> Found:
-    """The path of a missing member includes its name."""
+    """Check the required members. The path of the error includes the missing member's name."""
     if validator.is_type(instance, "object"):
         for name in names:
             if name not in instance:
@@ -116,7 +116,7 @@ def _pattern_properties(validator: Any, patterns: dict[str, RawSchema], instance
 
 
 def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: RawSchema) -> Found:
-    """One error for each member too many, at that member, showing the whole object."""
+    """One error for each member that is not allowed. Its path is the member's, its value the whole object."""
     if allowed or not validator.is_type(instance, "object"):
         return
     for name in instance:
@@ -125,7 +125,7 @@ def _additional_properties(validator: Any, allowed: bool, instance: Any, schema:
 
 
 def is_defined(name: str, schema: RawSchema) -> bool:
-    """Whether a schema has something to say on a member of this name."""
+    """Whether `properties` or `patternProperties` of a schema define a member of this name."""
     return name in schema.get("properties", {}) or any(
         pattern(source).search(name) for source in schema.get("patternProperties", {})
     )
