@@ -1,1 +1,1 @@
-"""Numbers and whose they are (docs/kazoo/documents.md, section 7)."""
+"""Telephone numbers, their owners and their features (docs/kazoo/documents.md, section 7)."""

@@ -1,7 +1,7 @@
 """Marks on number documents that tell what uses them (docs/kazoo/documents.md, section 7.2).
 
-Marks are made after the document is saved and never undo it. What could not be marked is logged and counted;
-`python -m app reconcile-numbers` finds and mends it.
+Marks are written after the trunk document is saved. If a mark cannot be written, this is logged and counted, and the
+document stays saved. `python -m app reconcile-numbers` finds and corrects such marks.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Assignment:
-    """Marks numbers as used by trunks, and clears the mark. `on_failure` is called for each that failed."""
+    """Marks numbers as used by trunks, and clears such marks. `on_failure` is called after each failure."""
 
     def __init__(
         self, documents: NumberDocuments, cache: DocumentCache, on_failure: Callable[[], None] = lambda: None
@@ -33,7 +33,10 @@ class Assignment:
         self._on_failure = on_failure
 
     def track(self, account_id: str, before: Iterable[str], after: Iterable[str]) -> None:
-        """Mark the DIDs that came, clear those that went; compared as typed. Never raises a store's error."""
+        """Mark the DIDs that are only in `after`, and clear the marks of those that are only in `before`.
+
+        The DIDs are compared as typed. Errors of the store are logged and not raised.
+        """
         before, after = set(before), set(after)
         for dids, app in ((after - before, TRUNKSTORE), (before - after, None)):
             try:
@@ -46,7 +49,10 @@ class Assignment:
                 self.mark(account_id, number, app)
 
     def mark(self, account_id: str, number: str, app: str | None) -> bool:
-        """Mark one number for an application, or clear trunkstore's mark; whether that is so now."""
+        """Mark one number for an application. If `app` is None, clear trunkstore's mark.
+
+        Returns False if the number is unknown, the account may not use it, or the store failed.
+        """
         try:
             return self._mark(account_id, number, app)
         except StoreError as error:
@@ -60,7 +66,7 @@ class Assignment:
             return False
         if not takes_marks(document):
             return True
-        # Another writer may have come first each time, and have taken the number for something else.
+        # Another writer may have changed the number meanwhile, so each attempt looks at the mark again.
         self._documents.update(number, lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored)
         return True
 
@@ -72,7 +78,7 @@ def needs_mark(document: Document, app: str | None) -> bool:
 
 
 def takes_marks(document: Document) -> bool:
-    """Whether a number can have a mark at all."""
+    """Whether a number can have a mark."""
     return ownership.state(document) != ownership.DELETED and document.get("pvt_module_name") != MDN_CARRIER
 
 

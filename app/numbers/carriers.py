@@ -8,7 +8,7 @@ LOCAL_CARRIER, MDN_CARRIER = "knm_local", "knm_mdn"
 LOCAL_CARRIERS = (LOCAL_CARRIER, MDN_CARRIER)
 _PREFIX = "knm_"
 
-# How many digits a search at the carrier may name, for those that do not take three.
+# How many digits a search at a carrier may have, for the carriers whose limit is not _BY_CARRIER.
 _LONGEST_PREFIXES = {"inum": 15, "managed": 15, "mdn": 0, "inventory": 10, "local": 10, "other": 10}
 _BY_CARRIER = 3
 _RESERVED_CARRIERS = 10
@@ -41,7 +41,7 @@ NAMES = (
 
 
 def carrier_of(document: Document) -> str:
-    """The module of a number, such as `knm_local`, by today's name."""
+    """The carrier module of a number, such as `knm_local`. Names of Kazoo 3 are converted to current ones."""
     module = document.get("pvt_module_name")
     if not isinstance(module, str) or module == "undefined":
         return LOCAL_CARRIER
@@ -50,9 +50,9 @@ def carrier_of(document: Document) -> str:
 
 
 def longest_prefix(modules: Iterable[str]) -> int:
-    """How many digits a search for numbers may name, so that each of these modules can search.
+    """How many digits a search for numbers may have, so that each of these modules can search.
 
-    Kazoo always asks its own numbers as well, which take ten digits.
+    Kazoo always searches its own numbers as well, with up to ten digits.
     """
     names = (module.removeprefix(_PREFIX) for module in modules)
     return min([_RESERVED_CARRIERS, *(_LONGEST_PREFIXES.get(name, _BY_CARRIER) for name in names if name in NAMES)])

@@ -37,7 +37,7 @@ BUILT_IN: Classifiers = {
 
 
 def classifiers(config: Config) -> Classifiers:
-    """The classes of `number_manager`, Kazoo's own where it has none, each with a `friendly_name`."""
+    """The classes of `number_manager`, or Kazoo's built-in ones if it has none. Each has a `friendly_name`."""
     stored = config("number_manager", "classifiers")
     found: dict[str, Any] = stored if isinstance(stored, dict) else BUILT_IN
     return {
@@ -48,14 +48,16 @@ def classifiers(config: Config) -> Classifiers:
 
 
 def classify(number: str, classes: Classifiers) -> str | None:
-    """The name of the first class that a number in E.164 form belongs to."""
+    """The name of the first class that a number in E.164 form belongs to; None if there is none."""
     return next((name for name, rule in classes.items() if matches(rule.get("regex", "^$"), number)), None)
 
 
 def pretty(number: str, classes: Classifiers) -> str:
-    """A number in E.164 form as people write it: by the format of its class, else America's for America.
+    """A number in E.164 form as people write it, by the format of its class.
 
-    In a format `S` skips a character of the number, `#` is its next one, `*` all the others.
+    If the class has no format, numbers of +1 get the American format, and others are unchanged. In a format, `S`
+    skips a character of the number, `#` stands for its next one, and `*` for all the others. A backslash makes the
+    character after it literal.
     """
     name = classify(number, classes)
     form = classes[name].get("pretty_print") if name else None

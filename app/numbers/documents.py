@@ -1,4 +1,4 @@
-"""Writing the documents of numbers: the one in the number's database and its copy in the owner's.
+"""Writing the documents of numbers: the one in the number database and its copy in the owner's database.
 
 Spec: docs/kazoo/documents.md, section 7.2.
 """
@@ -17,7 +17,10 @@ Change = Callable[[Document], Document]
 
 
 def new_number(number: str, account_id: str, module: str) -> Document:
-    """A number in E.164 form as Kazoo makes it: in service for an account, of a carrier module like `knm_local`."""
+    """The document of a new number, as Kazoo creates it: in service for an account.
+
+    `number` is in E.164 form, and `module` is a carrier module such as `knm_local`.
+    """
     now = gregorian_now()
     return {
         "_id": number,
@@ -33,18 +36,18 @@ def new_number(number: str, account_id: str, module: str) -> Document:
 
 
 class NumberDocuments:
-    """Saves, copies and removes; the other nodes are told of every write."""
+    """Saves, copies and removes the documents of numbers. Every write sends a notice to the other nodes."""
 
     def __init__(self, store: Store, notices: Notices):
         self._store = store
         self._notices = notices
 
     def find(self, number: str) -> Document | None:
-        """The document of a number in E.164 form, None where the system does not know it."""
+        """The document of a number in E.164 form; None if the system does not know the number."""
         return self._store.find_doc(number_db(number), number)
 
     def create(self, document: Document) -> Document:
-        """Write a new number, in a database that is made where it is missing, and its copy. Raises Conflict."""
+        """Write a new number and its copy. The number database is created if it is missing. Raises Conflict."""
         db = number_db(document["_id"])
         self._store.create_db(db)
         stored = {**document, "_rev": self._store.save_doc(db, document)}
@@ -53,9 +56,9 @@ class NumberDocuments:
         return stored
 
     def save(self, document: Document) -> Document:
-        """Write upon the revision that the document names; the document as stored. The copies are as they were.
+        """Replace the revision that the document names, and return the document as stored. No copy is changed.
 
-        Raises Conflict where that revision is not the current one.
+        Raises Conflict if that revision is not the current one.
         """
         db = number_db(document["_id"])
         stored = {**document, "_rev": self._store.save_doc(db, document)}
@@ -63,16 +66,16 @@ class NumberDocuments:
         return stored
 
     def update(self, number: str, change: Change) -> Document:
-        """Change the document upon its current revision, again where another writer came first, then the copies.
+        """Change the current revision of a number's document, then write its copies. Returns the document as stored.
 
-        Raises NotFound, and Conflict after 5 attempts.
+        After a lost race the change is applied again. Raises NotFound, and Conflict after 5 attempts.
         """
         document = self._write(number_db(number), number, change)
         self.copy_to_account(document)
         return document
 
     def copy_to_account(self, document: Document) -> None:
-        """Make the owner's database hold the same body, and the previous owner's none."""
+        """Write the document to the owner's database, and remove it from the previous owner's."""
         number, owner_id = document["_id"], document.get("pvt_assigned_to")
         previous_id = document.get("pvt_previously_assigned_to")
         if isinstance(owner_id, str):
@@ -88,7 +91,10 @@ class NumberDocuments:
         self._tombstone(number_db(number), document)
 
     def _write(self, db: str, number: str, change: Change, creates: bool = False) -> Document:
-        """Save a changed document upon its current revision. What `change` leaves as it is need not be saved."""
+        """Apply `change` to the current revision of a document and save it, unless nothing changed.
+
+        With `creates`, a missing document is created.
+        """
         for _ in range(ATTEMPTS):
             stored = self._store.find_doc(db, number)
             if stored is None and not creates:

@@ -1,4 +1,4 @@
-"""The features of numbers: which a number has, which it may be given, and what a save makes of them.
+"""The features of numbers: which ones a number has, which ones it may have, and how a save changes them.
 
 Spec: docs/kazoo/documents.md, section 7.4.
 """
@@ -20,11 +20,11 @@ MESSAGING = ("sms", "mms")
 _KAZOO = (FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK)
 _EXTERNAL = (CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911, PORT, *MESSAGING)
 _ADMIN_ONLY = (CARRIER_NAME,)
-# The public members that ask for a feature.
+# The public members that request a feature.
 _ASKING = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
 # Features of one provider are allowed or denied together where a number is saved.
 _PROVIDERS = {INBOUND_CNAM: CNAM, OUTBOUND_CNAM: CNAM}
-# Names of Kazoo 3 for features, after `wnm_` or `knm_`.
+# Kazoo 3's names of features, without the prefix `wnm_` or `knm_`.
 _OLD_NAMES = {
     "cnam_notifier": CNAM,
     "telnyx_cnam": CNAM,
@@ -43,7 +43,10 @@ _RESELLERS_DOCUMENT = f"configs_{CONFIG}"
 
 @dataclass(frozen=True)
 class Policy:
-    """What an account's numbers may be given. `denied` is the reseller's list, None where it has none."""
+    """Which features an account's numbers may have.
+
+    `denied` is the reseller's or else the system's list, None if neither has one.
+    """
 
     allowed: tuple[str, ...]
     denied: tuple[str, ...] | None
@@ -52,7 +55,7 @@ class Policy:
 
 
 def reseller_setting(cache: DocumentCache, account_id: str | None, *path: str, default: Any = None) -> Any:
-    """A value of `number_manager` as the account's reseller has it, or else the system."""
+    """A value of the account's reseller for `number_manager`, or else the system's value."""
     reseller_id = configuration.reseller_id(cache, account_id) if account_id else None
     if reseller_id and reseller_id != account_id:
         own = object_member(cache.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
@@ -62,7 +65,7 @@ def reseller_setting(cache: DocumentCache, account_id: str | None, *path: str, d
 
 
 def policy(cache: DocumentCache, account_id: str | None, is_admin: bool) -> Policy:
-    """The policy for the numbers of an account, None for numbers of nobody."""
+    """The policy for the numbers of an account. `account_id` is None for numbers without an owner."""
     providers = cache.setting(CONFIG, "providers")
     allowed = reseller_setting(cache, account_id, "features", "allow", default=providers)
     denied = reseller_setting(cache, account_id, "features", "deny")
@@ -75,7 +78,7 @@ def policy(cache: DocumentCache, account_id: str | None, is_admin: bool) -> Poli
 
 
 def held(document: Document) -> dict[str, Any]:
-    """The features that a number has, by name, as Kazoo reads them: `local` follows from the carrier."""
+    """The features that a number has, by name. As in Kazoo, `local` depends on the carrier."""
     stored = document.get("pvt_features")
     if isinstance(stored, list):
         stored = {name: {} for name in stored if isinstance(name, str)}
@@ -86,15 +89,15 @@ def held(document: Document) -> dict[str, Any]:
 
 
 def with_e911(members: dict[str, Any]) -> dict[str, Any]:
-    """The members with `e911` also where Kazoo 3 or the old kazoo-ui has put it: under the name of a provider."""
+    """The members with `e911` also if Kazoo 3 or the old kazoo-ui stored it under the name of a provider."""
     old = next((members[name] for name in _OLD_E911 if members.get(name)), None)
     return {**members, E911: old} if old else members
 
 
 def available(document: Document, rules: Policy) -> list[str]:
-    """The features that a number may be given, sorted.
+    """The features that a number may have, sorted.
 
-    Messaging is never among them: whether a carrier can is Kazoo's to say.
+    Messaging is never among them, because only Kazoo knows which carriers support it.
     """
     return _available(
         rules,
@@ -107,7 +110,7 @@ def available(document: Document, rules: Policy) -> list[str]:
 
 
 def available_as_listed(row: Document, rules: Policy) -> list[str]:
-    """The same for a row of the list of numbers, where Kazoo does not look at the number's own lists."""
+    """The same for a row of the list of numbers. There Kazoo ignores the number's own lists."""
     return _available(
         rules,
         is_local=LOCAL in (row.get("features") or ()),
@@ -145,7 +148,7 @@ def _denied(rules: Policy, is_local: bool, is_assigned: bool, used_by: Any) -> l
 
 
 def refused(public: Document, document: Document, rules: Policy) -> list[str]:
-    """The features that a save asks for, or that the number has already, and may not have. Sorted.
+    """The features that a save requests, or that the number already has, although it may not. Sorted.
 
     `public` are the number's public members after the save, `document` is the number as stored.
     """
@@ -155,7 +158,7 @@ def refused(public: Document, document: Document, rules: Policy) -> list[str]:
 
 
 def saved(public: Document, document: Document) -> dict[str, Any]:
-    """The features that a number has after a save of these public members. `e911` stays as it is."""
+    """The features that a number has after a save of these public members. `e911` does not change."""
     features = held(document)
     state = ownership.state(document)
     in_service = state == ownership.IN_SERVICE
@@ -172,7 +175,7 @@ def saved(public: Document, document: Document) -> dict[str, Any]:
 
 
 def _wanted(name: str, public: Document) -> Any:
-    """The value of a feature that the public members ask for; None where they switch it off."""
+    """The value that the public members request for a feature; None if they turn the feature off."""
     value = public.get(name)
     if is_empty(value) or (name == PREPEND and not is_true(object_member(value, "enabled"))):
         return None
@@ -191,7 +194,7 @@ def _provider(feature: str) -> str:
 
 
 def _names(features: Any) -> tuple[str, ...]:
-    """A list of features by today's names."""
+    """A list of features under their current names."""
     return tuple(_today(name) for name in features if isinstance(name, str)) if isinstance(features, list) else ()
 
 

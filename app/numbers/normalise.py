@@ -17,7 +17,7 @@ Converters = tuple[tuple[str, str, str], ...]
 
 
 def converters(config: Config) -> Converters:
-    """The rules of `number_manager`: (regex, prefix, suffix) in stored order; Kazoo's own where it has none."""
+    """The rules of `number_manager` as (regex, prefix, suffix), in stored order, or else Kazoo's built-in ones."""
     stored = config("number_manager", "e164_converters")
     if not isinstance(stored, dict):
         return BUILT_IN_CONVERTERS
@@ -29,7 +29,7 @@ def converters(config: Config) -> Converters:
 
 
 def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
-    """The number in E.164 form; unchanged where no rule matches."""
+    """The number in E.164 form; unchanged if no rule matches."""
     if number.startswith("+"):
         return number
     for regex, prefix, suffix in rules:
@@ -42,18 +42,18 @@ def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
 
 
 def is_reconcilable(number: str, regex: str = BUILT_IN_RECONCILE) -> bool:
-    """Whether a normalised number is one that Kazoo keeps account of."""
+    """Whether a normalised number matches the pattern of numbers for which Kazoo checks and marks ownership."""
     return matches(regex, number)
 
 
 def matches(regex: str, number: str) -> bool:
-    """Whether an operator's pattern finds anything in a number; not where Python cannot read the pattern."""
+    """Whether an operator's pattern is found in a number. A pattern that Python cannot read is found in none."""
     pattern = _compiled(regex)
     return bool(pattern and pattern.search(number))
 
 
 def known_numbers(typed: Iterable[str], config: Config) -> dict[str, str]:
-    """The reconcilable ones of the DIDs a client typed, as {typed: normalised}."""
+    """The reconcilable numbers among the DIDs that a client typed, as {typed: normalised}."""
     rules = converters(config)
     regex = config("number_manager", "reconcile_regex")
     regex = regex if isinstance(regex, str) else BUILT_IN_RECONCILE
@@ -63,7 +63,7 @@ def known_numbers(typed: Iterable[str], config: Config) -> dict[str, str]:
 
 @cache
 def _compiled(regex: str) -> re.Pattern[str] | None:
-    """None for a pattern of the operator's that Python cannot read; it then matches nothing."""
+    """The compiled pattern; None if Python cannot read it."""
     try:
         return re.compile(regex, re.ASCII)
     except re.error:

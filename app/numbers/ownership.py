@@ -1,4 +1,4 @@
-"""The check against using other people's numbers (docs/kazoo/documents.md, section 7.1)."""
+"""The check that an account may use a number (docs/kazoo/documents.md, section 7.1)."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,14 +10,14 @@ from app.store import Store
 from app.store.cache import DocumentCache
 
 AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
-# Who uses a number, in `pvt_used_by`.
+# The value of `pvt_used_by` for numbers that trunks use.
 TRUNKSTORE = "trunkstore"
 
 
 def refused(store: Store, cache: DocumentCache, auth: AuthDoc, dids: Collection[str]) -> list[str]:
     """The normalised numbers that the token's account may not use, in descending order.
 
-    Numbers the system does not know are nobody's, so they are not among them.
+    Numbers that the system does not know have no owner, so they are not refused.
     """
     if not dids:
         return []
@@ -30,7 +30,7 @@ def refused(store: Store, cache: DocumentCache, auth: AuthDoc, dids: Collection[
 
 
 def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document]:
-    """The documents of those numbers that the number databases know, by number."""
+    """The documents of these numbers, by number. Numbers that the system does not know are left out."""
     by_db: dict[str, list[str]] = {}
     for number in numbers:
         by_db.setdefault(number_db(number), []).append(number)
@@ -38,17 +38,21 @@ def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document
 
 
 def state(document: Document) -> str | None:
-    """The number's state; older documents keep it under another name."""
+    """The number's state, which older documents have under another name."""
     return document.get("pvt_state") or document.get("pvt_number_state")
 
 
 def may_use(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether an account may use a number: those that are its own in some way, and those that are to be had."""
+    """Whether an account may use a number: it is available, or the account may change it."""
     return state(document) == AVAILABLE or may_change(cache, account_id, document)
 
 
 def may_change(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether a number is the account's, a descendant's or reserved by an ancestor. Superduper admins have all."""
+    """Whether an account may change a number.
+
+    Its owner, the owner's ancestors and superduper admins may. If the number is reserved, the owner's descendants may
+    too, or all accounts if the owner is a superduper admin.
+    """
     if hierarchy.is_superduper_admin(hierarchy.account(cache, account_id)):
         return True
     owner_id = document.get("pvt_assigned_to")

@@ -1,4 +1,4 @@
-"""Finds numbers whose marks do not say what the trunk documents say (docs/kazoo/documents.md, section 7.2)."""
+"""Finds numbers whose marks do not match the trunk documents (docs/kazoo/documents.md, section 7.2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NUMBERS = "phone_numbers/crossbar_listing"
 
 @dataclass(frozen=True)
 class Difference:
-    """A number whose mark is `found` and should be `wanted`; None is no mark."""
+    """A number whose mark is `found` but should be `wanted`. None means no mark."""
 
     account_id: str
     number: str
@@ -27,7 +27,7 @@ class Difference:
 
 
 def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Difference]:
-    """What is marked otherwise than the account's trunk documents use it, by number."""
+    """The numbers whose mark does not match the account's trunk documents, sorted by number."""
     db = account_db(account_id)
     dids = {
         did
@@ -47,13 +47,13 @@ def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Dif
         if needs_mark(document, wanted):
             found.append(Difference(account_id, number, mark, wanted))
         elif rows is not None and document.get("pvt_assigned_to") == account_id and copies.get(number) != mark:
-            # The number's own database has it right, the account's copy has not.
+            # The mark is right in the number database and wrong in the account's copy.
             found.append(Difference(account_id, number, copies.get(number), mark))
     return found
 
 
 def accounts(store: Store) -> Iterator[str]:
-    """All accounts, by the aggregate database."""
+    """The ids of all accounts in the aggregate database."""
     for row in store.query_view("accounts", "accounts/listing_by_realm"):
         account_id = (row.value or {}).get("account_id")
         if isinstance(account_id, str) and account_of(account_db(account_id)):
@@ -61,7 +61,10 @@ def accounts(store: Store) -> Iterator[str]:
 
 
 def _rows(store: Store, db: str) -> list[Row] | None:
-    """The account's copies; None where it has no view of them, as one that was never given a number may."""
+    """The view rows of the account's copies of numbers.
+
+    None if the account has no such view, as is possible for an account that never had a number.
+    """
     try:
         return store.query_view(db, NUMBERS)
     except ViewMissing:

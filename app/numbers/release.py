@@ -1,4 +1,4 @@
-"""Letting a number go (docs/kazoo/documents.md, section 7.7)."""
+"""Releasing a number from its account (docs/kazoo/documents.md, section 7.7)."""
 
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
@@ -12,7 +12,10 @@ TRUNKS = "trunkstore/crossbar_listing"
 
 
 def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> bool:
-    """Whether a trunk uses a number, by its mark or by the owner's trunk documents: a PUT makes no marks in Kazoo."""
+    """Whether a trunk uses a number, according to its mark or to the owner's trunk documents.
+
+    The mark alone is not enough, because a PUT writes no marks in Kazoo.
+    """
     if document.get("pvt_used_by") == ownership.TRUNKSTORE:
         return True
     owner_id = document.get("pvt_assigned_to")
@@ -24,9 +27,10 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
 
 
 def released(document: Document) -> Document:
-    """A released number: with who reserved it before its owner, or `deleted` where nobody did.
+    """The document of a number after its release.
 
-    All that the owner had set is gone.
+    The account that reserved the number before becomes its owner; if there is none, the state is `deleted`. All
+    members that the owner had set are removed.
     """
     kept = fields.private(document)
     for name in ("pvt_used_by", "pvt_features", "pvt_number_state", "pvt_reserve_history", "pvt_assigned_to"):
