@@ -1,6 +1,6 @@
-"""Where documents live: the interface of every engine, and what each of them promises.
+"""The interface of all stores for documents.
 
-The promises are CouchDB's. `tests/store/contract.py` holds every engine to them.
+Every engine behaves as CouchDB does. `tests/store/contract.py` tests this for each of them.
 """
 
 from abc import ABC, abstractmethod
@@ -14,32 +14,32 @@ UNSET: Any = object()
 
 
 class StoreError(Exception):
-    """Anything a store can answer instead of what was asked."""
+    """The base class of all errors of stores."""
 
 
 class NotFound(StoreError):
-    """No such document (or it is deleted)."""
+    """There is no such document, or it is deleted."""
 
 
 class DatabaseMissing(NotFound):
-    """No such database."""
+    """There is no such database."""
 
 
 class ViewMissing(StoreError):
-    """The database is there, the design document or the view in it is not."""
+    """The database exists, but the design document or the view in it is missing."""
 
 
 class Conflict(StoreError):
-    """The revision written upon is not the current one, or the document exists already."""
+    """The revision to be replaced is not the current one, or the document exists already."""
 
 
 class Unavailable(StoreError):
-    """The store does not answer, not in time, or not in its own language. Nothing is known of a write."""
+    """The store does not answer, is too slow, or sends an invalid answer. A write may or may not have happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a view. `doc` only with include_docs."""
+    """One row of a view. `doc` is there only with `include_docs`."""
 
     id: str | None
     key: Any
@@ -48,20 +48,20 @@ class Row:
 
     @property
     def document(self) -> Document:
-        """The document of a row that was asked for with it. Raises LookupError where it is gone."""
+        """The document of a row that was read with `include_docs`. Raises LookupError if it is missing."""
         if self.doc is None:
             raise LookupError(self.id)
         return self.doc
 
 
 class Store(ABC):
-    """Databases of revisioned documents. Every method may raise Unavailable; all are safe with threads.
+    """Databases of documents with revisions. Every method may raise Unavailable. All are safe with threads.
 
-    Documents are dicts with `_id`, `_rev` and, where they have attachments, `_attachments` (stubs). What a
-    method returns belongs to the caller. Database names are unencoded (`account/11/fd/…`).
+    Documents are dicts with `_id`, `_rev` and, if they have attachments, `_attachments` (stubs). Callers may change
+    the documents that a method returns. Database names are unencoded (`account/11/fd/…`).
     """
 
-    # Whether this service alone uses the store, so that it makes the keys and settings that Kazoo would make.
+    # Whether only this service uses the store, so that it must create the keys and settings that Kazoo creates.
     is_embedded = False
 
     @abstractmethod
@@ -70,16 +70,15 @@ class Store(ABC):
 
     @abstractmethod
     def save_doc(self, db: str, document: Document) -> str:
-        """Write a document, durably before this returns, and return its new revision.
+        """Write a document and return its new revision. The write is durable when this returns.
 
-        `_rev` must be the current revision, and must be absent where there is none. `_deleted: true` leaves
-        a tombstone. Attachments that are not named in `_attachments` are dropped. Raises Conflict,
-        DatabaseMissing.
+        `_rev` must be the current revision, and must be absent if there is none. `_deleted: true` leaves a tombstone.
+        Attachments that are not named in `_attachments` are deleted. Raises Conflict, DatabaseMissing.
         """
 
     @abstractmethod
     def revisions(self, db: str, doc_id: str) -> list[str]:
-        """The chain of revisions of a document, newest first. Raises NotFound."""
+        """The revision history of a document, newest first. Raises NotFound."""
 
     @abstractmethod
     def query_view(
@@ -97,8 +96,8 @@ class Store(ABC):
     ) -> list[Row]:
         """Rows of ``design/view`` in CouchDB's collation order; `startkey` and `endkey` are inclusive.
 
-        With `reduce` the view's `_count`: one row, or none where nothing matches. Raises ViewMissing,
-        DatabaseMissing.
+        With `reduce`, the answer is one row with the view's `_count`, or no row if nothing matches. Raises
+        ViewMissing, DatabaseMissing.
         """
 
     @abstractmethod
@@ -107,7 +106,7 @@ class Store(ABC):
 
     @abstractmethod
     def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
-        """Create a database with these design documents. One that exists keeps what it has."""
+        """Create a database with these design documents. A database that already exists is not changed."""
 
     @abstractmethod
     def has_db(self, db: str) -> bool:
@@ -115,44 +114,44 @@ class Store(ABC):
 
     @abstractmethod
     def database_names(self) -> list[str]:
-        """All databases, sorted."""
+        """The names of all databases, sorted."""
 
     @abstractmethod
     def load_docs(self, db: str, documents: Iterable[Document]) -> None:
-        """Put documents in as they are, `_rev` kept and attachments inline (CouchDB's new_edits=false)."""
+        """Write documents with the revisions that they have (CouchDB's new_edits=false). Attachments are inline."""
 
     @abstractmethod
     def iterate_docs(self, db: str) -> Iterator[Document]:
-        """All live documents, by id, with stubs of their attachments, read in pieces. Raises DatabaseMissing."""
+        """All live documents, sorted by id, with attachments as stubs, read in pages. Raises DatabaseMissing."""
 
     @abstractmethod
     def dump_docs(self, db: str) -> Iterator[Document]:
-        """All live documents, by id, attachments inline: what load_docs takes. Raises DatabaseMissing."""
+        """All live documents, sorted by id, with attachments inline, as for load_docs. Raises DatabaseMissing."""
 
     @abstractmethod
     def engine(self) -> str:
-        """The engine's name and version, for people. Raises Unavailable where it is out of reach."""
+        """The engine's name and version, to be shown to people. Raises Unavailable if it cannot be reached."""
 
     def close(self) -> None:
-        """Let go of connections. The store opens them again when used."""
+        """Close the connections. The store opens them again when it is used."""
 
     def find_doc(self, db: str, doc_id: str) -> Document | None:
-        """The current revision, or None where the document or its database is missing."""
+        """The current revision; None if the document or its database is missing."""
         try:
             return self.open_doc(db, doc_id)
         except NotFound:
             return None
 
     def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
-        """The current revisions of those that are there, by id; none where the database is missing."""
+        """The current revisions of the documents that exist, by id. Empty if the database is missing."""
         found = {doc_id: self.find_doc(db, doc_id) for doc_id in doc_ids}
         return {doc_id: document for doc_id, document in found.items() if document is not None}
 
     def delete_doc(self, db: str, doc_id: str, revision: str) -> str:
-        """Leave a tombstone in place of this revision; returns the tombstone's. Raises Conflict."""
+        """Replace this revision with a tombstone, and return the tombstone's revision. Raises Conflict."""
         return self.save_doc(db, {"_id": doc_id, "_rev": revision, "_deleted": True})
 
 
 def is_document_id(doc_id: str) -> bool:
-    """Whether a text can name an ordinary document: CouchDB reserves the leading underscore."""
+    """Whether a text can be the id of an ordinary document. CouchDB reserves ids with a leading underscore."""
     return bool(doc_id) and not doc_id.startswith("_")

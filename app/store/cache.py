@@ -1,7 +1,7 @@
-"""Documents that gates read on every request, remembered for a moment.
+"""A cache of the documents that the checks of every request need. They are kept for two seconds.
 
-Only for what may be a moment old: accounts, users, settings (docs/kazoo/auth.md, section 10). What a client asked
-for is never read through here. Nothing that another instance must know is kept.
+It is only for documents that may be slightly old: accounts, users, settings (docs/kazoo/auth.md, section 10). The
+documents that clients request are never read through it. It holds nothing that another instance must know.
 """
 
 import threading
@@ -16,16 +16,16 @@ MOST = 20_000
 
 
 class Config(Protocol):
-    """Reads a value of `system_config` as it is for this node: `Services.config`."""
+    """Reads a value of `system_config` as it applies to this node, e.g. `Services.config`."""
 
     def __call__(self, document: str, *path: str, default: Any = None) -> Any:
-        """The value at a path of the document, `default` where there is none."""
+        """The value at a path of the document, or `default` if there is none."""
 
 
 class DocumentCache:
-    """Reads through a store. The documents are shared, so callers must not change them.
+    """Reads documents from a store and caches them. They are shared, so callers must not change them.
 
-    `nodes` are the members of `system_config` documents that apply here, first to last.
+    `nodes` are the members of `system_config` documents that apply here; the first one with a value counts.
     """
 
     def __init__(self, store: Store, nodes: tuple[str, ...] = ("default",), seconds: float = SECONDS):
@@ -37,7 +37,7 @@ class DocumentCache:
         self._lock = threading.Lock()
 
     def find_doc(self, db: str, doc_id: str) -> Document | None:
-        """The document as it was at most `seconds` ago; None where there was none. Raises Unavailable."""
+        """The document as it was at most `seconds` ago; None if there was none. Raises Unavailable."""
         now = time.monotonic()
         known = self._documents.get((db, doc_id))
         if known and now - known[0] < self._seconds:
@@ -45,7 +45,7 @@ class DocumentCache:
         seen = self._forgotten
         document = self._store.find_doc(db, doc_id)
         with self._lock:
-            # Where something was forgotten meanwhile, this may be the document from before.
+            # If a document was forgotten meanwhile, this may be the old version of it, so it is not cached.
             if seen == self._forgotten:
                 if len(self._documents) >= MOST:
                     self._documents.clear()
@@ -53,13 +53,13 @@ class DocumentCache:
         return document
 
     def forget(self, db: str, doc_id: str) -> None:
-        """Read this document anew next time, after this process wrote it."""
+        """Drop a document that this process wrote, so that the next read gets it from the store."""
         with self._lock:
             self._forgotten += 1
             self._documents.pop((db, doc_id), None)
 
     def setting(self, document: str, *path: str, default: Any = None) -> Any:
-        """A value of `system_config`: under the node's name, the zone's, then `default`.
+        """A value of `system_config`: that of the node, else of the zone, else the one under `default`.
 
         Spec: docs/kazoo/auth.md, section 2.2.
         """

@@ -1,6 +1,7 @@
 """Sort keys that order JSON values as CouchDB's views do.
 
-null, false, true, numbers, texts, arrays, objects; texts by the Unicode collation algorithm, where `a < B < c`.
+The order is null, false, true, numbers, texts, arrays, objects. Texts are ordered by the Unicode collation
+algorithm, in which `a < B < c`.
 Spec: docs/kazoo/documents.md, section 5.1; CouchDB's documentation of view collation.
 """
 
@@ -16,7 +17,7 @@ _LEVEL_END = b"\x00\x00"
 
 
 def sort_key(value: Any) -> bytes:
-    """Bytes that compare as CouchDB compares the values. The argument is any JSON value."""
+    """Bytes that sort in the order in which CouchDB sorts the values. The argument is any JSON value."""
     if value is None:
         return _NULL
     if isinstance(value, bool):
@@ -31,7 +32,7 @@ def sort_key(value: Any) -> bytes:
 
 
 def _number_key(number: int | float) -> bytes:
-    """A double's bits, so turned that they order as unsigned bytes."""
+    """The bits of a double, changed so that their order as unsigned bytes is that of the numbers."""
     try:
         double = float(number) + 0.0
     except OverflowError:
@@ -41,7 +42,7 @@ def _number_key(number: int | float) -> bytes:
 
 
 def _text_key(text: str) -> bytes:
-    """Three levels of weights, two bytes a weight: first the letters, then accents, then case."""
+    """Three levels of weights, with two bytes for each weight: first the letters, then accents, then case."""
     if text.isascii():
         weights = _ascii_weights()
         levels = (b"".join([weights[byte][level] for byte in text.encode()]) for level in range(3))
@@ -60,7 +61,7 @@ def _collator() -> pyuca.Collator:
 
 @cache
 def _ascii_weights() -> list[tuple[bytes, bytes, bytes]]:
-    """The weights of each ASCII character by level; ids, realms and hashes need no more."""
+    """The weights of each ASCII character by level, for fast keys: ids, realms and hashes are ASCII."""
     table = []
     for code in range(128):
         levels: list[bytes] = [b""]

@@ -1,7 +1,7 @@
-"""The store on CouchDB (BigCouch to 3.5), over the `couchdb` package's session.
+"""The store on CouchDB (BigCouch to 3.5), which uses the session of the `couchdb` package.
 
-A read that finds its connection cut is sent once more; a write never is. Every fault that is not an answer
-(refused, timed out, cut off, not JSON) is Unavailable.
+A read whose connection breaks is sent once more, but a write never is. Every fault of the connection or of the
+answer (refused, timed out, cut off, not JSON) is raised as Unavailable.
 """
 
 import json
@@ -46,10 +46,10 @@ _NOT_SENT = (ConnectionRefusedError, socket.gaierror)
 
 
 class CouchDBStore(Store):
-    """A Store on a CouchDB server, or on several that hold the same cluster.
+    """A Store on a CouchDB server, or on several servers of one cluster.
 
-    `urls` are tried in turn while connections are refused. `timeout` is in seconds, for connecting and for
-    each wait for bytes.
+    If a server refuses connections, the next one of `urls` is used. `timeout` is the limit in seconds for connecting
+    and for each wait for bytes.
     """
 
     def __init__(self, urls: list[str], timeout: float = 5.0):
@@ -137,7 +137,7 @@ class CouchDBStore(Store):
 
     def iterate_docs(self, db: str) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=True):
-            # One that was deleted meanwhile is none of the live documents.
+            # A document that was deleted meanwhile is null.
             if row.get("doc"):
                 yield row["doc"]
 
@@ -147,7 +147,7 @@ class CouchDBStore(Store):
                 yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
 
     def _all_docs(self, db: str, include_docs: bool) -> Iterator[dict[str, Any]]:
-        """The rows of `_all_docs`, in pieces."""
+        """The rows of `_all_docs`, read in pages."""
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
         while page := self._read([db, "_all_docs"], params)["rows"]:
             yield from page[:DUMP_BATCH]
@@ -199,7 +199,7 @@ class CouchDBStore(Store):
         except Unavailable as error:
             if not isinstance(error.__cause__, ConnectionError):
                 raise
-        # A server that went away left its other connections as dead as this one.
+        # If the server has closed this connection, it has probably closed the others too.
         self._session.connection_pool.close()
         return self._request("GET", path, params=params, decode=decode)
 
@@ -219,7 +219,7 @@ class CouchDBStore(Store):
         if body is not None:
             body = json_text.dumps(body).encode("utf-8")
             headers["Content-Type"] = "application/json"
-        # Other threads may move `_current` meanwhile; each tries every server once.
+        # Other threads may change `_current` meanwhile. Each request tries every server once.
         first = self._current
         for step in range(len(self._servers)):
             index = (first + step) % len(self._servers)
@@ -246,7 +246,7 @@ def _id_path(doc_id: str) -> list[str]:
 def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFound:
     answer = error.args[0] if error.args else ""
     reason = str(answer[1] if isinstance(answer, tuple) else answer)
-    # "no_db_file" to CouchDB 2, "Database does not exist." since.
+    # "no_db_file" is the reason in CouchDB up to 2, "Database does not exist." in later versions.
     database_missing = reason in ("no_db_file", "Database does not exist.")
     return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 

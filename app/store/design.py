@@ -1,4 +1,4 @@
-"""The design documents of `couchdb_views/`: which a database of ours is created with."""
+"""The design documents of `couchdb_views/`, with which this service creates databases."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SPIDERMONKEY_ONLY = re.compile(r"\bIterator\s*\(|\bfor\s+each\s*\(")
 
 
 def folder_for(db: str) -> str | None:
-    """The folder of `couchdb_views/` for a database; None where it gets no design documents."""
+    """The folder of `couchdb_views/` for a database; None if it has no design documents."""
     if db == ACCOUNTS:
         return "accounts"
     if account_of(db):
@@ -23,7 +23,7 @@ def folder_for(db: str) -> str | None:
 
 
 def documents_for(db: str) -> list[Document]:
-    """The design documents a new database gets. Raises FilesMissing."""
+    """The design documents for a new database. Raises FilesMissing."""
     folder = folder_for(db)
     return _load(folder) if folder else []
 
@@ -35,7 +35,7 @@ def check_files() -> None:
 
 
 def needs_old_engine(map_source: str) -> bool:
-    """Whether a map function runs only on CouchDB before 3.0, by the SpiderMonkey it had."""
+    """Whether a map function uses syntax that only the JavaScript engine of CouchDB before 3.0 has."""
     return bool(_SPIDERMONKEY_ONLY.search(map_source))
 
 

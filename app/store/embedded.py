@@ -1,7 +1,7 @@
-"""The store that needs no server: SQLite with CouchDB's promises.
+"""The store that needs no server: it is in SQLite and behaves as CouchDB does.
 
-One file holds all databases. Every write is one transaction on the disk (WAL, synchronous=FULL) that also
-brings the views up to date, so that a read runs no map function. Safe with threads and processes.
+One file contains all databases. Every write is one durable transaction (WAL, synchronous=FULL) that also updates the
+views, so that a read runs no map function. Safe with threads and processes.
 """
 
 import base64
@@ -49,7 +49,7 @@ _LIVE = "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT del
 
 
 class EmbeddedStore(Store):
-    """A Store in one SQLite file below `directory`, which is created if need be."""
+    """A Store in one SQLite file in `directory`, which is created if it is missing."""
 
     is_embedded = True
 
@@ -59,7 +59,7 @@ class EmbeddedStore(Store):
         self._write_lock = threading.Lock()
         self._maps = MapFunctions()
         self._numbers: dict[str, int] = {}
-        # What lies in it are keys and passwords.
+        # The directory is private, because the file contains keys and hashes of passwords.
         try:
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -96,7 +96,7 @@ class EmbeddedStore(Store):
         return [name for (name,) in self._read("SELECT name FROM databases ORDER BY name")]
 
     def _number(self, db: str) -> int:
-        """The number of a database. Databases are never dropped, so numbers may be remembered."""
+        """The number of a database in the tables. Databases are never deleted, so the numbers can be cached."""
         number = self._numbers.get(db)
         if number is None:
             found = self._read("SELECT db FROM databases WHERE name = ?", db)
@@ -172,7 +172,7 @@ class EmbeddedStore(Store):
         return revision
 
     def _put(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document, revision: str) -> None:
-        """Make `revision` of a document the current one, with its attachments and its rows of all views."""
+        """Make `revision` the current one of a document, and update its attachments and its rows of all views."""
         doc_id = document["_id"]
         deleted = document.get("_deleted") is True
         attachments = self._save_attachments(cursor, number, document, revision)
@@ -199,7 +199,7 @@ class EmbeddedStore(Store):
             self._index(cursor, number, {**body, "_id": doc_id, "_rev": revision}, views, deleted)
 
     def _save_attachments(self, cursor: sqlite3.Cursor, number: int, document: Document, revision: str) -> Document:
-        """Keep what is named as a stub, write what comes with data, drop the rest; returns the stubs."""
+        """Keep the attachments that are stubs, write those with data, and delete the others. Returns the stubs."""
         doc_id, given = document["_id"], document.get("_attachments") or {}
         known = cursor.execute("SELECT name FROM attachments WHERE db = ? AND id = ?", (number, doc_id)).fetchall()
         for (name,) in known:
@@ -339,7 +339,7 @@ class EmbeddedStore(Store):
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Cursor]:
-        """One transaction. The lock lets the threads of a process queue, where SQLite would have them poll."""
+        """One transaction. The threads of a process wait at a lock, because SQLite would make them poll."""
         with self._write_lock:
             try:
                 cursor = self._connection().cursor()
@@ -355,7 +355,7 @@ class EmbeddedStore(Store):
 
 
 def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[Document]:
-    """All documents of a database that are not deleted, by id, read in pieces."""
+    """All documents of a database that are not deleted, sorted by id, read in pages."""
     after = ""
     while page := read(_LIVE, number, after):
         yield from (_document(*row) for row in page)
@@ -367,7 +367,10 @@ def _document(doc_id: str, revision: str, body: str) -> Document:
 
 
 def _next_revision(current: str | None, document: Document) -> str:
-    """One generation on, with a hash of the parent and the content, so that equal histories have equal ones."""
+    """The revision after `current`: the next generation, and a hash of `current` and the content.
+
+    Documents with equal histories have equal revisions.
+    """
     generation = int(current.split("-")[0]) + 1 if current else 1
     content = {name: value for name, value in document.items() if name != "_rev"}
     text = json.dumps([current, content], sort_keys=True, separators=(",", ":"))

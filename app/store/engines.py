@@ -1,4 +1,4 @@
-"""The engines by name: a new one is a file beside this one and an entry here."""
+"""The engines by name. A new engine is a file in this package and an entry here."""
 
 from collections.abc import Callable
 
@@ -14,5 +14,5 @@ ENGINES: dict[str, Callable[[Settings], Store]] = {
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name. Raises Unavailable."""
+    """The store that the settings select. Raises Unavailable."""
     return ENGINES[settings.engine](settings)

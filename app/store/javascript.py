@@ -9,7 +9,7 @@ import quickjs
 _MEMORY_LIMIT = 256 * 2**20
 _SECONDS_A_DOCUMENT = 5
 
-# A function that throws loses its rows of that document, and only those, as in CouchDB.
+# As in CouchDB, a function that throws an error emits no rows for that document, but keeps its other rows.
 _VIEW_SERVER = """
 var emitted, maps = [];
 function emit(key, value) {
@@ -36,7 +36,7 @@ function mapDocument(text, handles) {
 
 
 class MapFunctions:
-    """The map functions of one process, compiled once each. Safe with threads."""
+    """The map functions of one process. Each is compiled only once. Safe with threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,7 +44,10 @@ class MapFunctions:
         self._start_engine()
 
     def rows(self, sources: list[str], document: dict[str, Any]) -> list[list[tuple[Any, Any]]]:
-        """The (key, value) pairs that each map function emits for a document, in the order of `sources`."""
+        """The (key, value) pairs that each map function emits for a document, in the order of `sources`.
+
+        If the functions exceed the limits of memory or time, none of them emits anything.
+        """
         if not sources:
             return []
         text = json.dumps(document)
@@ -54,7 +57,7 @@ class MapFunctions:
                 rows: list[list[tuple[Any, Any]]] = json.loads(self._map_document(text, handles))
                 return rows
             except (quickjs.JSException, quickjs.StackOverflow):
-                # Out of memory or time: the engine's state is unknown, so the next document gets a new one.
+                # Out of memory or time. The engine's state is unknown, so the next document gets a new engine.
                 self._start_engine()
                 return [[] for _ in sources]
 

@@ -1,6 +1,6 @@
-"""Whether two map functions emit the same rows: for documents of a database, and for made ones.
+"""Whether two map functions emit the same rows, for the documents of a database and for built-in samples.
 
-Texts say little: Kazoo's views and ours are written differently and mean the same.
+Comparing their texts is not enough: Kazoo's views and ours differ in text but emit the same rows.
 """
 
 from collections.abc import Iterable, Iterator
@@ -63,15 +63,15 @@ _SAMPLES: tuple[Document, ...] = tuple(
 
 
 class ViewComparison:
-    """Compares map functions of one database after the other; the functions of all are compiled once."""
+    """Compares the map functions of databases. Functions that several databases share are compiled only once."""
 
     def __init__(self) -> None:
         self._maps = MapFunctions()
 
     def differing(self, pairs: dict[str, tuple[str, str]], documents: Iterable[Document]) -> dict[str, str]:
-        """For each name of a pair of functions that emit different rows: the id of the first such document.
+        """The pairs of functions that emit different rows, as {name: id of the first document with a difference}.
 
-        No more documents are read than it takes.
+        Reading stops as soon as every pair has a difference.
         """
         found: dict[str, str] = {}
         for document in _both(_SAMPLES, documents):
