@@ -1,6 +1,6 @@
-"""Writing an account's two documents: its own, in its database, and the copy in `accounts`.
+"""Writing an account's two documents: the one in its own database, and the copy in `accounts`.
 
-Each has revisions of its own (docs/kazoo/documents.md, section 1).
+Each of the two has its own revisions (docs/kazoo/documents.md, section 1).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
-    """Write the saved account over its copy in `accounts`; return the copy and whether it is new.
+    """Replace the copy in `accounts` with the saved account. Returns the new copy and whether there was none before.
 
     After a lost race the account is read again, for up to 8 attempts. Raises Conflict.
     """
@@ -37,9 +37,10 @@ def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, b
 
 
 def disable_expired(store: Store, cache: DocumentCache, notices: Notices, account_id: str) -> None:
-    """Switch an expired account off in both places, as Kazoo does. A fault is logged, never passed on.
+    """Disable an expired account in both of its documents, as Kazoo does. Errors of the store are ignored.
 
-    Only where the trial has still run out: what the caller saw may be a moment old, and the trial longer by now.
+    A document is changed only if its trial has run out. The caller may have read an older one from the cache, and the
+    trial may have been extended since.
     """
     for db in (account_db(account_id), ACCOUNTS):
         with contextlib.suppress(StoreError):

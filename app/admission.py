@@ -14,7 +14,7 @@ REVERSE_PROXIES = ("127.0.0.1",)
 
 
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
-    """Charge this request's cost to its bucket. Stops with 429 where it holds less (docs/kazoo/auth.md, section 6).
+    """Charge this request's cost to its bucket. Stops with 429 if it holds less (docs/kazoo/auth.md, section 6).
 
     `advertised` is the cost in tokens that the module itself states. `draining` empties the bucket before the 429.
     """
@@ -34,8 +34,8 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
 def client_ip(context: Context) -> str:
     """The address of the client (docs/kazoo/auth.md, section 6).
 
-    It is taken from `X-Forwarded-For` if a known reverse proxy sends that, or anybody where `check_reverse_proxies`
-    is false. Otherwise it is the peer's address.
+    It is the value of `X-Forwarded-For` if the peer is a known reverse proxy, or if `check_reverse_proxies` is false.
+    Otherwise it is the peer's address.
     """
     forwarded = context.header("x-forwarded-for")
     if not forwarded:
@@ -58,7 +58,7 @@ def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
 
 
 def stop_if_expired(context: Context, auth: AuthDoc) -> None:
-    """Stop with 400 where the trial of the token's own account has run out; that account is then disabled too."""
+    """Stop with 400 if the trial of the token's own account has run out. This also disables that account."""
     services = context.services
     account = hierarchy.account(services.cache, auth.account_id)
     expired = expired_since(account)
@@ -68,5 +68,5 @@ def stop_if_expired(context: Context, auth: AuthDoc) -> None:
 
 
 def invalid_credentials() -> Stop:
-    """The same 401 for all credentials that are missing or invalid."""
+    """The 401 for credentials that are missing or invalid. It is the same for all of them."""
     return system_error(401, "invalid_credentials")

@@ -1,4 +1,4 @@
-"""Documents of UIs' applications: the app itself, in the master account's database, and a user's access to it.
+"""Documents of UIs' applications: the app's own, in the master account's database, and the access in a user's.
 
 Spec: docs/kazoo/clients.md, sections 1a and 1b.
 """
@@ -15,18 +15,18 @@ _VERSIONS = ("/v1", "/v2")
 
 
 def root_of(url: str) -> str:
-    """An API's address without its version: UIs differ in the version they speak."""
+    """An API's address without its version, because UIs differ in the version that they use."""
     url = url.rstrip("/")
     return url[:-3] if url.endswith(_VERSIONS) else url
 
 
 def monster_url(root: str) -> str:
-    """The address as Monster UI needs it."""
+    """The API's address for Monster UI, which uses v2."""
     return f"{root}/v2/"
 
 
 def find(store: Store, master_id: str | None, name: str) -> Document | None:
-    """The document of an app, None where there is none."""
+    """The document of an app; None if there is none."""
     if not master_id:
         return None
     try:
@@ -37,7 +37,7 @@ def find(store: Store, master_id: str | None, name: str) -> Document | None:
 
 
 def with_url(document: Document | None, name: str, root: str) -> Document:
-    """The document of an app with this address; a new one, as Kazoo makes it, where there is none."""
+    """The app's document with this address. If `document` is None, it is a new one, as Kazoo creates it."""
     new = {
         "_id": names.new_id(),
         "pvt_type": "app",
@@ -58,14 +58,17 @@ def with_url(document: Document | None, name: str, root: str) -> Document:
 
 
 def with_access(user: Document, name: str, root: str) -> Document:
-    """A user whom the old kazoo-ui offers an app at this address. Monster UI goes by the app's own document."""
+    """The user's document with an app at this address, for the old kazoo-ui. Monster UI reads the app's document."""
     granted = user.get("apps") if isinstance(user.get("apps"), dict) else {}
     app = {"label": LABEL, "icon": "device", **((granted or {}).get(name) or {}), "api_url": f"{root}/v1"}
     return {**user, "apps": {**(granted or {}), name: app}}
 
 
 def save(store: Store, account_id: str, document: Document, author: Author) -> tuple[Document, bool]:
-    """Stamp and write a document of an account; the document as stored, and whether it is new. Raises Conflict."""
+    """Stamp and write a document of an account. Returns the document as stored and whether it is new.
+
+    Raises Conflict.
+    """
     stamped = fields.stamp(document, account_id, author)
     stamped["_rev"] = store.save_doc(names.account_db(account_id), stamped)
     return stamped, "_rev" not in document

@@ -1,4 +1,4 @@
-"""Where Flask ends and crossbar's pipeline begins: one catch-all route on the raw path."""
+"""The connection between Flask and the pipeline: one catch-all route that uses the raw path."""
 
 import errno
 import logging
@@ -35,7 +35,7 @@ crossbar = Blueprint("crossbar", __name__)
 
 
 class _AnyPath(BaseConverter):
-    """Matches every path, `//` and line breaks included; crossbar reads the raw one itself."""
+    """Matches every path, including `//` and line breaks. The pipeline reads the raw path itself."""
 
     regex = r"[\s\S]*"
     part_isolating = False
@@ -53,7 +53,7 @@ def _add_catch_all(state: BlueprintSetupState) -> None:
 
 @dataclass
 class CrossbarResponse:
-    """An answer as WSGI sends it. The headers stay as they are: Werkzeug would quote `location`, Kazoo does not.
+    """An answer as a WSGI application. Headers are sent unchanged: Werkzeug would quote `location`, Kazoo does not.
 
     `when_sent` is called after the answer was sent, so the client does not wait for it.
     """
@@ -70,7 +70,7 @@ class CrossbarResponse:
         try:
             write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
         except BlockingIOError:
-            # The socket's own time limit. gunicorn blames a reset on the client, and any other error on us.
+            # The socket's time limit has passed. gunicorn logs a reset as the client's fault, other errors as ours.
             raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
         finally:
             self.when_sent()
@@ -78,7 +78,7 @@ class CrossbarResponse:
 
 
 def answer_request(path: str) -> CrossbarResponse:
-    """Answer any request of any method. The path is taken from the request line, not from Flask."""
+    """Answer any request with any method. The path is taken from the request line, not from Flask."""
     return handle(read_request(flask_request.environ), current_app.extensions["services"])
 
 
@@ -114,12 +114,12 @@ def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
 
 
 def _loggable(target: str) -> str:
-    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out: only tokens are long."""
+    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out, because only tokens are long."""
     return "/".join(segment if len(segment) <= LONGEST_ID else "…" for segment in target.split("/"))
 
 
 def _fault(context: Context, error: Exception) -> Stop:
-    """The answer to a fault that no stage expected (docs/kazoo/http.md, section 6)."""
+    """The answer to an error that no stage handled (docs/kazoo/http.md, section 6)."""
     if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
@@ -156,7 +156,7 @@ def _environment_key(name: str) -> str:
 
 
 def read_request(environ: WSGIEnvironment) -> Request:
-    """The request as it came, from the WSGI environment of gunicorn or of a server without RAW_URI."""
+    """The request before any parsing, from the WSGI environment of gunicorn or of a server without RAW_URI."""
     target, _, query_string = _raw_uri(environ).partition("?")
     is_chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
     return Request(
@@ -171,7 +171,7 @@ def read_request(environ: WSGIEnvironment) -> Request:
 
 
 def _read_body(stream: InputStream, size: int) -> bytes:
-    """At most `size` bytes of the body. Stops with 400 where the HTTP server cannot read it."""
+    """At most `size` bytes of the body. Stops with 400 if the HTTP server cannot read it."""
     try:
         return stream.read(size)
     except Exception as error:
@@ -194,5 +194,5 @@ def _latin1(text: str) -> str:
 
 
 def _utf8(text: str) -> str:
-    """WSGI passes bytes on as Latin-1; clients mean UTF-8."""
+    """The UTF-8 text that a client sent, from the Latin-1 text that WSGI makes of its bytes."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")

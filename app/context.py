@@ -13,10 +13,10 @@ from app.services import Services
 
 
 class Headers(Protocol):
-    """Request headers by lower-case name; a dict is one."""
+    """Request headers by lower-case name. A dict can be used as well."""
 
     def get(self, name: str) -> str | None:
-        """The value; None where there is no such header."""
+        """The value; None if there is no such header."""
 
     def items(self) -> Iterable[tuple[str, str]]:
         """All headers."""
@@ -24,10 +24,10 @@ class Headers(Protocol):
 
 @dataclass
 class Request:
-    """A request as it came over the wire, before it is parsed.
+    """A request as the client sent it, before it is parsed.
 
     `target` is the path as sent, without the query. `read_body(size)` reads at most `size` bytes.
-    `content_length` is in bytes: None for a body with a transfer encoding, 0 where there is no body.
+    `content_length` is in bytes: None for a body with a transfer encoding, 0 if there is no body.
     """
 
     method: str
@@ -40,7 +40,7 @@ class Request:
 
 
 class Resource(Protocol):
-    """What the pipeline asks of a resource; `app/resources/base.py` has crossbar's defaults.
+    """The methods of a resource that the pipeline calls. `app/resources/base.py` has crossbar's defaults.
 
     `params` are the path's segments after the noun. `validate` and `execute` stop a request with a `Stop`.
     """
@@ -72,10 +72,10 @@ class Resource(Protocol):
 
 @dataclass
 class Context:
-    """A request and all that the stages find out about it, in the order of the stages.
+    """A request and everything that the stages find out about it, in the order of the stages.
 
-    A member without a default exists once its stage has filled it in. Reading it earlier is a mistake in the code
-    and raises AttributeError. `has_account` and `has_auth` tell whether those two optional members are there.
+    A member without a default exists only after its stage has filled it in. Reading it earlier is an error in the
+    code and raises AttributeError. `has_account` and `has_auth` tell whether those two optional members exist.
     """
 
     request: Request
@@ -122,28 +122,28 @@ class Context:
 
     @property
     def params(self) -> list[str]:
-        """What follows the last noun in the path."""
+        """The path's segments after the last noun."""
         return self.nouns[-1][1] if self.nouns else []
 
     @property
     def has_account(self) -> bool:
-        """Whether the path names an account and that account is loaded."""
+        """Whether the path names an account and it has been loaded."""
         return hasattr(self, "account")
 
     @property
     def has_auth(self) -> bool:
-        """Whether it is known who is calling."""
+        """Whether the caller is authenticated."""
         return hasattr(self, "auth")
 
     @property
     def account_id(self) -> str:
-        """The id of the account the path names. Only for requests that have one."""
+        """The id of the account that the path names. Only for requests with `has_account`."""
         account_id: str = self.account["_id"]
         return account_id
 
     @property
     def db(self) -> str:
-        """The database of the account the path names. Only for requests that have one."""
+        """The database of the account that the path names. Only for requests with `has_account`."""
         return account_db(self.account_id)
 
     @property
@@ -196,10 +196,10 @@ class Context:
 
 
 class Stop(Exception):
-    """Ends a request before its last stage. Make it with one of the functions below.
+    """Stops a request before its last stage. Make it with one of the functions below.
 
-    `body` is the error's part of the envelope, None for an answer without one. `text` is a whole body that
-    is not an envelope. A `bare` answer does not even have a request id. `same_in_v1` keeps `data` as it is in v1.
+    `body` is the error's part of the envelope, None for an answer without a body. `text` is a whole body that is not
+    an envelope. A `bare` answer does not even have a request id. With `same_in_v1`, `data` is the same in v1.
     """
 
     def __init__(
@@ -220,13 +220,13 @@ class Stop(Exception):
 
 
 def system_error(status: int, message: str, data: dict[str, Any] | None = None) -> Stop:
-    """An error in Kazoo's words; v1 shows only the `message` of `data` (docs/kazoo/http.md, section 6)."""
+    """An error in Kazoo's words. In v1, `data` is only its `message` (docs/kazoo/http.md, section 6)."""
     data = data or {"message": message.replace("_", " ")}
     return Stop(status, {"data": data, "error": str(status), "message": message})
 
 
 def plain_error(status: int, message: str, data: Any = None) -> Stop:
-    """An error whose `data` is the same in v1 and v2; `{}` where there is none."""
+    """An error whose `data` is the same in v1 and v2. Without `data` it is `{}`."""
     data = {} if data is None else data
     return Stop(status, {"data": data, "error": str(status), "message": message}, same_in_v1=True)
 
@@ -242,10 +242,10 @@ def not_found_error(cause: str) -> Stop:
 
 
 def empty(status: int) -> Stop:
-    """An answer without a body, but with crossbar's headers, as crossbar's HTTP server gives."""
+    """An answer without a body, but with crossbar's headers."""
     return Stop(status)
 
 
 def bare(status: int) -> Stop:
-    """An answer without a body and without crossbar's headers, from the HTTP server alone."""
+    """An answer without a body and without crossbar's headers, as crossbar's HTTP server gives by itself."""
     return Stop(status, bare=True)

@@ -1,4 +1,4 @@
-"""Makes the WSGI application of one worker process."""
+"""Creates the WSGI application of one worker process."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from app.services import Services
 
 
 class Application(Flask):
-    """Flask without the parts that cost time here: our views handle every error, and our rules ignore the host."""
+    """Flask without parts that are slow and not needed: our views handle every error, our rules ignore the host."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Matches a request by its path alone."""
+        """An adapter that matches a request only by its path."""
         if request is None:
             return None
         environ = request.environ
         return self.url_map.bind("", path_info=environ["PATH_INFO"] or "/", default_method=environ["REQUEST_METHOD"])
 
     def full_dispatch_request(self) -> Any:
-        """The view's answer, a WSGI application. Hooks, signals and error pages are left out."""
+        """The view's answer, which is a WSGI application. Hooks, signals and error pages are skipped."""
         return self.dispatch_request()
 
 
 def create_app(services: Services) -> Flask:
-    """The Flask application around these services."""
+    """The Flask application that uses these services."""
     metrics.start_counting()
     app = Application("app", static_folder=None)
     app.extensions["services"] = services

@@ -1,4 +1,4 @@
-"""Where the data files are: in the installed package, or at the top of a checkout."""
+"""The location of the data files: in the installed package, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 class FilesMissing(Exception):
-    """A folder of data files is missing or empty, so the service is not whole."""
+    """A folder of data files is missing or empty, so the installation is incomplete."""
 
 
 def data_directory(name: str) -> Path:
@@ -16,7 +16,7 @@ def data_directory(name: str) -> Path:
 
 
 def json_files(directory: Path) -> list[Path]:
-    """The JSON files of a folder, sorted. Raises FilesMissing where there are none."""
+    """The JSON files of a folder, sorted. Raises FilesMissing if there are none."""
     files = sorted(directory.glob("*.json"))
     if not files:
         raise FilesMissing(f"there are no JSON files in {directory}")

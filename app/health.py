@@ -12,7 +12,7 @@ health = Blueprint("health", __name__)
 
 @health.get("/health")
 def answer_health() -> Response:
-    """200 while the store answers and has its keys, else 503. The state of the broker is shown but does not count."""
+    """200 if the store answers and has its keys, else 503. The broker's state is shown but has no effect on this."""
     services: Services = current_app.extensions["services"]
     store = _store_state(services)
     healthy = store["state"] == "ok"

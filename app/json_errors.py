@@ -1,4 +1,4 @@
-"""Where a text is not JSON, in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2)."""
+"""Finds the error in a text that is not JSON, in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2)."""
 
 import re
 
@@ -11,17 +11,17 @@ _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
 
 
 class JSONTextError(ValueError):
-    """Text that is not JSON. `str()` is Kazoo's message: ``<word> around <1-based byte offset>``."""
+    """A text is not JSON. `str()` of the error is Kazoo's message: ``<word> around <1-based byte offset>``."""
 
     def __init__(self, word: str, offset: int):
         super().__init__(f"{word} around {offset}")
 
 
 def find_error(text: bytes) -> JSONTextError | None:
-    """Where and why Kazoo's decoder refuses a text; None where it accepts the text.
+    """The error with which Kazoo's decoder refuses a text; None if it accepts the text.
 
-    It is called only on text that was refused or looks suspicious, so it may be slow. It keeps a stack of its own,
-    so deep nesting needs no recursion.
+    This may be slow, because it is called only for a text that was refused or looks suspicious. It uses a stack
+    instead of recursion, so nesting may be deep.
     """
     stack: list[bytes] = []
     position, expect, length = 0, "value", len(text)
@@ -120,9 +120,9 @@ def _skip_string(text: bytes, start: int) -> tuple[int, JSONTextError | None]:
 
 
 def _skip_unicode_escape(text: bytes, start: int) -> int | None:
-    """Where an escape ends whose four digits begin at `start`; None where it is malformed.
+    """The end of the `\\u` escape whose four digits start at `start`; None if it is malformed.
 
-    A low surrogate must follow a high one, and is then part of the escape.
+    A high surrogate must be followed by the escape of a low one, which is then part of it.
     """
     if not _HEX4.match(text, start):
         return None

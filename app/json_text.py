@@ -1,6 +1,6 @@
-"""JSON text, read as Kazoo's decoder reads it and written as its encoder writes it.
+"""JSON text, decoded as Kazoo's decoder does and encoded as its encoder does.
 
-Spec: docs/kazoo/http.md, sections 2.2 (what is refused, in which words) and 5 (the text of answers).
+Spec: docs/kazoo/http.md, sections 2.2 (which text is refused, with which message) and 5 (the text of answers).
 """
 
 import json
@@ -17,7 +17,7 @@ _ESCAPE = re.compile(r"\\(u00[0-9a-f]{2}|.)")
 
 
 def loads(text: bytes) -> Any:
-    """Decode JSON, or raise JSONTextError. 1.0 stays a float; the last of duplicate members wins."""
+    """Decode JSON. 1.0 stays a float, and the last of duplicate members wins. Raises JSONTextError."""
     try:
         value = _DECODER.decode(text.decode("utf-8"))
     except RecursionError:
@@ -34,9 +34,9 @@ def loads(text: bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Encode compactly. Non-ASCII characters stay raw; control characters become \\u00XX in upper case.
+    """Encode compactly. Non-ASCII characters are not escaped. Control characters become \\u00XX in upper case.
 
-    Floats are written as ECMAScript does, but whole ones end in `.0`.
+    Floats are written as in ECMAScript, but whole ones have `.0` at the end.
     """
     text = _ENCODER.encode(value)
     # Python writes every exponent with a sign. Looking for the sign first avoids the slow pattern for most texts.
@@ -48,12 +48,12 @@ def dumps(value: Any) -> str:
 
 
 def pretty(value: Any) -> str:
-    """Encode with two-space indents, ` : ` after names and empty containers over three lines."""
+    """Encode with indents of two spaces, ` : ` after names, and empty containers on three lines."""
     return _ESCAPE.sub(_upper_hex, _pretty(value, "\n"))
 
 
 def float_text(number: float) -> str:
-    """The shortest text that reads back as `number`, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
+    """The shortest text from which `number` can be read again, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
     text = repr(number)
     if "e" not in text:
         return text

@@ -1,4 +1,4 @@
-"""Logging: one JSON object a line, with the id of the request it belongs to. Secrets are never logged."""
+"""Logging: one JSON object on each line, with the id of the request. Secrets are never logged."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import sys
 import time
 from contextvars import ContextVar
 
-# The id of the request that this thread is working on, for every line it logs.
+# The id of the request that this thread handles. Each line that the thread logs contains it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -27,7 +27,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send this service's log to standard error; `level` is the lowest level logged, such as ``INFO``."""
+    """Send this service's log to standard error. `level` is the lowest level that is logged, such as ``INFO``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

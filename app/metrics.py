@@ -1,7 +1,7 @@
 """Counts for Prometheus, summed over the workers of a machine.
 
-Each of gunicorn's workers counts in its own files below PROMETHEUS_MULTIPROC_DIR. The client library reads that
-variable when it is imported. So it is imported with the first count: in a worker, after `serve` has set the variable.
+Each of gunicorn's workers counts in its own files in PROMETHEUS_MULTIPROC_DIR. The client library reads that variable
+when it is imported. Therefore it is imported only inside functions, after `serve` has set the variable.
 """
 
 from functools import cache
@@ -23,7 +23,7 @@ def store_failed() -> None:
 
 
 def write_retried() -> None:
-    """Count a write that lost a race and is applied again."""
+    """Count a write that lost a race and is tried again."""
     _counts().retries.inc()
 
 
@@ -38,7 +38,10 @@ def mark_failed() -> None:
 
 
 def start_exporter(host: str, port: int) -> None:
-    """Serve /metrics, the sums over all workers, on its own port, in a thread of this process. Raises OSError."""
+    """Serve /metrics, with the sums over all workers, on a port of its own. Raises OSError.
+
+    The server is a thread of this process.
+    """
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -48,7 +51,7 @@ def start_exporter(host: str, port: int) -> None:
 
 
 def start_counting() -> None:
-    """Make this process's counts before its threads start."""
+    """Create this process's counts before its threads start."""
     _counts()
 
 

@@ -1,4 +1,4 @@
-"""What a worker process keeps between requests: the store, keys, schemas, buckets, the connection to the broker."""
+"""The objects that a worker process keeps between requests: store, keys, schemas, buckets, publisher."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ from app.store.engines import open_store
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a resource may use. None of it holds anything that another process must know."""
+    """Everything that a resource may use. None of it holds data that another process must know."""
 
     settings: Settings
     store: Store
@@ -39,12 +39,15 @@ class Services:
 
     @cached_property
     def node_name(self) -> str:
-        """This node as envelopes show it: the MD5 of its name in base64url, 22 characters."""
+        """The name of this node in envelopes: the MD5 of its real name in base64url, 22 characters."""
         digest = hashlib.md5(self.settings.kazoo_node.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
     def broker_state(self) -> str:
-        """``none`` where no broker is set, ``connected``, or ``not connected`` (also before the first notice)."""
+        """``none`` if no broker is configured, else ``connected`` or ``not connected``.
+
+        It is ``not connected`` before the first notice, too.
+        """
         if self.publisher is None:
             return "none"
         return "connected" if self.publisher.is_connected else "not connected"

@@ -1,4 +1,4 @@
-"""Settings from the environment. `.env.example` lists them all with their meaning."""
+"""Settings from the environment. `.env.example` explains all of them."""
 
 import math
 import os
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 Default = TypeVar("Default")
 Number = TypeVar("Number", int, float)
 
-# How long a command waits for CouchDB, in seconds. The first answer after a start may take ten, a view longer.
+# How long a command waits for CouchDB, in seconds. Its first answer after a start may take ten, a view longer.
 COMMAND_TIMEOUT = 300.0
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(ValueError):
-    """A setting with an impossible value; the text names the setting."""
+    """A setting has an invalid value. The text names the setting."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Settings:
     pbxs_api_url: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises SettingsError. Its text never repeats a URL, because there may be a password in it."""
+        """Check the values. Raises SettingsError. Its text never contains a URL, which may include a password."""
         for holds, rule in (
             (all(_is_address(url, "http", "https") for url in self.couchdb_urls), "COUCHDB_URL must be http(s)://…"),
             (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
@@ -64,7 +64,7 @@ class Settings:
 
     @property
     def engine(self) -> str:
-        """The name of the store's engine, in `app/store/engines.py`."""
+        """The name of the store's engine; `app/store/engines.py` has all engines."""
         return "couchdb" if self.couchdb_urls else "embedded"
 
     @property
@@ -74,7 +74,7 @@ class Settings:
 
     @property
     def config_nodes(self) -> tuple[str, str, str]:
-        """The members of a `system_config` document that apply here, first to last."""
+        """The members of a `system_config` document that apply here. The first one with a value counts."""
         return (self.kazoo_node, self.kazoo_zone, "default")
 
     def for_commands(self) -> "Settings":
@@ -83,7 +83,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that the environment gives. Raises SettingsError."""
+        """The settings in the environment, with defaults for the others. Raises SettingsError."""
         read = _Reader(environment)
         return cls(
             couchdb_urls=[url.strip() for url in read.text("COUCHDB_URL", "").split(",") if url.strip()],
@@ -110,7 +110,7 @@ def _is_port(number: int) -> bool:
 
 
 def _is_address(url: str, *schemes: str) -> bool:
-    """Whether `url` has one of these schemes, a host and, if it names a port, a valid one."""
+    """Whether `url` has one of these schemes and a host. If it names a port, that must be valid."""
     try:
         parts = urlsplit(url)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -119,7 +119,7 @@ def _is_address(url: str, *schemes: str) -> bool:
 
 
 class _Reader:
-    """Reads single settings; an empty one counts as absent."""
+    """Reads single settings. An empty one counts as missing."""
 
     def __init__(self, environment: Mapping[str, str]):
         self._environment = environment
