@@ -22,7 +22,7 @@ _EXTERNAL = (CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911, PORT, *MESSAGING)
 _ADMIN_ONLY = (CARRIER_NAME,)
 # The public members that request a feature.
 _ASKING = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
-# Features of one provider are allowed or denied together where a number is saved.
+# When a number is saved, features of the same provider are allowed or denied together.
 _PROVIDERS = {INBOUND_CNAM: CNAM, OUTBOUND_CNAM: CNAM}
 # Kazoo 3's names of features, without the prefix `wnm_` or `knm_`.
 _OLD_NAMES = {
