@@ -6,6 +6,7 @@ Each of the two has its own revisions (docs/kazoo/documents.md, section 1).
 import contextlib
 import logging
 
+from app import contention
 from app.auth.trial import expired_since
 from app.documents import Document, fields
 from app.documents.names import ACCOUNTS, account_db
@@ -13,17 +14,15 @@ from app.events.notices import Notices
 from app.store import Conflict, Store, StoreError
 from app.store.cache import DocumentCache
 
-ATTEMPTS = 8
-
 log = logging.getLogger(__name__)
 
 
 def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
     """Replace the copy in `accounts` with the saved account. Returns the new copy and whether there was none before.
 
-    After a lost race the account is read again, for up to 8 attempts. Raises Conflict.
+    After a lost race the account is read again, for up to five seconds. Raises Conflict.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in contention.attempts():
         if attempt:
             stored = store.open_doc(db, stored["_id"])
         copy = store.find_doc(ACCOUNTS, stored["_id"])

@@ -19,11 +19,11 @@ from werkzeug.routing import BaseConverter, Rule
 from app import metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.constants import METHODS
-from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error
+from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error, too_large_error
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.services import Services
-from app.store import DatabaseMissing, Unavailable, ViewMissing
+from app.store import LARGEST_DOCUMENT, DatabaseMissing, TooLarge, Unavailable, ViewMissing
 
 ENDPOINT = "crossbar"
 LONGEST_ID = 64
@@ -125,6 +125,8 @@ def _fault(context: Context, error: Exception) -> Stop:
     if isinstance(error, ViewMissing):
         log.error("view %s is missing; see `python -m app views check`", error)
         return plain_error(503, "datastore missing view")
+    if isinstance(error, TooLarge):
+        return too_large_error(LARGEST_DOCUMENT)
     if isinstance(error, (Unavailable, KeysMissing)):
         metrics.store_failed()
         log.error("the store does not answer: %s", error)

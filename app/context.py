@@ -8,7 +8,7 @@ from app.auth import AuthDoc
 from app.documents import Document
 from app.documents.fields import Author
 from app.documents.names import account_db
-from app.schema.errors import Errors
+from app.schema.errors import Errors, error
 from app.services import Services
 
 
@@ -236,9 +236,20 @@ def validation_error(errors: Errors) -> Stop:
     return plain_error(400, "validation error", errors)
 
 
+def too_large_error(limit: int) -> Stop:
+    """The 400 of a body, or of a document, that has more bytes than `limit` (docs/kazoo/http.md, section 2.4)."""
+    message = f"Payload or Files must not be more than {limit} bytes"
+    return validation_error(error("file", "maxSize", target=limit, message=message))
+
+
 def not_found_error(cause: str) -> Stop:
     """The 404 of a missing document or account; `cause` is its id."""
     return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})
+
+
+def conflict_error() -> Stop:
+    """The 409 of a write that lost a race against another writer."""
+    return system_error(409, "datastore_conflict", {"message": "conflicting documents"})
 
 
 def empty(status: int) -> Stop:

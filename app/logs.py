@@ -6,6 +6,9 @@ import sys
 import time
 from contextvars import ContextVar
 
+# A traceback in the log has at most this many characters: its beginning and its end.
+LONGEST_TRACEBACK = 8_000
+
 # The id of the request that this thread handles. Each line that the thread logs contains it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -22,8 +25,13 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            line["error"] = _shortened(self.formatException(record.exc_info))
         return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)
+
+
+def _shortened(text: str) -> str:
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def configure_logging(level: str) -> None:

@@ -33,7 +33,7 @@ def notice_dropped() -> None:
 
 
 def mark_failed() -> None:
-    """Count a number whose mark could not be written."""
+    """Count a number whose mark or copy could not be written."""
     _counts().marks_failed.inc()
 
 
@@ -70,5 +70,5 @@ def _counts() -> SimpleNamespace:
         store_faults=Counter("connectivity_store_faults", "Requests the store did not answer"),
         retries=Counter("connectivity_write_retries", "Writes applied again after a lost race"),
         notices_dropped=Counter("connectivity_notices_dropped", "Notices the broker never got"),
-        marks_failed=Counter("connectivity_number_marks_failed", "Numbers not marked as used"),
+        marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

@@ -70,7 +70,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
-    numbers = NumberDocuments(store, notices)
+    numbers = NumberDocuments(store, notices, metrics.mark_failed)
     return Services(
         settings=settings,
         store=store,

@@ -1,5 +1,7 @@
 """`set-app-url`: set the address of an application's API for UIs."""
 
+from urllib.parse import urlsplit
+
 import click
 
 from app import apps
@@ -31,20 +33,27 @@ def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
 
 
 def check_url(url: str) -> None:
-    """Raises ClickException if this is not an HTTP address."""
-    if not url.startswith(("http://", "https://")):
+    """Raises ClickException if this is not an HTTP address with a host."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise click.ClickException("the URL must be http(s)://…")
 
 
 def set_address(services: Services, name: str, url: str) -> None:
     """Write the app's document with this address. Raises ClickException if there is no master account."""
-    master_id = services.config("accounts", "master_account_id")
-    if not master_id:
-        raise click.ClickException("there is no master account: `accounts` in system_config does not name one")
+    master_id = master_account_id(services)
     document = apps.with_url(apps.find(services.store, master_id, name), name, apps.root_of(url))
     stored, is_new = apps.save(services.store, master_id, document, command_author())
     services.notices.saved(database_of(services.store, master_id), stored, is_new)
     click.echo(f"{name}: {stored['api_url']}")
+
+
+def master_account_id(services: Services) -> str:
+    """The id of the account that has the documents of all apps. Raises ClickException if there is none."""
+    master_id: str | None = services.config("accounts", "master_account_id")
+    if not master_id:
+        raise click.ClickException("there is no master account: `accounts` in system_config does not name one")
+    return master_id
 
 
 def grant(services: Services, account_id: str, user: dict[str, object], name: str, url: str) -> None:

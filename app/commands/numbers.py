@@ -7,7 +7,6 @@ from app.documents import Document
 from app.numbers import features, reconcile
 from app.numbers.documents import new_number
 from app.numbers.normalise import known_numbers
-from app.numbers.ownership import TRUNKSTORE
 from app.schema import Invalid
 from app.services import Services, make_services
 from app.settings import Settings
@@ -39,6 +38,7 @@ def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: st
 
 def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
     """The document of a new number. Raises ClickException if the number exists already or is not valid."""
+    typed = typed.strip()
     number = known_numbers([typed], services.config).get(typed)
     if number is None:
         raise click.ClickException(f"{typed} is no telephone number")
@@ -58,9 +58,12 @@ def _new_number(services: Services, account_id: str, typed: str, carrier: str, c
 
 @click.command("reconcile-numbers")
 @click.argument("account_id", required=False)
-@click.option("--apply", "applies", is_flag=True, help="Correct the marks.")
+@click.option("--apply", "applies", is_flag=True, help="Correct the marks and the copies.")
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
-    """Show the numbers whose marks differ from what the trunks of ACCOUNT_ID (or of all accounts) use."""
+    """Show the numbers whose marks differ from what the trunks of ACCOUNT_ID (or of all accounts) use.
+
+    Then show those whose copy in the account's database differs from the number itself.
+    """
     services = make_services(Settings.from_environment().for_commands())
     if account_id:
         database_of(services.store, account_id)
@@ -73,8 +76,12 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                 f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
             )
             if applies:
-                # Marks of other applications are never changed. For them only the account's copy is corrected.
-                app = TRUNKSTORE if difference.wanted == TRUNKSTORE else None
-                written += services.assignment.mark(one, difference.number, app)
+                written += services.assignment.mark(one, difference.number, difference.wanted)
+        for number in reconcile.stale_copies(services.store, one):
+            found += 1
+            click.echo(f"{one} {number}: the account's copy differs from the number")
+            if applies:
+                services.numbers.copy_to(one, number)
+                written += 1
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))
     services.close()

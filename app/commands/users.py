@@ -7,7 +7,7 @@ import click
 
 from app import apps
 from app.commands.accounts import add_user, prepared_store
-from app.commands.apps import grant, set_address
+from app.commands.apps import check_url, grant, master_account_id, set_address
 from app.services import make_services
 
 
@@ -17,7 +17,11 @@ from app.services import make_services
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
 @click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer the user.")
-@click.option("--app-url", help="The API's address for browsers; by default PBXS_API_URL, or HOST and PORT.")
+@click.option(
+    "--app-url",
+    help="The API's address for browsers, for all users of the application; by default PBXS_API_URL, "
+    "or HOST and PORT.",
+)
 def create_user(
     account_id: str, name: str, password_stdin: bool, level: str, app_name: str | None, app_url: str | None
 ) -> None:
@@ -26,14 +30,21 @@ def create_user(
     if not password:
         raise click.ClickException("the password is empty")
     store, settings = prepared_store()
-    user = add_user(store, account_id, name, password, level)
-    click.echo(f"user_id {user['_id']}")
-    if app_name:
-        services = make_services(settings, store=store)
+    if not app_name:
+        click.echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
+        return
+    services = make_services(settings, store=store)
+    try:
         url = app_url or settings.pbxs_api_url or f"http://{settings.address}"
-        if app_url or apps.find(store, services.config("accounts", "master_account_id"), app_name) is None:
+        # What can be wrong is checked before anything is written.
+        check_url(url)
+        master_id = master_account_id(services)
+        user = add_user(store, account_id, name, password, level)
+        click.echo(f"user_id {user['_id']}")
+        if app_url or apps.find(store, master_id, app_name) is None:
             set_address(services, app_name, url)
         grant(services, account_id, user, app_name, url)
+    finally:
         services.close()
 
 

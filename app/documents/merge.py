@@ -14,19 +14,20 @@ def merge(patch: Document, stored: Document) -> Document:
     - Nulls stay in arrays, and in an object that replaces a value of another type.
     - The members of merged objects are in descending order of their names.
     """
-    names = sorted(patch.keys() | stored.keys(), reverse=True)
-    members = ((name, _member(patch, stored, name)) for name in names)
-    return {name: value for name, value in members if value is not None}
-
-
-def _member(patch: Document, stored: Document, name: str) -> Any:
-    if name not in patch:
-        return _without_nulls(stored[name])
-    value = patch[name]
-    if name not in stored:
-        return _without_nulls(value)
-    both_objects = isinstance(value, dict) and isinstance(stored[name], dict)
-    return merge(value, stored[name]) if both_objects and value else value
+    merged: Document = {}
+    # A plain loop takes the fewest frames of Python's stack for each level, of which a request may have many.
+    for name in sorted(patch.keys() | stored.keys(), reverse=True):
+        if name not in patch:
+            value = _without_nulls(stored[name])
+        elif name not in stored:
+            value = _without_nulls(patch[name])
+        elif patch[name] and isinstance(patch[name], dict) and isinstance(stored[name], dict):
+            value = merge(patch[name], stored[name])
+        else:
+            value = patch[name]
+        if value is not None:
+            merged[name] = value
+    return merged
 
 
 def _without_nulls(value: Any) -> Any:

@@ -3,17 +3,19 @@
 Spec: docs/kazoo/documents.md, section 7.2.
 """
 
+import logging
 from collections.abc import Callable
 
+from app import contention
 from app.documents import Document, fields
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, encoded, number_db
 from app.events.notices import Notices
-from app.store import Conflict, NotFound, Store
-
-ATTEMPTS = 5
+from app.store import Conflict, DatabaseMissing, Store
 
 Change = Callable[[Document], Document]
+
+log = logging.getLogger(__name__)
 
 
 def new_number(number: str, account_id: str, module: str) -> Document:
@@ -36,11 +38,17 @@ def new_number(number: str, account_id: str, module: str) -> Document:
 
 
 class NumberDocuments:
-    """Saves, copies and removes the documents of numbers. Every write sends a notice to the other nodes."""
+    """Saves and deletes numbers with their copies, and tells the other nodes of every write.
 
-    def __init__(self, store: Store, notices: Notices):
+    A copy follows its number. Other writers are waited for, so a copy never undoes the write of the number; one that
+    cannot be written within five seconds is logged, and `on_failure` is called. `python -m app reconcile-numbers`
+    finds and corrects it.
+    """
+
+    def __init__(self, store: Store, notices: Notices, on_failure: Callable[[], None] = lambda: None):
         self._store = store
         self._notices = notices
+        self._on_failure = on_failure
 
     def find(self, number: str) -> Document | None:
         """The document of a number in E.164 form; None if the system does not know the number."""
@@ -50,72 +58,99 @@ class NumberDocuments:
         """Write a new number and its copy. The number database is created if it is missing. Raises Conflict."""
         db = number_db(document["_id"])
         self._store.create_db(db)
-        stored = {**document, "_rev": self._store.save_doc(db, document)}
-        self._notices.created(db, stored)
-        self.copy_to_account(stored)
+        stored = self._write(db, document, is_new=True)
+        self.copy_to_accounts(stored)
         return stored
 
     def save(self, document: Document) -> Document:
-        """Replace the revision that the document names, and return the document as stored. No copy is changed.
+        """Replace the revision that the document names, then write the copies. Returns the document as stored.
 
         Raises Conflict if that revision is not the current one.
         """
-        db = number_db(document["_id"])
-        stored = {**document, "_rev": self._store.save_doc(db, document)}
-        self._notices.edited(db, stored)
+        stored = self._write(number_db(document["_id"]), document)
+        self.copy_to_accounts(stored)
         return stored
 
     def update(self, number: str, change: Change) -> Document:
         """Change the current revision of a number's document, then write its copies. Returns the document as stored.
 
-        After a lost race the change is applied again. Raises NotFound, and Conflict after 5 attempts.
+        After a lost race the change is applied again. Raises NotFound, and Conflict after five seconds.
         """
-        document = self._write(number_db(number), number, change)
-        self.copy_to_account(document)
-        return document
-
-    def copy_to_account(self, document: Document) -> None:
-        """Write the document to the owner's database, and remove it from the previous owner's."""
-        number, owner_id = document["_id"], document.get("pvt_assigned_to")
-        previous_id = document.get("pvt_previously_assigned_to")
-        if isinstance(owner_id, str):
-            self._write(account_db(owner_id), number, lambda stored: fields.without_revision(document), creates=True)
-        if isinstance(previous_id, str) and previous_id != owner_id:
-            self._remove(account_db(previous_id), number)
-
-    def delete(self, document: Document) -> None:
-        """Remove the number from the system: first the copy, then the document. Raises Conflict."""
-        number, owner_id = document["_id"], document.get("pvt_assigned_to")
-        if isinstance(owner_id, str):
-            self._remove(account_db(owner_id), number)
-        self._tombstone(number_db(number), document)
-
-    def _write(self, db: str, number: str, change: Change, creates: bool = False) -> Document:
-        """Apply `change` to the current revision of a document and save it, unless nothing changed.
-
-        With `creates`, a missing document is created.
-        """
-        for _ in range(ATTEMPTS):
-            stored = self._store.find_doc(db, number)
-            if stored is None and not creates:
-                raise NotFound(number)
-            changed = change(stored or {}) | {"_id": number}
-            if stored:
-                changed["_rev"] = stored["_rev"]
-            if changed == stored:
-                return stored
+        db = number_db(number)
+        for _ in contention.attempts():
+            stored = self._store.open_doc(db, number)
+            changed = change(stored)
             try:
-                changed["_rev"] = self._store.save_doc(db, changed)
+                document = stored if changed == stored else self._write(db, changed)
             except Conflict:
                 continue
-            self._notices.saved(db, changed, is_new=stored is None)
-            return changed
+            self.copy_to_accounts(document)
+            return document
         raise Conflict(number)
 
-    def _remove(self, db: str, number: str) -> None:
-        stored = self._store.find_doc(db, number)
-        if stored:
-            self._tombstone(db, stored)
+    def delete(self, document: Document) -> None:
+        """Remove the number from the system: first the document, then the copy. Raises Conflict."""
+        self._tombstone(number_db(document["_id"]), document)
+        self._follow(document, None)
+
+    def copy_to_accounts(self, document: Document) -> None:
+        """Write the document to the owner's database, and remove it from the previous owner's.
+
+        Another writer may change or delete the number before the copies are written, and write its own copies first.
+        So the number is read again afterwards, until the copies are those of its current revision.
+        """
+        for _ in contention.attempts():
+            self._follow(document, document)
+            current = self.find(document["_id"])
+            if current is None:
+                self._follow(document, None)
+                return
+            if current["_rev"] == document["_rev"]:
+                return
+            document = current
+        self._failed(document["_id"])
+
+    def copy_to(self, account_id: str, number: str) -> None:
+        """Make an account's database hold the number's body if the account is its owner, else no copy of it."""
+        document = self.find(number)
+        owner_id = document.get("pvt_assigned_to") if document else None
+        self._set_copy(account_id, number, document if owner_id == account_id else None)
+
+    def _follow(self, document: Document, body: Document | None) -> None:
+        """Set the copies of the number's owners to this body, or remove them."""
+        owner_id, previous_id = document.get("pvt_assigned_to"), document.get("pvt_previously_assigned_to")
+        self._set_copy(owner_id, document["_id"], body)
+        if previous_id != owner_id:
+            self._set_copy(previous_id, document["_id"], None)
+
+    def _set_copy(self, account_id: object, number: str, document: Document | None) -> None:
+        """Let an account's database hold this body, or none. Accounts without a database have no copies."""
+        if not isinstance(account_id, str):
+            return
+        db, body = account_db(account_id), fields.without_revision(document) if document else None
+        for _ in contention.attempts():
+            stored = self._store.find_doc(db, number)
+            try:
+                if body is None and stored:
+                    self._tombstone(db, stored)
+                elif body is not None and (stored is None or fields.without_revision(stored) != body):
+                    revision = {"_rev": stored["_rev"]} if stored else {}
+                    self._write(db, body | revision, is_new=stored is None)
+                return
+            except DatabaseMissing:
+                return
+            except Conflict:
+                continue
+        self._failed(number)
+
+    def _failed(self, number: str) -> None:
+        self._on_failure()
+        log.warning("the copy of number %s is not up to date: other writers keep changing it", number)
+
+    def _write(self, db: str, document: Document, is_new: bool = False) -> Document:
+        stored = {**document, "_rev": self._store.save_doc(db, document)}
+        self._notices.saved(db, stored, is_new=is_new)
+        return stored
 
     def _tombstone(self, db: str, stored: Document) -> None:
         revision = self._store.delete_doc(db, stored["_id"], stored["_rev"])

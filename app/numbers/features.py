@@ -11,12 +11,23 @@ from app.documents import Document, is_empty, is_true, object_member
 from app.documents.names import account_db
 from app.numbers import ownership
 from app.numbers.carriers import LOCAL_CARRIERS, carrier_of
+from app.numbers.feature_names import (
+    CARRIER_NAME,
+    CNAM,
+    E911,
+    FAILOVER,
+    FORCE_OUTBOUND,
+    INBOUND_CNAM,
+    LOCAL,
+    MESSAGING,
+    OUTBOUND_CNAM,
+    PORT,
+    PREPEND,
+    RINGBACK,
+    today,
+)
 from app.store.cache import DocumentCache
 
-CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911 = "cnam", "inbound_cnam", "outbound_cnam", "e911"
-FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK = "failover", "force_outbound", "prepend", "ringback"
-LOCAL, PORT, CARRIER_NAME = "local", "port", "carrier_name"
-MESSAGING = ("sms", "mms")
 _KAZOO = (FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK)
 _EXTERNAL = (CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911, PORT, *MESSAGING)
 _ADMIN_ONLY = (CARRIER_NAME,)
@@ -24,18 +35,6 @@ _ADMIN_ONLY = (CARRIER_NAME,)
 _ASKING = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
 # When a number is saved, features of the same provider are allowed or denied together.
 _PROVIDERS = {INBOUND_CNAM: CNAM, OUTBOUND_CNAM: CNAM}
-# Kazoo 3's names of features, without the prefix `wnm_` or `knm_`.
-_OLD_NAMES = {
-    "cnam_notifier": CNAM,
-    "telnyx_cnam": CNAM,
-    "vitelity_cnam": CNAM,
-    "dash_e911": E911,
-    "telnyx_e911": E911,
-    "vitelity_e911": E911,
-    "port_notifier": PORT,
-}
-_OLD_E911 = ("vitelity_e911", "dash_e911")
-_GONE = ("im", *_OLD_E911)
 
 CONFIG = "number_manager"
 _RESELLERS_DOCUMENT = f"configs_{CONFIG}"
@@ -78,20 +77,15 @@ def policy(cache: DocumentCache, account_id: str | None, is_admin: bool) -> Poli
 
 
 def held(document: Document) -> dict[str, Any]:
-    """The features that a number has, by name. As in Kazoo, `local` depends on the carrier."""
+    """The features that a number has, by name, as Kazoo reads them: `local` follows from the carrier.
+
+    A number of Kazoo 3 must be upgraded first (`app.numbers.legacy`).
+    """
     stored = document.get("pvt_features")
-    if isinstance(stored, list):
-        stored = {name: {} for name in stored if isinstance(name, str)}
-    features = with_e911(stored) if isinstance(stored, dict) else {}
+    features = stored if isinstance(stored, dict) else {}
+    kept = {name: value for name, value in features.items() if name != LOCAL}
     is_local = carrier_of(document) in LOCAL_CARRIERS
-    kept = {name: value for name, value in features.items() if name not in (*_GONE, LOCAL)}
     return {LOCAL: features.get(LOCAL) or {}, **kept} if is_local else kept
-
-
-def with_e911(members: dict[str, Any]) -> dict[str, Any]:
-    """The members with `e911` also if Kazoo 3 or the old kazoo-ui stored it under the name of a provider."""
-    old = next((members[name] for name in _OLD_E911 if members.get(name)), None)
-    return {**members, E911: old} if old else members
 
 
 def available(document: Document, rules: Policy) -> list[str]:
@@ -195,10 +189,4 @@ def _provider(feature: str) -> str:
 
 def _names(features: Any) -> tuple[str, ...]:
     """A list of features under their current names."""
-    return tuple(_today(name) for name in features if isinstance(name, str)) if isinstance(features, list) else ()
-
-
-def _today(name: str) -> str:
-    while name.startswith(("wnm_", "knm_")):
-        name = name[4:]
-    return _OLD_NAMES.get(name, name)
+    return tuple(today(name) for name in features if isinstance(name, str)) if isinstance(features, list) else ()

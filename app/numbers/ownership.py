@@ -48,19 +48,22 @@ def may_use(cache: DocumentCache, account_id: str, document: Document) -> bool:
 
 
 def may_change(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether an account may change a number.
+    """Whether an account may change a number: it holds the number, or an ancestor has it reserved."""
+    if holds(cache, account_id, document):
+        return True
+    owner_id = document.get("pvt_assigned_to")
+    if not isinstance(owner_id, str) or state(document) != RESERVED:
+        return False
+    if owner_id in hierarchy.tree(hierarchy.account(cache, account_id)):
+        return True
+    return hierarchy.is_superduper_admin(hierarchy.account(cache, owner_id))
 
-    Its owner, the owner's ancestors and superduper admins may. If the number is reserved, the owner's descendants may
-    too, or all accounts if the owner is a superduper admin.
-    """
+
+def holds(cache: DocumentCache, account_id: str, document: Document) -> bool:
+    """Whether a number is the account's or a descendant's. Superduper admins have all."""
     if hierarchy.is_superduper_admin(hierarchy.account(cache, account_id)):
         return True
     owner_id = document.get("pvt_assigned_to")
     if not isinstance(owner_id, str):
         return False
-    owner = hierarchy.account(cache, owner_id)
-    if owner_id == account_id or account_id in hierarchy.tree(owner):
-        return True
-    if state(document) != RESERVED:
-        return False
-    return owner_id in hierarchy.tree(hierarchy.account(cache, account_id)) or hierarchy.is_superduper_admin(owner)
+    return owner_id == account_id or account_id in hierarchy.tree(hierarchy.account(cache, owner_id))

@@ -1,9 +1,12 @@
-"""Finds numbers whose marks do not match the trunk documents (docs/kazoo/documents.md, section 7.2)."""
+"""Finds numbers whose marks do not match the trunk documents, and copies that do not match their numbers.
+
+Spec: docs/kazoo/documents.md, section 7.2.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.documents import connectivity
+from app.documents import Document, connectivity, fields
 from app.documents.names import account_db, account_of
 from app.numbers import ownership
 from app.numbers.assignment import USED_BY, needs_mark, takes_marks
@@ -36,20 +39,31 @@ def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Dif
         for did in connectivity.dids(row.doc)
     }
     used = set(known_numbers(dids, cache.setting).values())
-    rows = _rows(store, db)
-    copies = {row.key: (row.value or {}).get("used_by") for row in rows or ()}
-    marked = {number for number, mark in copies.items() if mark == TRUNKSTORE}
+    marked = {row.key for row in _rows(store, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
     found = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):
-        wanted, mark = TRUNKSTORE if number in used else None, document.get(USED_BY)
         if not takes_marks(document) or not ownership.may_use(cache, account_id, document):
             continue
+        wanted = TRUNKSTORE if number in used else None
         if needs_mark(document, wanted):
-            found.append(Difference(account_id, number, mark, wanted))
-        elif rows is not None and document.get("pvt_assigned_to") == account_id and copies.get(number) != mark:
-            # The mark is right in the number database and wrong in the account's copy.
-            found.append(Difference(account_id, number, copies.get(number), mark))
+            found.append(Difference(account_id, number, document.get(USED_BY), wanted))
     return found
+
+
+def stale_copies(store: Store, account_id: str) -> list[str]:
+    """The numbers whose copy in the account's database is not what the number database holds, sorted.
+
+    Some are no longer the account's and should have no copy.
+    """
+    copies = {row.key: row.doc for row in _rows(store, account_db(account_id), include_docs=True) if row.doc}
+    numbers = ownership.number_documents(store, copies)
+    return sorted(number for number, copy in copies.items() if not _is_copy(copy, numbers.get(number), account_id))
+
+
+def _is_copy(copy: Document, document: Document | None, account_id: str) -> bool:
+    if document is None or document.get("pvt_assigned_to") != account_id:
+        return False
+    return fields.without_revision(copy) == fields.without_revision(document)
 
 
 def accounts(store: Store) -> Iterator[str]:
@@ -60,12 +74,9 @@ def accounts(store: Store) -> Iterator[str]:
             yield account_id
 
 
-def _rows(store: Store, db: str) -> list[Row] | None:
-    """The view rows of the account's copies of numbers.
-
-    None if the account has no such view, as is possible for an account that never had a number.
-    """
+def _rows(store: Store, db: str, include_docs: bool = False) -> list[Row]:
+    """The view rows of the account's copies of numbers; none if an account that never had a number lacks the view."""
     try:
-        return store.query_view(db, NUMBERS)
+        return store.query_view(db, NUMBERS, include_docs=include_docs)
     except ViewMissing:
-        return None
+        return []

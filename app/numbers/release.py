@@ -3,9 +3,10 @@
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db
-from app.numbers import features, ownership
+from app.numbers import ownership
+from app.numbers.feature_names import LOCAL
 from app.numbers.normalise import known_numbers
-from app.store import Store
+from app.store import DatabaseMissing, Store, ViewMissing
 from app.store.cache import DocumentCache
 
 TRUNKS = "trunkstore/crossbar_listing"
@@ -21,7 +22,11 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
     owner_id = document.get("pvt_assigned_to")
     if not isinstance(owner_id, str):
         return False
-    rows = store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
+    try:
+        rows = store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
+    except (ViewMissing, DatabaseMissing):
+        # Without the view the account never had a trunk.
+        return False
     dids = {did for row in rows if row.doc for did in connectivity.dids(row.doc)}
     return document["_id"] in known_numbers(dids, cache.setting).values()
 
@@ -35,9 +40,9 @@ def released(document: Document) -> Document:
     kept = fields.private(document)
     for name in ("pvt_used_by", "pvt_features", "pvt_number_state", "pvt_reserve_history", "pvt_assigned_to"):
         kept.pop(name, None)
-    kept |= {"pvt_features": {features.LOCAL: {}}, "pvt_modified": gregorian_now()}
+    kept |= {"pvt_features": {LOCAL: {}}, "pvt_modified": gregorian_now()}
     history = document.get("pvt_reserve_history")
-    if not isinstance(history, list) or len(history) < 2:
+    if not isinstance(history, list) or len(history) < 2 or not isinstance(history[1], str):
         return kept | {"pvt_state": ownership.DELETED}
     return kept | {
         "pvt_state": ownership.RESERVED,

@@ -1,15 +1,8 @@
 """The write itself. If another writer was faster, the write is applied again to the fresh revision."""
 
-import random
-import time
-
-from app import metrics
-from app.context import Context, system_error
+from app import contention, metrics
+from app.context import Context, conflict_error
 from app.store import Conflict
-
-# How long a write keeps trying, and how long it waits between two attempts; in seconds.
-PATIENCE = 5.0
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
 
 def execute(context: Context) -> None:
@@ -20,15 +13,13 @@ def execute(context: Context) -> None:
     attempt. A PUT has only one attempt, too.
     """
     retries = context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None
-    deadline, pause = time.monotonic() + PATIENCE, SHORTEST_PAUSE
-    while True:
+    for attempt in contention.attempts(None if retries else 0):
+        if attempt:
+            metrics.write_retried()
+            context.resource.validate(context, *context.params)
         try:
             context.resource.execute(context, *context.params)
             return
         except Conflict:
-            if not retries or time.monotonic() >= deadline:
-                raise system_error(409, "datastore_conflict", {"message": "conflicting documents"}) from None
-        metrics.write_retried()
-        time.sleep(random.uniform(0, pause))
-        pause = min(pause * 2, LONGEST_PAUSE)
-        context.resource.validate(context, *context.params)
+            continue
+    raise conflict_error()

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from app import json_text
-from app.context import Context, Stop, validation_error
+from app.context import Context, Stop, too_large_error, validation_error
 from app.json_errors import JSONTextError
 from app.schema.errors import error
 
@@ -52,16 +52,11 @@ def _read(context: Context) -> bytes:
     limit = context.services.config("crossbar", "max_upload_size", default=MAX_UPLOAD_SIZE)
     limit = limit if type(limit) is int else MAX_UPLOAD_SIZE
     if announced is not None and announced > limit:
-        raise _too_large(limit)
+        raise too_large_error(limit)
     body = context.request.read_body(limit + 1)
     if len(body) > limit:
-        raise _too_large(limit)
+        raise too_large_error(limit)
     return body
-
-
-def _too_large(limit: int) -> Stop:
-    message = f"Payload or Files must not be more than {limit} bytes"
-    return validation_error(error("file", "maxSize", target=limit, message=message))
 
 
 def _decode(body: bytes) -> Any:

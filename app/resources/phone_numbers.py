@@ -4,15 +4,17 @@ Spec: docs/kazoo/documents.md, sections 7.3 to 7.7.
 """
 
 from app.auth import hierarchy
-from app.context import Context, Stop, plain_error, system_error
+from app.context import Context, Stop, conflict_error, plain_error, system_error
 from app.documents import Document, fields, is_true
 from app.documents.clock import gregorian_now
 from app.documents.merge import merge
-from app.numbers import carriers, features, ownership, release
+from app.numbers import carriers, features, legacy, ownership, release
 from app.numbers.classifiers import classifiers, classify, pretty
+from app.numbers.feature_names import CARRIER_NAME, E911, INBOUND_CNAM, OUTBOUND_CNAM
 from app.numbers.normalise import converters, known_numbers, normalise
 from app.resources import crossbar_doc, request_data
 from app.resources.base import Resource
+from app.store import Conflict
 
 LISTING = "phone_numbers/crossbar_listing"
 SCHEMA = "phone_numbers"
@@ -22,10 +24,11 @@ _RENAMED_FILTERS = {
     "filter_assigned_to": "filter_pvt_assigned_to",
     "filter_locality": "filter_pvt_locality",
 }
-_E911 = (
+_E911_REFUSED = (
     "the address for emergency calls (e911) was not saved, because this service cannot provision it: "
     "set it in Kazoo or at the provider"
 )
+_E911_DEFAULT: tuple[str, object] = ("notification_contact_emails", [])
 # Members of answers that follow from private ones; what clients send back under these names is not stored.
 _DERIVED = ("id", "used_by", "features", "state")
 _NUMBER = ("PUT", "POST", "PATCH", "DELETE", "GET")
@@ -146,7 +149,9 @@ def _show(context: Context, typed: str) -> None:
 
 
 def _find(context: Context, typed: str) -> Document | None:
-    return context.services.numbers.find(normalise(typed, converters(context.services.config)))
+    number = normalise(typed, converters(context.services.config))
+    document = context.services.numbers.find(number)
+    return legacy.upgraded(document) if document else None
 
 
 def _changeable(context: Context, typed: str) -> Document:
@@ -175,20 +180,22 @@ def _validate_save(context: Context, typed: str) -> None:
 
 
 def _own_members(public: Document) -> Document:
-    return features.with_e911({name: value for name, value in public.items() if name not in _DERIVED})
+    """The public members without those that answers derive from private ones, and with `e911` in its place."""
+    return legacy.with_e911({name: value for name, value in public.items() if name not in _DERIVED})
 
 
 def _check_providers(context: Context, public: Document) -> None:
-    """Stop with 501 where a provider would have to be told, whom only Kazoo can tell.
+    """Stop with 501 if a provider would have to be told, because only Kazoo can tell providers.
 
-    An address for emergency calls that nobody has provisioned can cost a life, so it is never stored.
+    An emergency address that nobody has provisioned can cost a life, so it is never stored.
     """
     document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
-    if (public.get(features.E911) or None) not in _provisioned(document):
-        raise system_error(501, _E911)
-    if public.get(features.CARRIER_NAME) is not None:
+    if not _is_provisioned(public.get(E911), document):
+        raise system_error(501, _E911_REFUSED)
+    if public.get(CARRIER_NAME) is not None:
         raise _left_to_kazoo("changing the carrier of a number")
-    if _new_display_name(document, _with(document, public)) is None:
+    before, after = features.held(document), features.saved(public, document)
+    if all(before.get(name) == after.get(name) for name in (INBOUND_CNAM, OUTBOUND_CNAM)):
         return
     services = context.services
     provider = features.reseller_setting(services.cache, owner_id, "cnam_provider")
@@ -196,10 +203,21 @@ def _check_providers(context: Context, public: Document) -> None:
         raise _left_to_kazoo("changing the caller id name (cnam) at its provider")
 
 
-def _provisioned(document: Document) -> tuple[object, ...]:
-    """What a number may have as `e911` after a save: the address that it has, in either of its places."""
-    held = features.held(document).get(features.E911)
-    return (document.get(features.E911), held) if held else (document.get(features.E911) or None,)
+def _is_provisioned(address: object, document: Document) -> bool:
+    """Whether a number has this emergency address already, as a public member or as the provider answered it.
+
+    Without one it may have none.
+    """
+    held = features.held(document).get(E911)
+    known = [document.get(E911), held] if held else [document.get(E911) or None]
+    return _comparable(address) in [_comparable(one) for one in known]
+
+
+def _comparable(address: object) -> object:
+    """An emergency address without the schema's default, which addresses of former versions lack."""
+    if not isinstance(address, dict):
+        return address or None
+    return {name: value for name, value in address.items() if (name, value) != _E911_DEFAULT} or None
 
 
 def _with(document: Document, public: Document) -> Document:
@@ -211,8 +229,8 @@ def _with(document: Document, public: Document) -> Document:
 
 
 def _new_display_name(before: Document, after: Document) -> str | None:
-    """The name that callers are to see from now on, None where it stays as it is or is none."""
-    old, new = (features.held(document).get(features.OUTBOUND_CNAM) for document in (before, after))
+    """The name that callers are to see from now on; None if it does not change or there is none."""
+    old, new = (features.held(document).get(OUTBOUND_CNAM) for document in (before, after))
     return new["display_name"] if new and new != old else None
 
 
@@ -224,17 +242,21 @@ def _save(context: Context) -> None:
         if display_name:
             number = pretty(document["_id"], classifiers(services.config))
             services.notices.cnam_requested(document, number, display_name, context.auth.account_id)
-    services.numbers.copy_to_account(document)
+    else:
+        # A save that failed before the copy was written can be sent again.
+        services.numbers.copy_to_accounts(document)
     context.respond(_shown(context, document))
 
 
 def _validate_delete(context: Context, typed: str) -> None:
     document = context.stored = _changeable(context, typed)
+    if not ownership.holds(context.services.cache, context.auth.account_id, document):
+        raise _unauthorized()
     if carriers.carrier_of(document) != carriers.LOCAL_CARRIER:
         raise _kept(document, "is a carrier's: only Kazoo can tell the carrier that it is released")
     if ownership.state(document) == ownership.PORT_IN:
         raise _kept(document, "is being ported: only Kazoo can stop that")
-    if features.E911 in features.held(document):
+    if E911 in features.held(document):
         raise _kept(document, "has an address for emergency calls (e911): only Kazoo can tell the provider")
     if release.is_used_by_trunk(context.services.store, context.services.cache, document):
         raise _kept(document, "is used by a trunk: take it away from the PBX first")
@@ -249,11 +271,14 @@ def _kept(document: Document, reason: str) -> Stop:
 
 def _release(context: Context) -> None:
     services, document = context.services, context.doc
-    if ownership.state(document) == ownership.DELETED:
-        services.numbers.delete(context.stored)
-    else:
-        document = services.numbers.save(document)
-        services.numbers.copy_to_account(document)
+    try:
+        if ownership.state(document) == ownership.DELETED:
+            services.numbers.delete(context.stored)
+        else:
+            document = services.numbers.save(document)
+    except Conflict:
+        # A second release of a number that another request has just released would take it from its next owner.
+        raise conflict_error() from None
     context.respond(_shown(context, document))
 
 
@@ -269,8 +294,8 @@ def _shown(context: Context, document: Document) -> Document:
         "carrier_module": _carrier(document),
     }
     shown = _own_members(fields.public(document)) | {"id": document["_id"]}
-    shown |= {"features": sorted(features.held(document)), "used_by": used_by, "state": state}
-    return _without_empty(shown | {"_read_only": _without_empty(read_only)})
+    derived = {"features": sorted(features.held(document)), "used_by": used_by, "state": state}
+    return shown | _without_empty(derived) | {"_read_only": _without_empty(read_only)}
 
 
 def _carrier(document: Document) -> str | None:

@@ -63,9 +63,9 @@ def _validate_change(context: Context, user_id: str) -> None:
     if refused:
         message = f"only what UIs keep in a user can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
-    kept = {name: value for name, value in context.stored.items() if not is_uis_own(name)}
-    known = {name: value for name, value in checked.items() if is_uis_own(name) or name in _schema_members(context)}
-    context.doc = {**known, **kept}
+    kept = {name: value for name, value in context.stored.items() if not _is_uis_own(name)}
+    asked = {name: value for name, value in checked.items() if _is_uis_own(name) or name in _schema_members(context)}
+    context.doc = {**asked, **kept}
 
 
 def _check_caller(context: Context, user_id: str) -> None:
@@ -78,7 +78,7 @@ def _check_caller(context: Context, user_id: str) -> None:
         raise system_error(403, "forbidden")
 
 
-def is_uis_own(name: str) -> bool:
+def _is_uis_own(name: str) -> bool:
     """Whether UIs keep this member of a user, and may change it."""
     return name.startswith("ui_") or name in _UIS_OWN
 
@@ -90,7 +90,7 @@ def _changed_members(context: Context, checked: Document) -> list[str]:
     """
     before = _with_defaults(context, fields.public(context.stored))
     known = {*before, *_schema_members(context)}
-    asked = [name for name in fields.public(context.data) if name in known and not is_uis_own(name)]
+    asked = [name for name in fields.public(context.data) if name in known and not _is_uis_own(name)]
     return sorted(name for name in asked if checked.get(name, MISSING) != before.get(name, MISSING))
 
 

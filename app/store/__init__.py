@@ -12,6 +12,9 @@ from app.documents import Document
 
 UNSET: Any = object()
 
+# CouchDB's own limit for a document, in bytes of JSON.
+LARGEST_DOCUMENT = 8_000_000
+
 
 class StoreError(Exception):
     """The base class of all errors of stores."""
@@ -31,6 +34,10 @@ class ViewMissing(StoreError):
 
 class Conflict(StoreError):
     """The revision to be replaced is not the current one, or the document exists already."""
+
+
+class TooLarge(StoreError):
+    """The document is larger than the store takes. Nothing was written."""
 
 
 class Unavailable(StoreError):
@@ -73,7 +80,7 @@ class Store(ABC):
         """Write a document and return its new revision. The write is durable when this returns.
 
         `_rev` must be the current revision, and must be absent if there is none. `_deleted: true` leaves a tombstone.
-        Attachments that are not named in `_attachments` are deleted. Raises Conflict, DatabaseMissing.
+        Attachments that are not named in `_attachments` are deleted. Raises Conflict, DatabaseMissing, TooLarge.
         """
 
     @abstractmethod

@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,6 +26,7 @@ from app.store import (
     Row,
     Store,
     StoreError,
+    TooLarge,
     Unavailable,
     ViewMissing,
 )
@@ -108,6 +110,10 @@ class CouchDBStore(Store):
             revision: str = self._request("PUT", [db, *_id_path(doc_id)], body)["rev"]
         except couchdb_http.ResourceConflict as error:
             raise Conflict(doc_id) from error
+        except Unavailable as error:
+            if _is_too_large(error.__cause__):
+                raise TooLarge(doc_id) from error
+            raise
         return revision
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
@@ -249,6 +255,10 @@ def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFoun
     # "no_db_file" is the reason in CouchDB up to 2, "Database does not exist." in later versions.
     database_missing = reason in ("no_db_file", "Database does not exist.")
     return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    return isinstance(error, couchdb_http.ServerError) and error.args[0][0] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _describe(url: str, error: BaseException) -> str:

@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from app.documents import Document
-from app.store import UNSET, Conflict, DatabaseMissing, NotFound, Row, Store, Unavailable, ViewMissing
+from app.store import (
+    LARGEST_DOCUMENT,
+    UNSET,
+    Conflict,
+    DatabaseMissing,
+    NotFound,
+    Row,
+    Store,
+    TooLarge,
+    Unavailable,
+    ViewMissing,
+)
 from app.store.collation import sort_key
 from app.store.javascript import MapFunctions
 
@@ -179,9 +190,12 @@ class EmbeddedStore(Store):
         body = {name: value for name, value in document.items() if name not in ("_id", "_rev", "_attachments")}
         if attachments:
             body["_attachments"] = attachments
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        if len(text) > LARGEST_DOCUMENT // 4 and len(text.encode()) > LARGEST_DOCUMENT:
+            raise TooLarge(doc_id)
         cursor.execute(
             "INSERT OR REPLACE INTO documents (db, id, rev, deleted, body) VALUES (?, ?, ?, ?, ?)",
-            (number, doc_id, revision, deleted, json.dumps(body, ensure_ascii=False, separators=(",", ":"))),
+            (number, doc_id, revision, deleted, text),
         )
         generation = int(revision.split("-")[0])
         cursor.execute(

@@ -62,6 +62,9 @@ def test_mistakes_are_one_line(tmp_path):
     ):
         error = run(environment, *arguments, code=2 if "import" in arguments else 1)
         assert words.lower() in error.lower() and "Traceback" not in error, error
+    for url in ("javascript:alert(1)", "https://", "api.example.com"):
+        arguments = ("create-user", first, "x", "--password-stdin", "--app", "pbxs", "--app-url", url)
+        assert "http(s)://" in run(environment, *arguments, stdin="s3cret\n", code=1)
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"db": "x", "doc": {"_id": "a"}}\n{"db": "x"}\n')
     assert "broken.jsonl, line 2: expected" in run(environment, "import", str(broken), code=1)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -185,6 +186,24 @@ class TestEmergencyAddresses:
         assert stored(world, number)["e911"] == self.PROVISIONED
         assert numbers("DELETE", number).status_code == 409
 
+    def test_one_from_before_a_default_of_the_schema_stays_too(self, world, numbers, person):
+        held = {"pvt_features": {"e911": self.ADDRESS}, "e911": self.ADDRESS}
+        number = give_number(world, person, pvt_module_name="knm_managed", **held)
+        read = numbers("GET", number).json()["data"]
+        assert numbers("POST", number, read | {"prepend": {"enabled": True}}).status_code == 200
+        assert stored(world, number)["pvt_features"]["e911"] == self.ADDRESS
+
+    def test_one_of_kazoo_3_stays_and_keeps_the_number(self, world, numbers, person):
+        held = {"pvt_features": ["dash_e911"], "dash_e911": self.ADDRESS}
+        number = give_number(world, person, pvt_module_name="knm_managed", **held)
+        assert numbers("PATCH", number, {"note": "x"}).status_code == 200
+        assert stored(world, number)["pvt_features"] == {"e911": self.ADDRESS}
+        assert stored(world, number)["e911"] == self.ADDRESS
+        local = give_number(world, person, **held)
+        answer = numbers("DELETE", local)
+        assert answer.status_code == 409 and "e911" in answer.json()["message"] + str(answer.json()["data"])
+        assert stored(world, local)
+
 
 def test_caller_id_names_are_saved_where_the_operator_is_told(world, numbers, person):
     number = give_number(world, person, pvt_module_name="knm_managed")
@@ -197,7 +216,8 @@ def test_caller_id_names_are_saved_where_the_operator_is_told(world, numbers, pe
     world.store.save_doc(account_db(person.account_id), settings)
     of_child = give_number(world, child, pvt_module_name="knm_managed")
     assert numbers("POST", of_child, {"cnam": {"display_name": "ACME"}}).status_code == 501
-    assert numbers("POST", of_child, {"cnam": {"inbound_lookup": True}}).status_code == 200
+    assert numbers("POST", of_child, {"cnam": {"inbound_lookup": True}}).status_code == 501
+    assert numbers("POST", of_child, {"force_outbound": True}).status_code == 200
 
 
 def test_who_may_change_which(base, world, numbers, person):
@@ -219,6 +239,22 @@ def test_who_may_change_which(base, world, numbers, person):
     answer = numbers("POST", "office", data)
     assert (answer.status_code, answer.json()["message"]) == (400, "client error")
     assert Numbers(base, world.master, person.account_id)("POST", theirs, data).status_code == 200
+
+
+def test_unknown_members_go_round(world, numbers, person):
+    number = give_number(world, person, custom="", list=[], nothing={})
+    read = numbers("GET", number).json()["data"]
+    assert (read["custom"], read["list"], read["nothing"]) == ("", [], {})
+    assert numbers("POST", number, read).status_code == 200
+    assert stored(world, number)["custom"] == ""
+
+
+def test_depth_that_json_may_have_is_no_fault(numbers, world, person):
+    number, deep = give_number(world, person), {}
+    for _ in range(240):
+        deep = {"a": deep}
+    for method in ("POST", "PATCH", "PATCH"):
+        assert numbers(method, number, {"x": deep}).status_code == 200
 
 
 def test_a_copy_that_is_lost_is_made_again(world, numbers, person):
@@ -252,6 +288,36 @@ class TestRelease:
         assert copy_of(world, person, number) is None
         assert numbers("GET", number).status_code == 404
         assert numbers("DELETE", number).status_code == 404
+
+    def test_one_that_an_ancestor_reserved_is_the_ancestors_to_release(self, base, world, numbers, person):
+        child = make_person(world, "child", person)
+        of_parent = give_number(world, person, pvt_state="reserved")
+        of_master = give_number(world, world.master, pvt_state="reserved")
+        below = Numbers(base, child)
+        for number in (of_parent, of_master):
+            assert below("PATCH", number, {"note": "x"}).status_code == 200
+            answer = below("DELETE", number)
+            assert (answer.status_code, answer.json()["data"]) == (403, UNAUTHORIZED)
+            assert stored(world, number)
+        assert numbers("DELETE", of_parent).status_code == 200
+
+    def test_two_clicks_release_once(self, base, world, numbers, person):
+        child = make_person(world, "child", person)
+        history = [child.account_id, person.account_id]
+        for _ in range(5):
+            number = give_number(world, child, pvt_reserve_history=history)
+            with ThreadPoolExecutor(2) as pool:
+                clicks = [pool.submit(numbers, "DELETE", number) for _ in range(2)]
+            statuses = sorted(click.result().status_code for click in clicks)
+            # The second click may come after the first one, and then releases what the first one gave back.
+            assert statuses in ([200, 409], [200, 200])
+            assert (stored(world, number) is None) == (statuses == [200, 200])
+
+    def test_an_account_without_trunks_can_release_its_numbers(self, world, numbers, person):
+        db = account_db(person.account_id)
+        design = world.store.open_doc(db, "_design/trunkstore")
+        world.store.delete_doc(db, "_design/trunkstore", design["_rev"])
+        assert numbers("DELETE", give_number(world, person)).status_code == 200
 
     def test_one_in_use_stays(self, base, world, numbers, person):
         marked = give_number(world, person, pvt_used_by="trunkstore")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.documents.fields import without_revision
 from app.documents.names import account_db, number_db
 from app.numbers import reconcile as reconciling
 from app.services import make_services
@@ -159,6 +160,23 @@ def test_reconcile_finds_and_mends(world, api, person):
     assert reconcile(world, person.account_id) == ["0 numbers differ"]
 
 
+def test_reconcile_mends_copies(world, person):
+    moved, changed = give_number(world, person), give_number(world, person)
+    db = account_db(person.account_id)
+    for number in (moved, changed):
+        document = world.store.open_doc(number_db(number), number)
+        world.store.save_doc(db, without_revision(document) | {"old": True})
+    document = world.store.open_doc(number_db(moved), moved)
+    world.store.save_doc(number_db(moved), document | {"pvt_assigned_to": world.master.account_id})
+    expected = [
+        f"{person.account_id} {number}: the account's copy differs from the number" for number in (moved, changed)
+    ]
+    assert reconcile(world, person.account_id) == [*sorted(expected), "2 numbers differ"]
+    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 mended"
+    assert reconcile(world, person.account_id) == ["0 numbers differ"]
+    assert world.store.find_doc(db, moved) is None and "old" not in world.store.open_doc(db, changed)
+
+
 class TestMarksAmongOtherWriters:
     """What happens between the steps of a mark, by a store that lets somebody in."""
 
@@ -207,8 +225,7 @@ class TestMarksAmongOtherWriters:
             patch.setattr(world.store, "save_doc", save_elsewhere)
             services.assignment.track(world.master.account_id, [], [number])
         assert self.marks(world, world.master, number) == ["trunkstore", None]
-        (found,) = reconciling.differences(services.store, services.cache, world.master.account_id)
-        assert (found.number, found.found, found.wanted) == (number, None, "trunkstore")
-        assert services.assignment.mark(found.account_id, found.number, found.wanted)
+        assert reconciling.stale_copies(services.store, world.master.account_id) == [number]
+        services.numbers.copy_to(world.master.account_id, number)
         assert self.marks(world, world.master, number) == ["trunkstore", "trunkstore"]
-        assert reconciling.differences(services.store, services.cache, world.master.account_id) == []
+        assert reconciling.stale_copies(services.store, world.master.account_id) == []

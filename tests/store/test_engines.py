@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import pyuca
 
-from app.store import Conflict, NotFound, Unavailable
+from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable
 from app.store.cache import DocumentCache
 from app.store.collation import sort_key
 from app.store.couchdb import CouchDBStore
@@ -41,6 +41,12 @@ class TestEmbedded(Contract):
         ordered = [*punctuation, "0", "9", "a", "A", "á", "aa", "b", "B", "ba", "Ba", "bb", "z", "Z", "日"]
         store.save_doc(db, {"_id": "d", "keys": ordered[::-1], "value": 0})
         assert [row.key for row in store.query_view(db, "test/by_key")] == ordered
+
+    def test_a_document_that_is_too_large_changes_nothing(self, store, db):
+        revision = store.save_doc(db, {"_id": "d", "a": 1})
+        with pytest.raises(TooLarge):
+            store.save_doc(db, {"_id": "d", "_rev": revision, "a": "é" * (LARGEST_DOCUMENT // 2)})
+        assert store.open_doc(db, "d") == {"_id": "d", "_rev": revision, "a": 1}
 
     def test_equal_histories_have_equal_revisions(self, store):
         first, second = new_db(), new_db()
@@ -233,6 +239,13 @@ def test_an_error_is_known_however_it_comes(answer):
     server = Rubbish(answer("409 Conflict", '{"error":"conflict","reason":"Document update conflict."}'))
     with pytest.raises(Conflict):
         CouchDBStore([server.url], timeout=1).save_doc("db", {"_id": "d"})
+    server.stop()
+
+
+def test_a_document_that_couchdb_finds_too_large():
+    server = Rubbish(http_answer("413 Request Entity Too Large", '{"error":"document_too_large","reason":"d"}'))
+    with pytest.raises(TooLarge):
+        CouchDBStore([server.url]).save_doc("db", {"_id": "d"})
     server.stop()
 
 

@@ -1,8 +1,10 @@
 """Features of numbers, their classes and carriers (docs/kazoo/documents.md, sections 7.4 to 7.7)."""
 
+import copy
+
 import pytest
 
-from app.numbers import carriers, classifiers, features, release
+from app.numbers import carriers, classifiers, features, legacy, release
 from app.numbers.features import Policy
 
 ALL = (
@@ -86,14 +88,47 @@ def test_a_row_of_the_list_knows_nothing_of_the_numbers_own_lists():
         ({"pvt_module_name": "knm_local"}, {"local": {}}),
         ({"pvt_module_name": "knm_local", "pvt_features": {"local": {"a": 1}}}, {"local": {"a": 1}}),
         ({"pvt_module_name": "knm_managed", "pvt_features": {"local": {}, "prepend": {}}}, {"prepend": {}}),
-        ({"pvt_module_name": "knm_x", "pvt_features": ["failover", "local"]}, {"failover": {}}),
-        ({"pvt_module_name": "knm_x", "pvt_features": {"dash_e911": {"a": 1}, "im": {}}}, {"e911": {"a": 1}}),
-        ({"pvt_module_name": "knm_x", "pvt_features": {"vitelity_e911": {"a": 1}, "e911": {}}}, {"e911": {"a": 1}}),
         ({"pvt_module_name": "knm_x", "pvt_features": "nonsense"}, {}),
     ],
 )
 def test_held(document, expected):
     assert features.held(document) == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "e911", "held"),
+    [
+        ({"pvt_features": {"prepend": {}}}, None, {"prepend": {}}),
+        ({"pvt_features": {"dash_e911": {"a": 1}, "im": {}}}, None, {"e911": {"a": 1}}),
+        ({"pvt_features": {"vitelity_e911": {"a": 1}, "dash_e911": {"a": 2}}}, None, {"e911": {"a": 1}}),
+        ({"pvt_features": {"dash_e911": {}, "e911": {"a": 1}}}, None, {"e911": {"a": 1}}),
+        ({"pvt_features": ["dash_e911"], "dash_e911": {"a": 1}}, {"a": 1}, {"e911": {"a": 1}}),
+        ({"pvt_features": ["telnyx_e911"], "telnyx_e911": {"a": 1}}, None, {"e911": {"a": 1}}),
+        ({"pvt_features": ["dash_e911"]}, None, {}),
+        ({"pvt_features": ["inbound_lookup"]}, None, {"inbound_cnam": {"inbound_lookup": True}}),
+        (
+            {"pvt_features": ["outbound_cnam"], "cnam": {"display_name": "ACME"}},
+            None,
+            {"outbound_cnam": {"display_name": "ACME"}},
+        ),
+        ({"pvt_features": ["outbound_cnam"]}, None, {"outbound_cnam": {}}),
+        ({"pvt_features": ["failover"], "failover": {"e164": "+1", "x": 1}}, None, {"failover": {"e164": "+1"}}),
+        ({"pvt_features": ["prepend"], "prepend": {"name": "x"}}, None, {"prepend": {"name": "x", "enabled": False}}),
+        ({"pvt_features": ["force_outbound", 5], "force_outbound": "true"}, None, {"force_outbound": True}),
+        ({"pvt_features": ["port"]}, None, {"port": {}}),
+        (
+            {"pvt_features": ["ringback"], "ringback": {"early": "", "transfer": "t"}},
+            None,
+            {"ringback": {"transfer": "t"}},
+        ),
+    ],
+)
+def test_numbers_of_kazoo_3(document, e911, held):
+    before = copy.deepcopy(document)
+    upgraded = legacy.upgraded({**document, "pvt_module_name": "knm_telnyx"})
+    assert features.held(upgraded) == held
+    assert upgraded.get("e911") == e911
+    assert document == before
 
 
 @pytest.mark.parametrize(
@@ -212,6 +247,12 @@ def test_pretty(number, form, written):
     own = {"all": {"regex": ".", "pretty_print": form}} if form else {}
     assert classifiers.pretty(number, of_system(classifiers=own)) == written
     assert classifiers.pretty("+14155550100", of_system()) == "(415) 555 - 0100"
+
+
+def test_a_number_without_a_next_holder_is_deleted():
+    for history in (None, [], ["a"], ["a", None], "ab"):
+        document = {"_id": "+14155550100", "pvt_state": "in_service", "pvt_reserve_history": history}
+        assert release.released(document)["pvt_state"] == "deleted"
 
 
 def test_a_released_number_goes_to_who_had_reserved_it_before():

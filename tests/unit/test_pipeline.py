@@ -4,11 +4,11 @@ import base64
 import gzip
 import itertools
 import json
-from importlib import import_module
 from time import gmtime
 
 import pytest
 
+from app import contention
 from app.auth.credentials import credential_hash
 from app.commands.accounts import add_user
 from app.documents import start_key
@@ -800,13 +800,23 @@ def test_the_request_id_is_the_client_s_or_made(server):
     assert len(made) == 3 and all(len(one) == 32 and int(one, 16) >= 0 for one in made)
 
 
+def test_a_document_does_not_grow_without_end(server, world, person):
+    token = token_of(server, person)
+    path = trunks(person)
+    _, _, created = ask(server, "PUT", path, {"filled": "x" * 5_000_000}, x_auth_token=token)
+    path = f"{path}/{created['data']['id']}"
+    status, _, envelope = ask(server, "PATCH", path, {"note": "x" * 4_000_000}, x_auth_token=token)
+    assert (status, envelope["message"]) == (400, "validation error")
+    assert envelope["data"]["file"]["maxSize"]["target"] == 8_000_000
+    assert "note" not in world.store.open_doc(account_db(person.account_id), created["data"]["id"])
+
+
 def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(server, world, person, monkeypatch):
     token = token_of(server, person)
     _, _, created = ask(server, "PUT", trunks(person), {"name": "a"}, x_auth_token=token)
     path, db = f"{trunks(person)}/{created['data']['id']}", account_db(person.account_id)
-    execute = import_module("app.pipeline.execute")
-    monkeypatch.setattr(execute, "SHORTEST_PAUSE", 0)
-    monkeypatch.setattr(execute, "LONGEST_PAUSE", 0)
+    monkeypatch.setattr(contention, "SHORTEST_PAUSE", 0)
+    monkeypatch.setattr(contention, "LONGEST_PAUSE", 0)
     save = world.store.save_doc
 
     def patch_against(others, **headers):
@@ -825,11 +835,11 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
 
     status, envelope = patch_against(40)
     assert status == 200 and envelope["data"]["name"] == "b" and envelope["data"]["other"] == 0
-    monkeypatch.setattr(execute, "PATIENCE", 0)
+    monkeypatch.setattr(contention, "PATIENCE", 0)
     status, envelope = patch_against(1)
     assert (status, envelope["message"]) == (409, "datastore_conflict")
     assert envelope["data"] == {"message": "conflicting documents"}
-    monkeypatch.setattr(execute, "PATIENCE", 5)
+    monkeypatch.setattr(contention, "PATIENCE", 5)
     assert patch_against(1, if_match="*")[0] == 409
 
 
