@@ -7,11 +7,13 @@ and the body of a request, within a time limit.
 A thread that has answered waits briefly for the next request of its connection, if no other request needs a thread.
 Going back through the event loop takes longer than answering a read.
 
-The code builds on gunicorn's internal methods, so the version is pinned.
+The code builds on gunicorn's internal methods, so setup.cfg pins the minor version, and `check_gunicorn` compares
+what is installed with what is expected. `docs/worker.md` tells what else was tried.
 """
 
 import contextlib
 import errno
+import inspect
 import select
 import selectors
 import socket
@@ -22,6 +24,7 @@ from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
 
+import gunicorn
 from gunicorn.config import Config
 from gunicorn.http.errors import (  # type: ignore[attr-defined]
     ExpectationFailed,
@@ -34,6 +37,7 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined]
 )
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import Unreader
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -54,6 +58,47 @@ _STATUS_OF = {
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
 }
+# The methods that this worker overrides or calls, with their parameters.
+_METHODS: dict[type, dict[str, tuple[str, ...]]] = {
+    TConn: {"__init__": ("cfg", "sock", "client", "server"), "init": (), "close": ("graceful",)},
+    ThreadWorker: {
+        "accept": ("listener",),
+        "enqueue_req": ("conn",),
+        "finish_request": ("conn", "fs"),
+        "handle": ("conn",),
+        "handle_error": ("req", "client", "addr", "exc"),
+        "handle_request": ("req", "conn"),
+        "init_process": (),
+        "murder_pending": (),
+        "on_client_socket_readable": ("conn", "client"),
+    },
+    RequestParser: {"__init__": ("cfg", "source", "source_addr")},
+    Unreader: {"take_buffered": ()},
+}
+# The attributes of gunicorn's worker that this one uses.
+_ATTRIBUTES = ("poller", "keepalived_conns", "pending_conns", "nr_conns")
+
+
+class GunicornChanged(Exception):
+    """The installed gunicorn is not the one that this worker is written for."""
+
+
+def check_gunicorn() -> None:
+    """Compare gunicorn's internal methods with those that this worker expects. Raises GunicornChanged."""
+    differing = [
+        f"{owner.__name__}.{name}"
+        for owner, methods in _METHODS.items()
+        for name, parameters in methods.items()
+        if _parameters(owner, name) != parameters
+    ]
+    differing += [name for name in _ATTRIBUTES if name not in ThreadWorker.__init__.__code__.co_names]
+    if differing:
+        raise GunicornChanged(f"gunicorn {gunicorn.__version__} is not as expected in {', '.join(differing)}")
+
+
+def _parameters(owner: type, name: str) -> tuple[str, ...] | None:
+    method = getattr(owner, name, None)
+    return tuple(inspect.signature(method).parameters)[1:] if method else None
 
 
 class Connection(TConn):

@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.store.collation import sort_key
 from app.store.design import check_files
 from app.store.engines import open_store
+from app.worker import check_gunicorn
 
 # Crossbar's server takes request lines up to 8000 bytes.
 LONGEST_LINE = 8190
@@ -49,6 +50,7 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     # Without these files every worker would fail, and gunicorn would start new workers for ever.
     Schemas()
     check_files()
+    check_gunicorn()
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
     store.close()
