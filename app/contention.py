@@ -1,6 +1,7 @@
 """Attempts of a write that may lose a race against other writers."""
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 
@@ -8,13 +9,23 @@ from collections.abc import Iterator
 PATIENCE = 5.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
+_TURNS = [threading.Lock() for _ in range(64)]
 
-def attempts(patience: float | None = None) -> Iterator[int]:
+
+def turn(contended: str) -> threading.Lock:
+    """The lock with which the threads of one process take turns at what they contend for, such as a document.
+
+    Without it each of them would make the others lose again. A thread must not hold two of them.
+    """
+    return _TURNS[hash(contended) % len(_TURNS)]
+
+
+def attempts() -> Iterator[int]:
     """The numbers of the attempts from 0, with growing random pauses between them.
 
-    They end after `patience` seconds, by default PATIENCE. There is always a first attempt.
+    They end after PATIENCE. There is always a first attempt.
     """
-    deadline, pause = time.monotonic() + (PATIENCE if patience is None else patience), SHORTEST_PAUSE
+    deadline, pause = time.monotonic() + PATIENCE, SHORTEST_PAUSE
     attempt = 0
     while True:
         yield attempt

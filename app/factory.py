@@ -1,18 +1,31 @@
 """Creates the WSGI application of one worker process."""
 
+from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from app import metrics
-from app.blueprint import crossbar
+from app.blueprint import crossbar, handle, read_request
 from app.health import health
 from app.services import Services
+
+API_PATHS = ("/v1/", "/v2/")
 
 
 class Application(Flask):
     """Flask without parts that are slow and not needed: our views handle every error, our rules ignore the host."""
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request. Those of the API go straight to the blueprint's handler.
+
+        The pipeline has a context of its own, and Flask's takes a third of the time of a read.
+        """
+        if environ["PATH_INFO"].startswith(API_PATHS):
+            return handle(read_request(environ), self.extensions["services"])(environ, start_response)
+        return super().wsgi_app(environ, start_response)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """An adapter that matches a request only by its path."""

@@ -12,14 +12,21 @@ def execute(context: Context) -> None:
     and written again, for up to five seconds. With If-Match the client has chosen the revision, so there is no second
     attempt. A PUT has only one attempt, too.
     """
-    retries = context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None
-    for attempt in contention.attempts(None if retries else 0):
-        if attempt:
-            metrics.write_retried()
-            context.resource.validate(context, *context.params)
-        try:
-            context.resource.execute(context, *context.params)
-            return
-        except Conflict:
-            continue
+    if _is_written(context):
+        return
+    if context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None:
+        with contention.turn(context.request.target):
+            for _ in contention.attempts():
+                metrics.write_retried()
+                context.resource.validate(context, *context.params)
+                if _is_written(context):
+                    return
     raise conflict_error()
+
+
+def _is_written(context: Context) -> bool:
+    try:
+        context.resource.execute(context, *context.params)
+    except Conflict:
+        return False
+    return True

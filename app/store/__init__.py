@@ -12,8 +12,8 @@ from app.documents import Document
 
 UNSET: Any = object()
 
-# CouchDB's own limit for a document, in bytes of JSON.
-LARGEST_DOCUMENT = 8_000_000
+# The limit of the embedded store, in bytes of JSON: a body of the largest size, with room for the private members.
+LARGEST_DOCUMENT = 8_100_000
 
 
 class StoreError(Exception):

@@ -807,7 +807,7 @@ def test_a_document_does_not_grow_without_end(server, world, person):
     path = f"{path}/{created['data']['id']}"
     status, _, envelope = ask(server, "PATCH", path, {"note": "x" * 4_000_000}, x_auth_token=token)
     assert (status, envelope["message"]) == (400, "validation error")
-    assert envelope["data"]["file"]["maxSize"]["target"] == 8_000_000
+    assert envelope["data"]["file"]["maxSize"]["target"] == 8_100_000
     assert "note" not in world.store.open_doc(account_db(person.account_id), created["data"]["id"])
 
 
@@ -836,7 +836,7 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
     status, envelope = patch_against(40)
     assert status == 200 and envelope["data"]["name"] == "b" and envelope["data"]["other"] == 0
     monkeypatch.setattr(contention, "PATIENCE", 0)
-    status, envelope = patch_against(1)
+    status, envelope = patch_against(2)
     assert (status, envelope["message"]) == (409, "datastore_conflict")
     assert envelope["data"] == {"message": "conflicting documents"}
     monkeypatch.setattr(contention, "PATIENCE", 5)
