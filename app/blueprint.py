@@ -1,6 +1,5 @@
 """The connection between Flask and the pipeline: one catch-all route that uses the raw path."""
 
-import errno
 import logging
 import random
 import time
@@ -9,17 +8,18 @@ from dataclasses import dataclass
 from functools import cache, partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
-from wsgiref.types import InputStream, StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Blueprint, current_app
 from flask import request as flask_request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Rule
+from werkzeug.wsgi import ClosingIterator
 
 from app import metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.constants import METHODS
-from app.context import Context, Request, Stop, bare, not_found_error, plain_error, system_error, too_large_error
+from app.context import Context, Request, Stop, not_found_error, plain_error, system_error, too_large_error
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.services import Services
@@ -55,7 +55,7 @@ def _add_catch_all(state: BlueprintSetupState) -> None:
 class CrossbarResponse:
     """An answer as a WSGI application. Headers are sent unchanged: Werkzeug would quote `location`, Kazoo does not.
 
-    `when_sent` is called after the answer was sent, so the client does not wait for it.
+    The server calls `when_sent` after it has sent the answer, so the client does not wait for it.
     """
 
     answer: respond.Answer
@@ -66,15 +66,9 @@ class CrossbarResponse:
         headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
         if answer.status != 304:
             headers.append(("content-length", str(len(answer.body))))
-        write = start_response(_STATUS_LINES[answer.status], headers)
-        try:
-            write(b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body)
-        except BlockingIOError:
-            # The socket's time limit has passed. gunicorn logs a reset as the client's fault, other errors as ours.
-            raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
-        finally:
-            self.when_sent()
-        return ()
+        start_response(_STATUS_LINES[answer.status], headers)
+        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
+        return ClosingIterator((body,), self.when_sent)
 
 
 def answer_request(path: str) -> CrossbarResponse:
@@ -167,18 +161,9 @@ def read_request(environ: WSGIEnvironment) -> Request:
         query_string=query_string,
         headers=_Headers(environ),
         peer=environ.get("REMOTE_ADDR", ""),
-        read_body=partial(_read_body, environ["wsgi.input"]),
+        read_body=environ["wsgi.input"].read,
         content_length=None if is_chunked else int(environ.get("CONTENT_LENGTH") or 0),
     )
-
-
-def _read_body(stream: InputStream, size: int) -> bytes:
-    """At most `size` bytes of the body. Stops with 400 if the HTTP server cannot read it."""
-    try:
-        return stream.read(size)
-    except Exception as error:
-        log.info("unreadable body: %s: %s", type(error).__name__, error)
-        raise bare(400) from None
 
 
 def _raw_uri(environ: WSGIEnvironment) -> str:

@@ -27,6 +27,11 @@ def write_retried() -> None:
     _counts().retries.inc()
 
 
+def request_refused() -> None:
+    """Count a request that was refused because too many others were there."""
+    _counts().refused.inc()
+
+
 def notice_dropped() -> None:
     """Count a notice that was dropped: the queue was full, or the routing key too long."""
     _counts().notices_dropped.inc()
@@ -69,6 +74,7 @@ def _counts() -> SimpleNamespace:
         seconds=Histogram("connectivity_request_seconds", "Time to answer", buckets=_BUCKETS),
         store_faults=Counter("connectivity_store_faults", "Requests the store did not answer"),
         retries=Counter("connectivity_write_retries", "Writes applied again after a lost race"),
+        refused=Counter("connectivity_refused", "Requests refused because of too many others"),
         notices_dropped=Counter("connectivity_notices_dropped", "Notices the broker never got"),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

@@ -13,6 +13,8 @@ Number = TypeVar("Number", int, float)
 
 # How long a command waits for CouchDB, in seconds. Its first answer after a start may take ten, a view longer.
 COMMAND_TIMEOUT = 300.0
+# Megabytes: room for a body of the largest size and its answer.
+LEAST_BUFFERED = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -33,6 +35,7 @@ class Settings:
     workers: int = 2
     threads: int = 16
     pin_workers: bool = True
+    max_buffered: int = 256
     metrics_port: int | None = None
     log_level: str = "INFO"
     kazoo_node: str = "pyconnectivity@localhost"
@@ -51,6 +54,7 @@ class Settings:
             (_is_port(self.port), "PORT must be 1 to 65535"),
             (self.workers > 0, "WORKERS must be 1 or more"),
             (self.threads > 0, "THREADS must be 1 or more"),
+            (self.max_buffered >= LEAST_BUFFERED, f"MAX_BUFFERED must be {LEAST_BUFFERED} megabytes or more"),
             (self.metrics_port is None or _is_port(self.metrics_port), "METRICS_PORT must be 1 to 65535"),
             (self.metrics_port != self.port, "METRICS_PORT must not be PORT"),
             (self.log_level in LOG_LEVELS, f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"),
@@ -94,7 +98,9 @@ class Settings:
             port=read.whole("PORT", cls.port),
             workers=read.whole("WORKERS", cls.workers),
             threads=read.whole("THREADS", cls.threads),
-            pin_workers=read.flag("PIN_WORKERS", cls.pin_workers),
+            # A worker on CouchDB would wait for its CPU while CouchDB uses it (docs/performance.md).
+            pin_workers=read.flag("PIN_WORKERS", not read.text("COUCHDB_URL", "")),
+            max_buffered=read.whole("MAX_BUFFERED", cls.max_buffered),
             metrics_port=read.whole("METRICS_PORT", None) or None,
             log_level=read.text("LOG_LEVEL", cls.log_level).upper(),
             kazoo_node=read.text("KAZOO_NODE", cls.kazoo_node),

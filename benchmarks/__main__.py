@@ -46,6 +46,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     results: dict[str, Any] = {"quick": quick, "validation": _validation(quick)}
     results["throughput"] = _throughput(quick)
+    results["on any CPU"] = _on_any_cpu(quick)
     results["growth"] = _growth(quick)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten: {RESULTS}")
@@ -96,6 +97,29 @@ def _throughput(quick: bool) -> dict[str, Any]:
     _print_ratios(ratios)
     rows = {str(count): {f"{t} {s}": value for (t, s), value in by.items()} for count, by in medians.items()}
     return {"requests a second": rows, "ratios": ratios, "bundled generator on the bare view": bundled_rate}
+
+
+def _on_any_cpu(quick: bool) -> dict[str, float]:
+    """The ratios on CouchDB while all processes share all CPUs, with PIN_WORKERS and without."""
+    seconds = 0.3 if quick else 0.6
+    ratios: dict[str, float] = {}
+    with servers.anywhere_on_couchdb() as targets:
+        for connections in CONNECTIONS[:2]:
+            for name in ("read", "create"):
+                rates: dict[str, list[float]] = {target.name: [] for target in targets}
+                for number in range(6 if quick else 16):
+                    # Each of them is the first one equally often.
+                    for place in range(len(targets)):
+                        target = targets[(number + place) % len(targets)]
+                        rate = requests_per_second(target.requests[name], connections, seconds, True)
+                        rates[target.name].append(rate)
+                for service in ("pinned", "free"):
+                    quotients = [a / b for a, b in zip(rates[service], rates["direct"], strict=True)]
+                    setting = "PIN_WORKERS" if service == "pinned" else "PIN_WORKERS=false"
+                    at = f"{connections} connection{'s' if connections > 1 else ''}"
+                    ratios[f"any CPU, {setting}: {name} / direct {name}, {at}"] = statistics.median(quotients)
+    _print_ratios(ratios)
+    return ratios
 
 
 def _rounds(

@@ -63,13 +63,29 @@ def embedded(workers: int = 1) -> Iterator[Service]:
 @contextlib.contextmanager
 def on_couchdb() -> Iterator[tuple[Service, Target]]:
     """This service on a CouchDB, and that CouchDB itself with the same documents."""
+    with _couchdb_world() as (url, world), _service("couchdb", world) as target:
+        yield target, _direct(url, target)
+
+
+@contextlib.contextmanager
+def anywhere_on_couchdb() -> Iterator[tuple[Service, Service, Target]]:
+    """This service with PIN_WORKERS and without, and its CouchDB; all of them use the CPUs that they choose."""
+    with _couchdb_world() as (url, world), contextlib.ExitStack() as stack:
+        pinned, free = (
+            stack.enter_context(_service(name, world, moves=False, PIN_WORKERS=pin))
+            for name, pin in (("pinned", "true"), ("free", "false"))
+        )
+        yield pinned, free, _direct(url, pinned)
+
+
+@contextlib.contextmanager
+def _couchdb_world() -> Iterator[tuple[str, support.World]]:
     try:
         with support.couchdb(os.environ.get("BENCH_COUCHDB_URL")) as url:
             world = support.couchdb_world(url).populate()
             # A view is brought up to date by the list that asks for it, after tens of thousands of creates.
             world.environment["COUCHDB_TIMEOUT"] = "60"
-            with _service("couchdb", world) as target:
-                yield target, _direct(url, target)
+            yield url, world
     except support.NoCouchDB as error:
         raise SystemExit(str(error)) from None
 
@@ -98,10 +114,13 @@ def peer() -> Target | None:
 
 
 @contextlib.contextmanager
-def _service(name: str, world: support.World, workers: int = 1) -> Iterator[Service]:
-    person = world.person("Bench", "bench.example.com", world.master)
-    server = support.service(world.environment, workers=workers).start()
-    if workers == 1:
+def _service(
+    name: str, world: support.World, workers: int = 1, moves: bool = True, **environment: str
+) -> Iterator[Service]:
+    """This service in this world, with these settings. A lone worker moves to the first CPU if it `moves`."""
+    person = world.person(f"Bench {name}", f"{name}.example.com", world.master)
+    server = support.service(world.environment | environment, workers=workers).start()
+    if workers == 1 and moves:
         _use_first_cpu(server)
     try:
         api = support.Api(server.url, person)

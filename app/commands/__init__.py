@@ -14,7 +14,6 @@ from app.commands.views import views
 from app.files import FilesMissing
 from app.settings import SettingsError
 from app.store import StoreError
-from app.worker import GunicornChanged
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,5 +40,5 @@ def main() -> None:
     """Run a command. Errors that an operator can correct are shown without a traceback."""
     try:
         cli()
-    except (StoreError, KeysMissing, SettingsError, FilesMissing, GunicornChanged) as error:
+    except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:
         raise SystemExit(f"error: {type(error).__name__}: {error}") from None

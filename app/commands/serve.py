@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -23,16 +24,14 @@ from app.commands.accounts import prepare_store
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
 from app.schema import Schemas
+from app.server.worker import share_files
 from app.services import make_services
-from app.settings import Settings
+from app.settings import LEAST_BUFFERED, Settings
 from app.store.collation import sort_key
 from app.store.design import check_files
 from app.store.engines import open_store
-from app.worker import check_gunicorn
 
-# Crossbar's server takes request lines up to 8000 bytes.
-LONGEST_LINE = 8190
-MOST_HEADERS = 100
+MOST_FILES = 65536
 
 
 @click.command()
@@ -50,7 +49,6 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     # Without these files every worker would fail, and gunicorn would start new workers for ever.
     Schemas()
     check_files()
-    check_gunicorn()
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
     store.close()
@@ -83,11 +81,17 @@ class JSONLogger(glogging.Logger):
 
 
 class Server(BaseApplication):
-    """gunicorn, configured for this service. Each worker makes its own services after the fork."""
+    """gunicorn, configured for this service. Each worker makes its own services after the fork.
+
+    `connections` is the greatest number of connections that a worker keeps open, `held` that of bytes that it holds
+    for them.
+    """
 
     def __init__(self, settings: Settings, buckets: Buckets):
         self._settings = settings
         self._buckets = buckets
+        self.threads, self.connections = share_files(_raise_file_limit(), settings.threads)
+        self.held = max(settings.max_buffered // settings.workers, LEAST_BUFFERED) * 1_000_000
         self._cpus = _usable_cpus() if settings.pin_workers else []
         super().__init__()
 
@@ -97,19 +101,11 @@ class Server(BaseApplication):
         for name, value in {
             "bind": settings.address,
             "workers": settings.workers,
-            "threads": settings.threads,
-            "worker_class": "app.worker.CollectingWorker",
+            "threads": self.threads,
+            "worker_class": "app.server.worker.Worker",
             "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
             "timeout": 120,
             "graceful_timeout": 10,
-            "keepalive": 30,
-            "limit_request_line": LONGEST_LINE,
-            "limit_request_fields": MOST_HEADERS,
-            # `app/admission.py` reads the client's address that a proxy forwards. gunicorn must not trust forwarded
-            # headers: the two lists of headers that it would trust are empty, so it need not check the sender.
-            "forwarded_allow_ips": "*",
-            "forwarder_headers": "",
-            "secure_scheme_headers": {},
             # At DEBUG gunicorn would log whole paths, and a path may contain a token.
             "loglevel": max(settings.log_level, "INFO", key=logging.getLevelName).lower(),
             "errorlog": "-",
@@ -153,6 +149,16 @@ class Server(BaseApplication):
         gc.collect()
         gc.freeze()
         return app
+
+
+def _raise_file_limit() -> int:
+    """Let this process and its workers open as many files as the system allows. Returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def _usable_cpus() -> list[int]:

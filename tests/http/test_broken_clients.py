@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from app.request_buffer import Received, next_chunk
 from tests import support
 
 pytestmark = pytest.mark.slow
@@ -271,22 +270,6 @@ def test_clients_that_never_close_leave_the_server_answering(base):
             assert_serving(base)
 
 
-def test_a_request_has_its_time_and_no_more():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        received = Received(ours)
-        theirs.sendall(b"abc")
-        received.collect()
-        received.put_back(b"0")
-        assert next(received) == b"0abc" and received.is_empty()
-        theirs.sendall(b"d")
-        assert next(received) == b"d"
-        received.deadline = time.monotonic() - 1
-        theirs.sendall(b"e")
-        with pytest.raises(TimeoutError):
-            next(received)
-
-
 def test_a_body_on_get(base):
     body = b'{"data":{"x":1}}'
     head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -341,74 +324,3 @@ def test_what_is_no_request_gets_a_4xx_or_a_closed_connection(base, request_byte
 def test_targets_of_all_shapes(base, target):
     received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
     assert received == b"" or status_of(received) in (200, 400, 401, 404)
-
-
-def is_complete(*parts):
-    """What a connection says after each part, and what its client was told meanwhile."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        received, said = Received(ours), []
-        for part in parts:
-            for start in range(0, len(part), 100_000):
-                theirs.sendall(part[start : start + 100_000])
-                received.collect()
-            said.append(received.is_complete())
-        try:
-            told = theirs.recv(1000)
-        except BlockingIOError:
-            told = b""
-        return (*said, told)
-
-
-def test_what_a_thread_can_go_on_with():
-    head = b"PUT / HTTP/1.1\r\nContent-Length: 3\r\n"
-    assert is_complete(b"P", head[1:], b"\r\n", b"ab", b"c") == (False, False, False, False, True, b"")
-    assert is_complete(b"GET / HTTP/1.1\r\n\r\n") == (True, b"")
-    assert is_complete(b"x" * 200_000) == (True, b"")
-    assert is_complete(b"PUT / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n") == (True, b"")
-    assert is_complete(b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n") == (True, b"")
-    assert is_complete(b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n") == (False, b"")
-    assert is_complete(b"PUT / HTTP/1.1\r\nContent-Length: 0000000000000005\r\n\r\n") == (False, b"")
-    assert is_complete(head + b"Transfer-Encoding: chunked\r\n\r\n") == (True, b"")
-
-
-def test_who_waits_to_go_on_is_told_once():
-    head = b"PUT / HTTP/1.1\r\nExpect: 100-Continue\r\n"
-    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert is_complete(head + b"Content-Length: 3\r\n\r\n", b"ab", b"c") == (False, False, True, go_on)
-    chunks = (b"1\r\na", b"\r\n0\r\n\r\n")
-    assert is_complete(head + b"Transfer-Encoding: chunked\r\n\r\n", *chunks) == (False, False, True, go_on)
-    assert is_complete(head + b"Content-Length: 3\r\n\r\nabc") == (True, b"")
-    assert is_complete(b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n") == (False, b"")
-    bare = b"PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\r\nExpect: 100-continue\nX: y\r\n\r\n"
-    assert is_complete(bare) == (False, b"")
-    assert is_complete(b"PUT / HTTP/1.1\r\nExpect: money\r\nContent-Length: 3\r\n\r\n") == (True, b"")
-
-
-@pytest.mark.parametrize(
-    ("body", "at"),
-    [
-        (b"", 0),
-        (b"5", 0),
-        (b"5\r\nhell", 0),
-        (b"5\r\nhello\r", 0),
-        (b"5\r\nhello\r\n", 10),
-        (b"5\r\nhello\r\nA;x=y\r\n0\r\n\r\n", 10),
-        (b"5\r\n0\r\n\r\n\r\n", 10),
-        (b"5\r\nhello\r\n0\r\n", 10),
-        (b"5\r\nhello\r\n0\r\nTrailer: x\r\n", 10),
-        (b"5\r\nhello\r\n0\r\n\r\n", None),
-        (b"5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", None),
-        (b"0\r\n\r\nGET /", None),
-        (b"zz\r\n", None),
-        (b"-1\r\n", None),
-        (b"ffffffff\r\n", None),
-        (b"0000000000005\r\nhe", 0),
-        (b"x" * 2000, None),
-    ],
-)
-def test_where_the_next_chunk_begins(body, at):
-    assert next_chunk(body, 0) == at
-    assert next_chunk(b"head" + body, 4) == (None if at is None else at + 4)

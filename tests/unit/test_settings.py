@@ -68,6 +68,7 @@ def test_what_is_empty_is_absent():
         ("THREADS", "0"),
         ("LOG_LEVEL", "chatty"),
         ("PIN_WORKERS", "perhaps"),
+        ("MAX_BUFFERED", "31"),
         ("PBXS_API_URL", "api.example.com"),
     ],
 )
