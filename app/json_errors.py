@@ -1,13 +1,25 @@
-"""Finds the error in a text that is not JSON, in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2)."""
+"""The error in a text that is not JSON, in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2).
 
+Python's decoder has found the place. What it tells of the place, and the bytes there, decide on the word.
+"""
+
+import json
 import re
 
-MAX_DIGITS = 4300
-WHITESPACE = b" \t\n\r"
-ESCAPES = b'"\\/bfnrt'
+_WHITESPACE = b" \t\n\r"
+_IN_NUMBERS = b"+-.0123456789Ee"
 
-_NUMBER = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# Escapes and what is between them. A high surrogate must be followed by the escape of a low one.
+_GOOD_ESCAPES = re.compile(
+    rb"(?:[^\\]+|\\[^u]|\\u(?![dD][89a-fA-F])"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+",
+    re.DOTALL,
+)
+# Up to a capital N or I that is not in a string: those of NaN and Infinity.
+_NO_CONSTANT = re.compile(rb'(?:[^"NI]+|"(?:[^"\\]+|\\.)*+")*+', re.DOTALL)
 
 
 class JSONTextError(ValueError):
@@ -17,119 +29,76 @@ class JSONTextError(ValueError):
         super().__init__(f"{word} around {offset}")
 
 
-def find_error(text: bytes) -> JSONTextError | None:
-    """The error with which Kazoo's decoder refuses a text; None if it accepts the text.
+class ConstantError(ValueError):
+    """The text has NaN or Infinity, which Python's decoder takes for numbers."""
 
-    This may be slow, because it is called only for a text that was refused or looks suspicious. It uses a stack
-    instead of recursion, so nesting may be deep.
+
+def explain(text: bytes, fault: ValueError) -> JSONTextError:
+    """The error with which Kazoo's decoder refuses a text that Python's decoder has refused with `fault`.
+
+    A `fault` without a place is about a number that is too large, or a ConstantError.
     """
-    stack: list[bytes] = []
-    position, expect, length = 0, "value", len(text)
-    while True:
-        while position < length and text[position] in WHITESPACE:
-            position += 1
-        if position == length:
-            return None if expect == "end" else JSONTextError("truncated_json", length + 1)
-        byte = text[position : position + 1]
-        if expect == "end":
-            return JSONTextError("invalid_trailing_data", position + 1)
-        if expect == "colon":
-            if byte != b":":
-                return JSONTextError("invalid_json", position + 1)
-            position, expect = position + 1, "value"
-            continue
-        if expect in ("next", "first") and byte == (b"}" if stack[-1] == b"{" else b"]"):
-            stack.pop()
-            position, expect = position + 1, "next" if stack else "end"
-            continue
-        if expect == "next":
-            if byte != b",":
-                return JSONTextError("invalid_json", position + 1)
-            position, expect = position + 1, "item"
-            continue
-        if expect in ("first", "item") and stack[-1] == b"{":
-            if byte != b'"':
-                return JSONTextError("invalid_json", position + 1)
-            position, error = _skip_string(text, position)
-            expect = "colon"
-        elif byte in (b"{", b"["):
-            stack.append(byte)
-            position, expect, error = position + 1, "first", None
-        else:
-            position, error = _skip_scalar(text, position)
-            expect = "next" if stack else "end"
-        if error:
-            return error
+    if isinstance(fault, json.JSONDecodeError):
+        at = len(fault.doc[: fault.pos].encode())
+        return _explain_at(text, fault.msg, at)
+    if isinstance(fault, ConstantError):
+        at = _end(_NO_CONSTANT, text)
+        constant = JSONTextError("invalid_number", at + 1) if text[at - 1 : at] == b"-" else _invalid(at)
+        return bad_surrogate(text[:at]) or constant
+    return JSONTextError("decoder_exit", 0)
 
 
-def _skip_scalar(text: bytes, start: int) -> tuple[int, JSONTextError | None]:
-    byte = text[start : start + 1]
-    if byte == b'"':
-        return _skip_string(text, start)
-    literal = {b"t": b"true", b"f": b"false", b"n": b"null"}.get(byte)
-    if literal:
-        if text.startswith(literal, start):
-            return start + len(literal), None
-        return start, JSONTextError("invalid_literal", start + 1)
-    if byte not in b"-0123456789":
-        return start, JSONTextError("invalid_json", start + 1)
-    return _skip_number(text, start)
-
-
-def _skip_number(text: bytes, start: int) -> tuple[int, JSONTextError | None]:
-    match = _NUMBER.match(text, start)
-    if not match:
-        return start, JSONTextError("invalid_number", start + 2)
-    end = match.end()
-    if text[end : end + 1] == b"." and not match.group(2) and not match.group(3):
-        return end, JSONTextError("invalid_number", end + 2)
-    if text[end : end + 1] in (b"e", b"E") and not match.group(3):
-        return end, JSONTextError("invalid_number", end + 2)
-    number = match.group(0)
-    if not match.group(2) and not match.group(3):
-        too_large = len(number) > MAX_DIGITS
-    else:
-        too_large = float(number) in (float("inf"), float("-inf"))
-    return end, JSONTextError("decoder_exit", 0) if too_large else None
-
-
-def _skip_string(text: bytes, start: int) -> tuple[int, JSONTextError | None]:
-    position = start + 1
-    while position < len(text):
-        byte = text[position]
-        if byte == 0x22:
-            return position + 1, None
-        if byte < 0x20:
-            break
-        if byte != 0x5C:
-            position += 1
-            continue
-        position += 1
-        escape = text[position : position + 1]
-        if escape == b"u":
-            end = _skip_unicode_escape(text, position + 1)
-            if end is None:
-                position += 1
-                break
-            position = end
-        elif escape and escape in ESCAPES:
-            position += 1
-        else:
-            break
-    return position, JSONTextError("invalid_string", position + 1)
-
-
-def _skip_unicode_escape(text: bytes, start: int) -> int | None:
-    """The end of the `\\u` escape whose four digits start at `start`; None if it is malformed.
-
-    A high surrogate must be followed by the escape of a low one, which is then part of it.
-    """
-    if not _HEX4.match(text, start):
+def bad_surrogate(text: bytes) -> JSONTextError | None:
+    """The error for the first escaped surrogate that is no half of a pair, in a text whose escapes are whole."""
+    if not _SURROGATE.search(text):
         return None
-    unit = int(text[start : start + 4], 16)
-    if not 0xD800 <= unit < 0xE000:
-        return start + 4
-    low = start + 6
-    if unit >= 0xDC00 or text[start + 4 : low] != b"\\u" or not _HEX4.match(text, low):
-        return None
-    return low + 4 if 0xDC00 <= int(text[low : low + 4], 16) < 0xE000 else None
+    end = _end(_GOOD_ESCAPES, text)
+    return JSONTextError("invalid_string", end + 3) if text[end : end + 2] == b"\\u" else None
+
+
+def _explain_at(text: bytes, message: str, at: int) -> JSONTextError:
+    is_cut_off = message.startswith("Invalid \\uXXXX") and _HEX4.match(text, at + 1)
+    if is_cut_off or message.startswith("Unterminated string"):
+        return bad_surrogate(text) or JSONTextError("invalid_string", len(text) + 1)
+    if message.startswith("Invalid control character"):
+        return bad_surrogate(text[:at]) or JSONTextError("invalid_string", at + 1)
+    if message.startswith("Invalid \\uXXXX"):
+        return bad_surrogate(text[: at - 1]) or JSONTextError("invalid_string", at + 2)
+    if message.startswith("Invalid \\escape"):
+        return bad_surrogate(text[:at]) or JSONTextError("invalid_string", at + 2)
+    return bad_surrogate(text[:at]) or _explain_token(text, message, at)
+
+
+def _explain_token(text: bytes, message: str, at: int) -> JSONTextError:
+    if message.startswith("Illegal trailing comma"):
+        at += 1
+    at = len(text) - len(text[at:].lstrip(_WHITESPACE))
+    byte = text[at : at + 1]
+    if not byte:
+        return JSONTextError("truncated_json", at + 1)
+    if message.startswith("Expecting value"):
+        if byte in b"tfn":
+            return JSONTextError("invalid_literal", at + 1)
+        return JSONTextError("invalid_number", at + 2) if byte == b"-" else _invalid(at)
+    if byte in b".eE" and _is_in_a_number(text, at):
+        return JSONTextError("invalid_number", at + 2)
+    return JSONTextError("invalid_trailing_data", at + 1) if message == "Extra data" else _invalid(at)
+
+
+def _is_in_a_number(text: bytes, at: int) -> bool:
+    """Whether a fraction or an exponent begins here, directly behind a number that has none."""
+    if not text[at - 1 : at].isdigit():
+        return False
+    number = _NUMBER.match(text, len(text[:at].rstrip(_IN_NUMBERS)))
+    if number is None or number.end() != at or number[2]:
+        return False
+    return text[at : at + 1] != b"." or not number[1]
+
+
+def _invalid(at: int) -> JSONTextError:
+    return JSONTextError("invalid_json", at + 1)
+
+
+def _end(pattern: re.Pattern[bytes], text: bytes) -> int:
+    match = pattern.match(text)
+    return match.end() if match else 0

@@ -7,11 +7,10 @@ import json
 import re
 from typing import Any
 
-from app.json_errors import JSONTextError, find_error
+from app.json_errors import ConstantError, JSONTextError, bad_surrogate, explain
 
 MAX_DEPTH = 256
 
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _EXPONENT = re.compile(r"[:\[,]-?[0-9.]+e[-+]|^-?[0-9.]+e[-+]")
 _ESCAPE = re.compile(r"\\(u00[0-9a-f]{2}|.)")
 
@@ -24,10 +23,10 @@ def loads(text: bytes) -> Any:
         raise JSONTextError("nesting_too_deep", 0) from None
     except UnicodeDecodeError as error:
         raise JSONTextError("invalid_string", error.start + 1) from None
-    except ValueError:
-        raise find_error(text) or JSONTextError("decoder_exit", 0) from None
-    if _SURROGATE_ESCAPE.search(text) and (fault := find_error(text)):
-        raise fault
+    except ValueError as fault:
+        raise explain(text, fault) from None
+    if refused := bad_surrogate(text):
+        raise refused
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
         raise JSONTextError("nesting_too_deep", 0)
     return value
@@ -76,7 +75,7 @@ def _finite_float(text: str) -> float:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+    raise ConstantError(name)
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
