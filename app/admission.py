@@ -10,25 +10,44 @@ from app.context import Context, Stop, system_error, validation_error
 from app.schema.errors import error
 
 NO_ACCOUNT = "no_account"
+BYTES_OF_A_TOKEN = 16_384
 REVERSE_PROXIES = ("127.0.0.1",)
 
 
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
     """Charge this request's cost to its bucket. Stops with 429 if it holds less (docs/kazoo/auth.md, section 6).
 
-    `advertised` is the cost in tokens that the module itself states. `draining` empties the bucket before the 429.
+    `advertised` is the cost in tokens that the module itself states. `draining` is for log-ins: it empties the bucket
+    before the 429, and charges the client's address as well as the account.
     """
     services = context.services
     account_id = context.account_id if context.has_account else NO_ACCOUNT
     cost = buckets.cost_of(services.cache, account_id, context.nouns[-1][0], context.verb, advertised)
     if cost == 0:
         return
-    name, size = f"{client_ip(context)}/{account_id}", buckets.size_for(services.cache)
-    if services.buckets.take(name, cost, size):
+    names, size = [f"{client_ip(context)}/{account_id}"], buckets.size_for(services.cache)
+    if draining and context.has_account:
+        # Whoever guesses passwords may choose another account each time.
+        names.append(f"{client_ip(context)}/{NO_ACCOUNT}")
+    if all(services.buckets.take(name, cost, size) for name in names):
         return
     if draining:
-        services.buckets.drain(name, size)
+        for name in names:
+            services.buckets.drain(name, size)
     raise system_error(429, "too_many_requests")
+
+
+def charge_body(context: Context, length: int) -> None:
+    """Charge a client's address for reading the body of a request without a good token, before it is read.
+
+    It costs a token, and another one for each BYTES_OF_A_TOKEN. Stops with 429.
+    """
+    services = context.services
+    if buckets.cost_of(services.cache, NO_ACCOUNT, "", context.request.method) == 0:
+        return
+    cost, size = 1 + length // BYTES_OF_A_TOKEN, buckets.size_for(services.cache)
+    if not services.buckets.take(f"{client_ip(context)}/bodies", min(cost, size.capacity), size):
+        raise system_error(429, "too_many_requests")
 
 
 def client_ip(context: Context) -> str:

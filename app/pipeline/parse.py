@@ -4,18 +4,23 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from app import json_text
+from app.admission import charge_body
 from app.context import Context, Stop, too_large_error, validation_error
 from app.json_errors import JSONTextError
 from app.schema.errors import error
 
 MAX_UPLOAD_SIZE = 8_000_000
+MAX_ANONYMOUS_UPLOAD_SIZE = 256_000
 JSON_TYPES = ("application/json", "application/x-json")
 FORM_TYPE = "application/x-www-form-urlencoded"
 _HEX = set("0123456789abcdefABCDEF")
 
 
 def parse(context: Context) -> None:
-    """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on malformed or too large input."""
+    """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on malformed or too large input.
+
+    A body without a good token in the headers or the query is small, and its address is charged for reading it.
+    """
     context.query = _parse_pairs(context.request.query_string)
     context.content_type = _media_type(context.header("content-type"))
     body = _read(context)
@@ -49,15 +54,32 @@ def _read(context: Context) -> bytes:
     announced = context.request.content_length
     if announced == 0:
         return b""
-    limit = context.services.config("crossbar", "max_upload_size", default=MAX_UPLOAD_SIZE)
-    limit = limit if type(limit) is int else MAX_UPLOAD_SIZE
+    is_anonymous = _is_anonymous(context)
+    limit = _limit(context, "max_upload_size", MAX_UPLOAD_SIZE)
+    if is_anonymous:
+        limit = min(limit, _limit(context, "max_anonymous_upload_size", MAX_ANONYMOUS_UPLOAD_SIZE))
     if announced is not None and announced > limit:
         raise too_large_error(limit)
     body = context.request.read_body(limit + 1)
     # The HTTP server cuts bodies that are far too large.
     if len(body) > limit or (announced is not None and len(body) < announced):
         raise too_large_error(limit)
+    if is_anonymous and body:
+        charge_body(context, len(body))
     return body
+
+
+def _limit(context: Context, name: str, default: int) -> int:
+    limit = context.services.config("crossbar", name, default=default)
+    return limit if type(limit) is int else default
+
+
+def _is_anonymous(context: Context) -> bool:
+    """Whether there is no good token outside of the body."""
+    token = context.header("x-auth-token")
+    if token is None:
+        token = context.query_value("auth_token")
+    return not isinstance(token, str) or context.services.tokens.verify(token) is None
 
 
 def _decode(body: bytes) -> Any:

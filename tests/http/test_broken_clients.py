@@ -100,7 +100,7 @@ def test_a_hundred_megabytes(base):
     received = answer_to(base, head, *([b"x" * 1048576] * 100))
     assert_refused(received)
     if received:
-        assert b'"maxSize":{"target":8000000' in received
+        assert b'"maxSize":{"target":256000' in received
     assert_serving(base)
 
 

@@ -93,7 +93,7 @@ PIECES = st.sampled_from(
 
 
 @given(texts() | st.binary(max_size=60) | st.lists(PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode()))
-@settings(max_examples=2000)
+@settings(max_examples=500)
 def test_the_decoder_agrees_with_the_model(text):
     try:
         json_text.loads(text)
