@@ -42,19 +42,6 @@ def mark_failed() -> None:
     _counts().marks_failed.inc()
 
 
-def start_exporter(host: str, port: int) -> None:
-    """Serve /metrics, with the sums over all workers, on a port of its own. Raises OSError.
-
-    The server is a thread of this process.
-    """
-    from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.multiprocess import MultiProcessCollector
-
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)
-    start_http_server(port, host, registry)
-
-
 def start_counting() -> None:
     """Create this process's counts before its threads start."""
     _counts()

@@ -36,6 +36,7 @@ class Settings:
     threads: int = 16
     pin_workers: bool = True
     max_buffered: int = 256
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log_level: str = "INFO"
     kazoo_node: str = "pyconnectivity@localhost"
@@ -101,6 +102,7 @@ class Settings:
             # A worker on CouchDB would wait for its CPU while CouchDB uses it (docs/performance.md).
             pin_workers=read.flag("PIN_WORKERS", not read.text("COUCHDB_URL", "")),
             max_buffered=read.whole("MAX_BUFFERED", cls.max_buffered),
+            metrics_host=read.text("METRICS_HOST", cls.metrics_host),
             metrics_port=read.whole("METRICS_PORT", None) or None,
             log_level=read.text("LOG_LEVEL", cls.log_level).upper(),
             kazoo_node=read.text("KAZOO_NODE", cls.kazoo_node),

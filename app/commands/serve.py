@@ -18,7 +18,7 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
-from app import metrics
+from app import exporter
 from app.auth.buckets import Buckets
 from app.commands.accounts import prepare_store
 from app.factory import create_app
@@ -125,7 +125,7 @@ class Server(BaseApplication):
         if port is None:
             return
         try:
-            metrics.start_exporter(self._settings.host, port)
+            exporter.start(self._settings.metrics_host, port)
         except OSError as error:
             raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
 

@@ -76,9 +76,8 @@ def _limit(context: Context, name: str, default: int) -> int:
 
 def _is_anonymous(context: Context) -> bool:
     """Whether there is no good token outside of the body."""
-    token = context.header("x-auth-token")
-    if token is None:
-        token = context.query_value("auth_token")
+    header = context.header("x-auth-token")
+    token = context.query_value("auth_token") if header is None else header
     return not isinstance(token, str) or context.services.tokens.verify(token) is None
 
 

@@ -66,8 +66,7 @@ def _load_page(context: Context, view: str, account_id: str | None) -> None:
     of accounts on the page, and `start_key` is always there.
     """
     paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
-    asked = context.req_value("start_key")
-    first = start_key.decode(asked) if isinstance(asked, str) else ""
+    first = crossbar_doc.asked_start_key(context, default="")
     size = crossbar_doc.page_size(context) if paginates else None
     rows = _rows(context, view, account_id, first, size)
     page, following = rows[:size], rows[size:] if size else []

@@ -7,14 +7,16 @@ import hashlib
 from typing import Any
 
 from app import json_text
-from app.context import Context, not_found_error
+from app.context import Context, not_found_error, validation_error
 from app.documents import Document, fields, filters, is_empty, is_true, listing, start_key
 from app.kazoo_integers import to_integer
+from app.schema.errors import error
 from app.store import UNSET, NotFound, Row, ViewMissing, is_document_id
 
 DEFAULT_PAGE_SIZE = 50
 # More than any view has, and few enough digits for every store.
 LARGEST_PAGE = 2**31 - 1
+LONGEST_START_KEY = 4096
 
 
 def load(context: Context, doc_id: str, pvt_type: str) -> Document:
@@ -104,6 +106,17 @@ def tag_answer(context: Context) -> None:
     context.etag = f'"{context.revision}"'
 
 
+def asked_start_key(context: Context, default: Any = None) -> Any:
+    """The key that a page is to begin with. Stops with 400 if its text is longer than any key's."""
+    asked = context.req_value("start_key")
+    if not isinstance(asked, str):
+        return default
+    if len(asked) > LONGEST_START_KEY:
+        message = f"String must not be more than {LONGEST_START_KEY} characters"
+        raise validation_error(error("start_key", "maxLength", message=message, target=LONGEST_START_KEY))
+    return start_key.decode(asked)
+
+
 def load_rows(context: Context, view: str, include_docs: bool = False) -> list[Row]:
     """One page of a view's rows that pass the request's filters, in descending order; fills in `paging`."""
     paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
@@ -121,8 +134,7 @@ def load_rows(context: Context, view: str, include_docs: bool = False) -> list[R
     def keep(row: Row) -> bool:
         return row.doc is not None and filters.passes(row.doc, context.query)
 
-    asked = context.req_value("start_key")
-    first = start_key.decode(asked) if isinstance(asked, str) else None
+    first = asked_start_key(context)
     if not paginates:
         return [row for row in fetch(first, None) if not has_filter or keep(row)][::-1]
     page = listing.read_page(fetch, keep if has_filter else None, page_size(context), first)

@@ -60,4 +60,4 @@ def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> boo
             sent is not MISSING and kept is not MISSING and json_text.dumps(sent) == json_text.dumps(kept)
         )
 
-    return stored is not None and all(same(path) for path in invalid.paths)
+    return stored is not None and not invalid.has_more and all(same(path) for path in invalid.paths)

@@ -7,6 +7,7 @@ package, which is slower, finds the errors. Both use the same file.
 import hashlib
 import json
 import logging
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +16,13 @@ from jsonschema.exceptions import ValidationError
 from app.files import data_directory, json_files
 from app.schema.coercion import coerce
 from app.schema.compiled import compile_schema
-from app.schema.errors import Errors, describe
+from app.schema.errors import Errors, describe, error
 from app.schema.keywords import RawSchema, Validator, check_keywords
 
+# To find an error takes a hundred times as long as to find none, and each is answered with its value.
+MOST_ERRORS = 1000
+# Each round converts all values whose errors were found.
+MOST_ROUNDS = 20
 DIRECTORY = data_directory("schemas")
 
 Data = TypeVar("Data")
@@ -33,12 +38,16 @@ class Invalid(ValueError):
     """Data that a schema refuses.
 
     `errors` is Kazoo's answer: {path: {keyword: {message, ...}}}. `paths` are the paths of the errors as tuples of
-    names and indexes.
+    names and indexes. If there are more than MOST_ERRORS, both have only the first ones, and `has_more` is True.
     """
 
     def __init__(self, found: list[ValidationError]):
+        self.has_more = len(found) > MOST_ERRORS
+        found = found[:MOST_ERRORS]
         self.errors: Errors = describe(found)
-        self.paths = [tuple(error.absolute_path) for error in found]
+        if self.has_more:
+            self.errors |= error("data", "maxErrors", message="There are more errors than these", target=MOST_ERRORS)
+        self.paths = [tuple(one.absolute_path) for one in found]
         super().__init__(", ".join(self.errors))
 
 
@@ -58,12 +67,14 @@ class Schema:
         With `coercing`, values for integers and booleans are converted first if they have another type. `data` is
         changed in place and returned.
         """
+        rounds = 0
         while not self._conforms(data):
-            found = list(self._validator.iter_errors(data))
+            found = list(islice(self._validator.iter_errors(data), MOST_ERRORS + 1))
             if not found:
                 log.error("compiled schema %s refuses what jsonschema accepts", self.raw.get("_id"))
                 break
-            if not (coercing and coerce(data, found)):
+            rounds += 1
+            if not (coercing and rounds <= MOST_ROUNDS and coerce(data, found)):
                 raise Invalid(found)
         return data
 
@@ -89,6 +100,6 @@ class Schemas:
 def _read(path: Path) -> Schema:
     try:
         return Schema(path.read_text("utf-8"))
-    except ValueError as error:
-        error.add_note(f"in {path}")
+    except ValueError as fault:
+        fault.add_note(f"in {path}")
         raise

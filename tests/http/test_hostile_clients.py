@@ -1,0 +1,249 @@
+"""Clients that try to stop the service or to make it work for nothing (docs/worker.md has the limits)."""
+
+import contextlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from tests import support
+from tests.http.test_broken_clients import connect, connections_that_sent, one_answer, status_of
+
+pytestmark = pytest.mark.slow
+
+VALIDATION = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """One engine is enough for what happens before the store is asked."""
+    return "embedded"
+
+
+def seconds_of(url, **options):
+    """How long a GET takes that must be answered with 200."""
+    started = time.monotonic()
+    assert requests.get(url, timeout=30, **options).status_code == 200
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(b"989681", 400), (b"fffffffff", 400), (b"ffffffff", 400), (b"-5", 400), (b"0x5", 400)]
+)
+def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
+    with connect(base) as client:
+        client.sendall(VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        started = time.monotonic()
+        assert status_of(client.recv(65536)) == status
+        assert time.monotonic() - started < 1
+
+
+def test_dripping_chunks_occupy_no_thread(base):
+    head = VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n7a1200\r\n"
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(base)) for _ in range(64)]
+        for client in clients:
+            client.sendall(head)
+        for _ in range(5):
+            for client in clients:
+                client.sendall(b"x")
+            assert seconds_of(f"{base}/v2/schemas") < 1
+
+
+def test_slow_readers_occupy_no_thread(world, person):
+    server = support.service({**world.environment, "THREADS": "2"}, workers=1).start()
+    try:
+        api = support.Api(server.url, person)
+        doc_id = api.create({"x": "y" * 7_000_000})
+        path = api.url(f"/{doc_id}").removeprefix(server.url)
+        get = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {api.token}\r\n\r\n".encode()
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(server.url, buffer=4096)) for _ in range(12)]
+            for client in clients:
+                client.sendall(get)
+            for client in clients:
+                assert client.recv(1) == b"H"
+            assert seconds_of(f"{server.url}/v2/schemas") < 2
+    finally:
+        server.stop()
+
+
+def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
+    server = support.service({**world.environment, "MAX_BUFFERED": "32"}, workers=1).start()
+    try:
+        api = support.Api(server.url, person)
+        head = f"X-Auth-Token: {api.token}\r\nContent-Length: 8000000\r\n\r\n".encode()
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(server.url)) for _ in range(6)]
+            for client in clients[:4]:
+                client.sendall(VALIDATION + head + b" " * 7_900_000)
+            wait_until_taken(clients[3])
+            with contextlib.suppress(ConnectionError):
+                clients[4].sendall(VALIDATION + head + b" " * 7_900_000)
+            refusal = one_answer(clients[4])
+            assert status_of(refusal) == 503 and b"\r\nRetry-After: 1\r\n" in refusal
+            assert json.loads(refusal.split(b"\r\n\r\n", 1)[1])["error"] == "503"
+            assert seconds_of(f"{server.url}/v2/schemas") < 1
+            assert api.call("PUT", json={"data": {"name": "small"}}).status_code == 201
+        clients[5].close()
+        support.wait_until(lambda: api.call("PUT", json={"data": {"x": "y" * 7_000_000}}).status_code == 201)
+    finally:
+        server.stop()
+
+
+def wait_until_taken(client):
+    """Wait until the server has read what a client has sent, as far as the client's kernel knows."""
+    import fcntl
+    import struct
+    import termios
+
+    def unsent():
+        return struct.unpack("i", fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+
+    support.wait_until(lambda: unsent() == 0, 20, "the server takes a body")
+    time.sleep(0.5)
+
+
+@pytest.mark.parametrize("files", [1024, 64])
+def test_more_connections_than_files(world, files, tmp_path):
+    log = tmp_path / "log"
+    port = support.free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", "1"]
+    limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
+    environment = {**support.NO_SERVERS, **world.environment, "TEST_LOG": str(log)}
+    server = support.Server(limited, f"http://127.0.0.1:{port}", environment).start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        workers = server.pids()[1:]
+        with contextlib.ExitStack() as stack:
+            for _ in range(2 * files + 200):
+                client = stack.enter_context(socket.socket())
+                client.settimeout(10)
+                client.connect(("127.0.0.1", port))
+            for _ in range(5):
+                assert seconds_of(f"{server.url}/v2/schemas") < 2
+            # A connection that is in use is not among the oldest idle ones.
+            with requests.Session() as session:
+                for _ in range(20):
+                    assert session.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+        assert server.pids()[1:] == workers
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        server.stop()
+
+
+def test_the_file_limit_is_raised_at_the_start(world):
+    port = support.free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", "1"]
+    limited = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", *command]
+    server = support.Server(limited, f"http://127.0.0.1:{port}", {**support.NO_SERVERS, **world.environment}).start()
+    try:
+        for pid in server.pids():
+            with open(f"/proc/{pid}/limits") as limits:
+                (line,) = (line for line in limits if line.startswith("Max open files"))
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            assert int(line.split()[3]) == (65536 if hard == resource.RLIM_INFINITY else min(hard, 65536))
+    finally:
+        server.stop()
+
+
+def test_dripping_headers_cost_little(base):
+    head = b"GET /v2/schemas HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(99))
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(base)) for _ in range(20)]
+        for client in clients:
+            client.sendall(head)
+        for _ in range(100):
+            for client in clients:
+                client.sendall(b"z")
+        assert seconds_of(f"{base}/v2/schemas") < 1
+
+
+def test_many_errors_are_counted_not_listed(base):
+    body = json.dumps({"data": {"servers": [1] * 100_000}}, separators=(",", ":"))
+    started = time.monotonic()
+    answer = requests.put(f"{base}/v2/schemas/connectivity/validation", body, timeout=30)
+    assert time.monotonic() - started < 3 and len(answer.content) < 300_000
+    errors = answer.json()["data"]
+    assert answer.status_code == 400 and len(errors) == 1001
+    assert errors["data"] == {"maxErrors": {"message": "There are more errors than these", "target": 1000}}
+    assert errors["servers.999"]["type"]["value"] == 1 and "servers.1000" not in errors
+
+
+def test_a_body_without_a_token_is_small(base, person):
+    body = json.dumps({"data": {"name": "x" * 300_000}})
+    url = f"{base}/v2/schemas/connectivity/validation"
+    for headers in ({}, {"X-Auth-Token": "no-token"}):
+        answer = requests.put(url, body, headers=headers, timeout=30)
+        assert answer.status_code == 400
+        assert answer.json()["data"]["file"]["maxSize"]["target"] == 256_000
+    token = support.Api(base, person).token
+    for answer in (
+        requests.put(url, body, headers={"X-Auth-Token": token}, timeout=30),
+        requests.put(url, body, params={"auth_token": token}, timeout=30),
+    ):
+        assert answer.status_code == 201
+
+
+def test_a_long_start_key(base, person):
+    api = support.Api(base, person)
+    answer = api.call("GET", params={"start_key": "x" * 4097})
+    assert answer.status_code == 400 and "maxLength" in answer.json()["data"]["start_key"]
+    assert api.call("GET", params={"start_key": "x" * 4096}).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory):
+    """A service with Kazoo's rate limits."""
+    world = support.embedded_world(tmp_path_factory.mktemp("limited")).populate(rate_limited=True)
+    server = support.service(world.environment, workers=2).start()
+    yield server.url
+    server.stop()
+
+
+def test_guesses_at_changing_accounts_are_limited(limited):
+    statuses = [
+        requests.put(
+            f"{limited}/v2/accounts/{number:032x}/user_auth",
+            json={"data": {"credentials": "0" * 32, "account_name": "x"}},
+            timeout=30,
+        ).status_code
+        for number in range(300)
+    ]
+    assert 429 in statuses and set(statuses) <= {400, 401, 404, 429}
+
+
+def test_unparsable_bodies_are_charged_before_they_are_read(limited):
+    url = f"{limited}/v2/schemas/connectivity/validation"
+    statuses = [requests.put(url, b"[" + b"1," * 100_000, timeout=30).status_code for _ in range(30)]
+    assert statuses[0] in (400, 429) and statuses[-1] == 429
+
+
+def test_half_scrapes_leave_the_exporter_answering(world):
+    port = support.free_port()
+    server = support.service({**world.environment, "METRICS_PORT": str(port)}, workers=1).start()
+    try:
+        metrics = f"http://127.0.0.1:{port}"
+        for part in (b"", b"GET /metrics HTTP/1.1\r\n"):
+            with connections_that_sent(metrics, part, count=300):
+                assert seconds_of(f"{metrics}/metrics") < 3
+                assert len(os.listdir(f"/proc/{server.pids()[0]}/task")) < 50
+    finally:
+        server.stop()
+
+
+def test_the_exporter_listens_on_the_loopback_only(world):
+    port = support.free_port()
+    server = support.service({**world.environment, "METRICS_PORT": str(port), "HOST": "0.0.0.0"}, workers=1).start()
+    try:
+        listening = subprocess.run(["cat", "/proc/net/tcp"], capture_output=True, text=True, check=True).stdout
+        assert f"0100007F:{port:04X}" in listening and f"00000000:{port:04X}" not in listening
+    finally:
+        server.stop()
