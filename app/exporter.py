@@ -38,6 +38,7 @@ class _Exporter(socketserver.ThreadingMixIn, simple_server.WSGIServer):
     """Answers each connection in a thread of its own. If there are too many, the oldest ones are closed."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, *args: Any, **options: Any):
         self._open: dict[Any, None] = {}

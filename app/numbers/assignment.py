@@ -39,14 +39,27 @@ class Assignment:
         """
         before, after = set(before), set(after)
         for dids, app in ((after - before, TRUNKSTORE), (before - after, None)):
+            if dids:
+                self._mark_all(account_id, dids, app)
+
+    def _mark_all(self, account_id: str, dids: set[str], app: str | None) -> None:
+        try:
+            numbers = set(known_numbers(dids, self._cache.setting).values())
+            found = self._documents.find_all(numbers)
+        except StoreError as error:
+            self._on_failure()
+            log.warning("%d numbers are not marked as used by %s: %s", len(dids), app, error)
+            return
+        faults = {}
+        for number in sorted(found):
             try:
-                numbers = set(known_numbers(dids, self._cache.setting).values()) if dids else ()
+                self._mark(account_id, found[number], app)
             except StoreError as error:
+                faults[number] = error
                 self._on_failure()
-                log.warning("%d numbers are not marked as used by %s: %s", len(dids), app, error)
-                continue
-            for number in sorted(numbers):
-                self.mark(account_id, number, app)
+        if faults:
+            number, fault = next(iter(faults.items()))
+            log.warning("%d numbers are not marked as used by %s, first %s: %s", len(faults), app, number, fault)
 
     def mark(self, account_id: str, number: str, app: str | None) -> bool:
         """Mark one number for an application. If `app` is None, clear trunkstore's mark.
@@ -54,20 +67,22 @@ class Assignment:
         Returns False if the number is unknown, the account may not use it, or the store failed.
         """
         try:
-            return self._mark(account_id, number, app)
+            document = self._documents.find(number)
+            return document is not None and self._mark(account_id, document, app)
         except StoreError as error:
             self._on_failure()
             log.warning("number %s is not marked as used by %s: %s", number, app, error)
             return False
 
-    def _mark(self, account_id: str, number: str, app: str | None) -> bool:
-        document = self._documents.find(number)
-        if document is None or not ownership.may_use(self._cache, account_id, document):
+    def _mark(self, account_id: str, document: Document, app: str | None) -> bool:
+        if not ownership.may_use(self._cache, account_id, document):
             return False
         if not takes_marks(document):
             return True
         # Another writer may have changed the number meanwhile, so each attempt looks at the mark again.
-        self._documents.update(number, lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored)
+        self._documents.update(
+            document["_id"], lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored
+        )
         return True
 
 

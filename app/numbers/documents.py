@@ -4,13 +4,14 @@ Spec: docs/kazoo/documents.md, section 7.2.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from app import contention
 from app.documents import Document, fields
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, encoded, number_db
 from app.events.notices import Notices
+from app.numbers import ownership
 from app.store import Conflict, DatabaseMissing, Store
 
 Change = Callable[[Document], Document]
@@ -53,6 +54,10 @@ class NumberDocuments:
     def find(self, number: str) -> Document | None:
         """The document of a number in E.164 form; None if the system does not know the number."""
         return self._store.find_doc(number_db(number), number)
+
+    def find_all(self, numbers: Iterable[str]) -> dict[str, Document]:
+        """The documents of the numbers that the system knows, by number. One request for each number database."""
+        return ownership.number_documents(self._store, numbers)
 
     def create(self, document: Document) -> Document:
         """Write a new number and its copy. The number database is created if it is missing. Raises Conflict."""

@@ -1,16 +1,19 @@
 """The account document as UIs use it: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
+from app import json_text
 from app.accounts import save_aggregate
 from app.auth import configuration
 from app.auth.trial import is_enabled
-from app.context import Context, system_error
+from app.context import Context, system_error, validation_error
 from app.documents import Document, fields, is_true
 from app.documents.names import ACCOUNTS
 from app.resources import account_tree, crossbar_doc
 from app.resources.account_tree import RELATIONS
 from app.resources.base import Resource
+from app.schema.errors import error
 
 TYPE = "account"
+LARGEST_MEMBER = 65_536
 UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
 
@@ -63,7 +66,21 @@ def _with_ui_members(context: Context, document: Document) -> Document:
     if changed:
         message = f"only {' and '.join(UI_MEMBERS)} can be changed here, not {', '.join(changed)}"
         raise system_error(403, "forbidden", {"message": message})
-    return {**document, **{name: data[name] for name in UI_MEMBERS if name in data}}
+    members = {name: data[name] for name in UI_MEMBERS if name in data}
+    for name, value in members.items():
+        _check_member(name, value)
+    return {**document, **members}
+
+
+def _check_member(name: str, value: object) -> None:
+    """UIs read objects there. Stops with 400 on anything else, and on more than a UI stores."""
+    if not isinstance(value, dict):
+        raise validation_error(
+            error(name, "type", message="Value did not match type(s): object", target="object", value=value)
+        )
+    if len(json_text.dumps(value)) > LARGEST_MEMBER:
+        message = f"Value must not be more than {LARGEST_MEMBER} characters of JSON"
+        raise validation_error(error(name, "maxLength", message=message, target=LARGEST_MEMBER))
 
 
 def shown(context: Context, document: Document) -> Document:

@@ -6,6 +6,7 @@ Spec: docs/kazoo/documents.md, section 5.1; CouchDB's documentation of view coll
 """
 
 import struct
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -44,9 +45,9 @@ def _number_key(number: int | float) -> bytes:
 def _text_key(text: str) -> bytes:
     """Three levels of weights, with two bytes for each weight: first the letters, then accents, then case."""
     if text.isascii():
-        weights = _ascii_weights()
-        levels = (b"".join([weights[byte][level] for byte in text.encode()]) for level in range(3))
-        return _LEVEL_END.join(levels) + _LEVEL_END
+        encoded = text.encode()
+        first, second, third = (b"".join(map(level, encoded)) for level in _ascii_weights())
+        return first + _LEVEL_END + second + _LEVEL_END + third + _LEVEL_END
     return b"".join(_weight(weight) for weight in _collator().sort_key(text)) + _LEVEL_END
 
 
@@ -60,8 +61,8 @@ def _collator() -> pyuca.Collator:
 
 
 @cache
-def _ascii_weights() -> list[tuple[bytes, bytes, bytes]]:
-    """The weights of each ASCII character by level, for fast keys: ids, realms and hashes are ASCII."""
+def _ascii_weights() -> list[Callable[[int], bytes]]:
+    """For each level the weights of ASCII characters, for fast keys: ids, realms and hashes are ASCII."""
     table = []
     for code in range(128):
         levels: list[bytes] = [b""]
@@ -70,6 +71,5 @@ def _ascii_weights() -> list[tuple[bytes, bytes, bytes]]:
                 levels[-1] += _weight(weight)
             else:
                 levels.append(b"")
-        first, second, third = (levels + [b""] * 3)[:3]
-        table.append((first, second, third))
-    return table
+        table.append((levels + [b""] * 3)[:3])
+    return [list(level).__getitem__ for level in zip(*table, strict=True)]

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,7 @@ from app.store import (
     ViewMissing,
 )
 from app.store.collation import sort_key
-from app.store.javascript import MapFunctions
+from app.store.javascript import EmitsTooMuch, MapFunctions
 
 FILE_NAME = "store.sqlite3"
 BUSY_SECONDS = 20
@@ -56,7 +57,10 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE INDEX IF NOT EXISTS rows_of_document ON rows (db, id);
 """
 
+_IDS_AT_ONCE = 500
 _LIVE = "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddedStore(Store):
@@ -117,6 +121,21 @@ class EmbeddedStore(Store):
         return number
 
     # Documents
+
+    def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
+        try:
+            number = self._number(db)
+        except DatabaseMissing:
+            return {}
+        found: dict[str, Document] = {}
+        for start in range(0, len(doc_ids), _IDS_AT_ONCE):
+            ids = doc_ids[start : start + _IDS_AT_ONCE]
+            marks = ", ".join("?" * len(ids))
+            rows = self._read(
+                f"SELECT id, rev, body FROM documents WHERE db = ? AND NOT deleted AND id IN ({marks})", number, *ids
+            )
+            found |= {row[0]: _document(*row) for row in rows}
+        return found
 
     def open_doc(self, db: str, doc_id: str) -> Document:
         found = self._read(
@@ -306,8 +325,12 @@ class EmbeddedStore(Store):
             return cursor.execute(statement, values).fetchall()
 
         for document in _live_documents(read, number):
-            if not document["_id"].startswith("_design/"):
+            if document["_id"].startswith("_design/"):
+                continue
+            try:
                 self._insert_rows(cursor, number, document, views)
+            except TooLarge:
+                log.error("document %s is not in the views, because they would emit too much", document["_id"])
 
     def _index(
         self,
@@ -324,11 +347,14 @@ class EmbeddedStore(Store):
     def _insert_rows(
         self, cursor: sqlite3.Cursor, number: int, document: Document, views: list[tuple[str, str]]
     ) -> None:
-        emitted = self._maps.rows([source for _, source in views], document)
+        try:
+            emitted = self._maps.rows([source for _, source in views], document)
+        except EmitsTooMuch:
+            raise TooLarge(document["_id"]) from None
         cursor.executemany(
             "INSERT INTO rows (db, view, sort, id, position, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (number, view, sort_key(key), document["_id"], position, json.dumps(key), json.dumps(value))
+                (number, view, sort_key(key), document["_id"], position, json.dumps(key), value)
                 for (view, _), pairs in zip(views, emitted, strict=True)
                 for position, (key, value) in enumerate(pairs)
             ],

@@ -1,19 +1,27 @@
 """Runs the map functions of design documents, as CouchDB's view server does (docs/kazoo/documents.md, section 8)."""
 
 import json
+import logging
 import threading
 from typing import Any
 
 import quickjs
 
+log = logging.getLogger(__name__)
+
+# Characters of the values that one map function emits for one document.
+MOST_EMITTED = 16_000_000
 _MEMORY_LIMIT = 256 * 2**20
 _SECONDS_A_DOCUMENT = 5
 
 # As in CouchDB, a function that throws an error emits no rows for that document, but keeps its other rows.
 _VIEW_SERVER = """
-var emitted, maps = [];
+var emitted, left, maps = [];
 function emit(key, value) {
-  emitted.push([key === undefined ? null : key, value === undefined ? null : value]);
+  var text = JSON.stringify(value === undefined ? null : value) || 'null';
+  left -= text.length;
+  if (left < 0) throw new Error('too much');
+  emitted.push([key === undefined ? null : key, text]);
 }
 function isArray(value) { return Array.isArray(value); }
 function toJSON(value) { return JSON.stringify(value); }
@@ -24,15 +32,17 @@ function addMap(source) {
   try { map = (0, eval)('(' + source + ')'); } catch (error) {}
   return maps.push(map) - 1;
 }
-function mapDocument(text, handles) {
-  var rows = JSON.parse(handles).map(function (handle) {
-    emitted = [];
-    try { maps[handle](JSON.parse(text)); } catch (error) { return []; }
-    return emitted;
-  });
-  return JSON.stringify(rows);
+function mapDocument(text, handle, most) {
+  emitted = [];
+  left = most;
+  try { maps[handle](JSON.parse(text)); } catch (error) { if (left >= 0) emitted = []; }
+  return left < 0 ? '' : JSON.stringify(emitted);
 }
 """
+
+
+class EmitsTooMuch(Exception):
+    """A map function emits more for a document than a store should hold."""
 
 
 class MapFunctions:
@@ -43,23 +53,30 @@ class MapFunctions:
         self._handles: dict[str, int] = {}
         self._start_engine()
 
-    def rows(self, sources: list[str], document: dict[str, Any]) -> list[list[tuple[Any, Any]]]:
-        """The (key, value) pairs that each map function emits for a document, in the order of `sources`.
+    def rows(self, sources: list[str], document: dict[str, Any]) -> list[list[tuple[Any, str]]]:
+        """The pairs of key and value that each map function emits for a document, in the order of `sources`.
 
-        If the functions exceed the limits of memory or time, none of them emits anything.
+        Values are JSON texts. A function that exceeds the limits of memory or time emits nothing. Raises EmitsTooMuch
+        if one emits more than MOST_EMITTED.
         """
         if not sources:
             return []
         text = json.dumps(document)
         with self._lock:
-            try:
-                handles = json.dumps([self._handle(source) for source in sources])
-                rows: list[list[tuple[Any, Any]]] = json.loads(self._map_document(text, handles))
-                return rows
-            except (quickjs.JSException, quickjs.StackOverflow):
-                # Out of memory or time. The engine's state is unknown, so the next document gets a new engine.
-                self._start_engine()
-                return [[] for _ in sources]
+            return [self._rows_of(source, text) for source in sources]
+
+    def _rows_of(self, source: str, text: str) -> list[tuple[Any, str]]:
+        try:
+            emitted = self._map_document(text, self._handle(source), MOST_EMITTED)
+        except (quickjs.JSException, quickjs.StackOverflow) as error:
+            # Out of memory or time. The engine's state is unknown, so the next function gets a new engine.
+            log.warning("a view emits nothing for a document: %s", str(error)[:200])
+            self._start_engine()
+            return []
+        if not emitted:
+            raise EmitsTooMuch
+        rows: list[tuple[Any, str]] = json.loads(emitted)
+        return rows
 
     def _handle(self, source: str) -> int:
         if source not in self._handles:

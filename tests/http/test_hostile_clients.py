@@ -192,6 +192,31 @@ def test_a_body_without_a_token_is_small(base, person):
         assert answer.status_code == 201
 
 
+def test_ten_thousand_dids(world, person, tmp_path):
+    log = tmp_path / "log"
+    server = support.service({**world.environment, "TEST_LOG": str(log)}, workers=1).start()
+    try:
+        api = support.Api(server.url, person)
+        dids = {f"+1415{number:07d}": {} for number in range(10_000)}
+        document = {"servers": [{**support.server_with(), "DIDs": dids}]}
+        api.create(document)
+        before, started = log.stat().st_size, time.monotonic()
+        doc_id = api.create(document)
+        # Half a second on a machine that does nothing else.
+        assert time.monotonic() - started < 3
+        assert log.stat().st_size - before < 10_000
+        assert doc_id in api.call("GET").json()["data"]
+    finally:
+        server.stop()
+
+
+def test_a_document_of_two_thousand_dids_is_in_the_list(base, person):
+    api = support.Api(base, person)
+    dids = {f"+1415{number:07d}": {"failover": {"e164": "+14155550100"}, "x": "y" * 150} for number in range(2000)}
+    doc_id = api.create({"name": "large", "servers": [{**support.server_with(), "DIDs": dids}]})
+    assert doc_id in api.call("GET").json()["data"]
+
+
 def test_a_long_start_key(base, person):
     api = support.Api(base, person)
     answer = api.call("GET", params={"start_key": "x" * 4097})

@@ -85,7 +85,7 @@ def test_a_map_function_without_end_is_stopped(monkeypatch):
     monkeypatch.setattr("app.store.javascript._SECONDS_A_DOCUMENT", 0.5)
     maps = MapFunctions()
     assert maps.rows(["function (doc) { while (true) {} }"], {"_id": "d"}) == [[]]
-    assert maps.rows(["function (doc) { emit(doc._id); }"], {"_id": "d"}) == [[["d", None]]]
+    assert maps.rows(["function (doc) { emit(doc._id); }"], {"_id": "d"}) == [[["d", "null"]]]
 
 
 def test_what_is_remembered_is_forgotten_after_a_moment(tmp_path, monkeypatch):
@@ -327,3 +327,42 @@ def test_every_thread_finds_the_server_that_is_there():
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(read, range(400))) == ["d"] * 400
     server.stop()
+
+
+class TestWhatIsIndexed:
+    """A view that fails takes no other with it, and no document grows the store without end."""
+
+    HUNGRY = "function (doc) { var all = []; while (true) { all.push(new Array(100000).join('x') + all.length); } }"
+    PLAIN = "function (doc) { emit(doc._id, 1); }"
+    BROKEN = "function (doc) { emit(doc._id, 1); doc.a.b.c; }"
+
+    def test_views_fail_alone(self, embedded_store):
+        views = {"hungry": self.HUNGRY, "broken": self.BROKEN, "plain": self.PLAIN}
+        design = {"_id": "_design/test", "views": {name: {"map": text} for name, text in views.items()}}
+        db = new_db()
+        embedded_store.create_db(db, [design])
+        embedded_store.save_doc(db, {"_id": "d"})
+        rows = {name: [row.key for row in embedded_store.query_view(db, f"test/{name}")] for name in views}
+        assert rows == {"hungry": [], "broken": [], "plain": ["d"]}
+
+    def test_what_would_emit_too_much_is_not_stored(self, embedded_store):
+        amplifier = "function (doc) { for (var i in doc.keys) { emit(doc.keys[i], doc.value); } }"
+        design = {"_id": "_design/test", "views": {"by_key": {"map": amplifier}}}
+        db = new_db()
+        embedded_store.create_db(db, [design])
+        small = {"_id": "small", "keys": list(range(100)), "value": "x" * 20_000}
+        large = {"_id": "large", "keys": list(range(1000)), "value": "x" * 20_000}
+        embedded_store.save_doc(db, small)
+        with pytest.raises(TooLarge):
+            embedded_store.save_doc(db, large)
+        assert embedded_store.find_doc(db, "large") is None
+        assert len(list(embedded_store.query_view(db, "test/by_key"))) == 100
+
+    def test_a_new_view_leaves_out_what_emits_too_much(self, embedded_store):
+        amplifier = "function (doc) { for (var i in doc.keys) { emit(doc.keys[i], doc.value); } }"
+        db = new_db()
+        embedded_store.create_db(db, [])
+        embedded_store.save_doc(db, {"_id": "large", "keys": list(range(1000)), "value": "x" * 20_000})
+        embedded_store.save_doc(db, {"_id": "small", "keys": [1], "value": "x"})
+        embedded_store.save_doc(db, {"_id": "_design/test", "views": {"by_key": {"map": amplifier}}})
+        assert [row.id for row in embedded_store.query_view(db, "test/by_key")] == ["small"]
