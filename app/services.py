@@ -65,7 +65,7 @@ class Services:
 
 def make_services(settings: Settings, buckets: Buckets | None = None, store: Store | None = None) -> Services:
     """The services of one process. `buckets` must be made before the workers fork, so that they share them."""
-    store = store or open_store(settings)
+    store = store or open_store(settings, creates=False)
     cache = DocumentCache(store, settings.config_nodes)
     keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None

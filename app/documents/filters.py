@@ -9,6 +9,8 @@ from app.documents import Document, is_empty
 from app.kazoo_integers import to_integer
 
 _PREFIXES = ("filter_", "has_key", "key_missing", "has_value", "value_missing")
+# Members with passwords, their hashes, and keys.
+SECRETS = ("password", "pvt_md5_auth", "pvt_sha1_auth", "pvt_signature_secret", "pvt_api_key")
 _TIMES = {
     "created_from": ("pvt_created", False),
     "created_to": ("pvt_created", True),
@@ -67,8 +69,11 @@ def _passes_time(document: Document, member: str, is_upper: bool, bound: str | b
 
 
 def _at(document: Document, path: str) -> Any:
-    """The value at a dotted path; `_MISSING` if there is none. In arrays a segment is an index from 1."""
-    value: Any = document
+    """The value at a dotted path; `_MISSING` if there is none. In arrays a segment is an index from 1.
+
+    Secrets count as missing, or a filter would find out what an answer leaves out.
+    """
+    value: Any = _MISSING if path.split(".")[0] in SECRETS else document
     for segment in path.split("."):
         if isinstance(value, dict):
             value = value.get(segment, _MISSING)

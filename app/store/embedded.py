@@ -5,12 +5,10 @@ views, so that a read runs no map function. Safe with threads and processes.
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,9 @@ from app.store import (
 )
 from app.store.collation import sort_key
 from app.store.javascript import EmitsTooMuch, MapFunctions
+from app.store.sqlite_file import SQLiteFile
 
 FILE_NAME = "store.sqlite3"
-BUSY_SECONDS = 20
 REVISIONS_KEPT = 1000
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -64,34 +62,23 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedStore(Store):
-    """A Store in one SQLite file in `directory`, which is created if it is missing."""
+    """A Store in one SQLite file in `directory`. With `creates`, both are created if they are missing."""
 
     is_embedded = True
 
-    def __init__(self, directory: str | Path):
-        self._path = Path(directory) / FILE_NAME
-        self._local = threading.local()
-        self._write_lock = threading.Lock()
+    def __init__(self, directory: str | Path, creates: bool = True):
+        self._file = SQLiteFile(Path(directory) / FILE_NAME, _SCHEMA, creates)
+        self._read, self._writing = self._file.read, self._file.writing
         self._maps = MapFunctions()
         self._numbers: dict[str, int] = {}
-        # The directory is private, because the file contains keys and hashes of passwords.
-        try:
-            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(str(error)) from error
-        with self._writing() as cursor:
-            for statement in _SCHEMA.split(";"):
-                cursor.execute(statement)
 
     def engine(self) -> str:
-        self._read("SELECT 1")
+        self._file.check()
+        self._read("SELECT count(*) FROM databases")
         return f"embedded store on SQLite {sqlite3.sqlite_version}"
 
     def close(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection:
-            connection.close()
-            self._local.connection = None
+        self._file.close()
 
     # Databases
 
@@ -176,7 +163,8 @@ class EmbeddedStore(Store):
         with self._writing() as cursor:
             for document in documents:
                 revision = document.get("_rev") or _next_revision(None, document)
-                self._put(cursor, number, db, document, revision)
+                if self._wins(cursor, number, document, revision):
+                    self._put(cursor, number, db, document, revision)
 
     def iterate_docs(self, db: str) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
@@ -200,6 +188,13 @@ class EmbeddedStore(Store):
         revision = _next_revision(current, document)
         self._put(cursor, number, db, document, revision)
         return revision
+
+    def _wins(self, cursor: sqlite3.Cursor, number: int, document: Document, revision: str) -> bool:
+        """Whether a revision would be the current one in CouchDB, where both would be kept as conflicts."""
+        found = cursor.execute(
+            "SELECT deleted, rev FROM documents WHERE db = ? AND id = ?", (number, document["_id"])
+        ).fetchone()
+        return not found or _rank(document.get("_deleted") is True, revision) > _rank(*found)
 
     def _put(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document, revision: str) -> None:
         """Make `revision` the current one of a document, and update its attachments and its rows of all views."""
@@ -360,39 +355,6 @@ class EmbeddedStore(Store):
             ],
         )
 
-    # SQLite
-
-    def _connection(self) -> sqlite3.Connection:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._local.connection = connection
-        return connection
-
-    def _read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection().execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise Unavailable(str(error)) from error
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Cursor]:
-        """One transaction. The threads of a process wait at a lock, because SQLite would make them poll."""
-        with self._write_lock:
-            try:
-                cursor = self._connection().cursor()
-                cursor.execute("BEGIN IMMEDIATE")
-                try:
-                    yield cursor
-                    cursor.execute("COMMIT")
-                except BaseException:
-                    cursor.connection.rollback()
-                    raise
-            except sqlite3.Error as error:
-                raise Unavailable(str(error)) from error
-
 
 def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[Document]:
     """All documents of a database that are not deleted, sorted by id, read in pages."""
@@ -403,7 +365,10 @@ def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> 
 
 
 def _document(doc_id: str, revision: str, body: str) -> Document:
-    return {"_id": doc_id, "_rev": revision, **json.loads(body)}
+    try:
+        return {"_id": doc_id, "_rev": revision, **json.loads(body)}
+    except ValueError:
+        raise Unavailable(f"document {doc_id} is damaged") from None
 
 
 def _next_revision(current: str | None, document: Document) -> str:
@@ -415,3 +380,9 @@ def _next_revision(current: str | None, document: Document) -> str:
     content = {name: value for name, value in document.items() if name != "_rev"}
     text = json.dumps([current, content], sort_keys=True, separators=(",", ":"))
     return f"{generation}-{hashlib.md5(text.encode()).hexdigest()}"
+
+
+def _rank(deleted: bool, revision: str) -> tuple[bool, int, str]:
+    """Of two revisions the one with the higher rank is current: one that is not deleted, then the later one."""
+    generation, _, digest = revision.partition("-")
+    return not deleted, int(generation), digest

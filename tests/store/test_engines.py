@@ -58,7 +58,7 @@ class TestEmbedded(Contract):
 
     def test_another_process_sees_what_this_one_wrote(self, store, db):
         store.save_doc(db, {"_id": "d", "n": 1})
-        path = str(store._path.parent)
+        path = str(store._file._path.parent)
         script = f'from app.store.embedded import EmbeddedStore as E; print(E({path!r}).open_doc({db!r}, "d")["n"])'
         assert (
             subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True).stdout == "1\n"

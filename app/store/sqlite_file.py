@@ -1,0 +1,132 @@
+"""The file of the embedded store: its connections, those who wait to write, and what may happen to the file."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.store import Unavailable
+
+# How long a write waits for others, in seconds.
+SECONDS_TO_WAIT = 5.0
+# If the writer before has not finished for so long, only MOST_WAITING go on waiting: reads need threads, too.
+SECONDS_UNTIL_STUCK = 1.0
+MOST_WAITING = 4
+_LOOK_AGAIN = 0.25
+
+
+class SQLiteFile:
+    """A SQLite file with a connection for each thread. Every method may raise Unavailable. Safe with threads.
+
+    With `creates`, a missing file is created. Otherwise it must be there when it is used. Only the owner can read it,
+    because it contains keys and hashes of passwords.
+    """
+
+    def __init__(self, path: Path, schema: str, creates: bool = True):
+        self._path = path
+        self._local = threading.local()
+        self._writer = threading.Lock()
+        self._count = threading.Lock()
+        self._waiting = 0
+        self._writing_since = 0.0
+        if not creates:
+            return
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            raise Unavailable(str(error)) from error
+        self.read("PRAGMA journal_mode = WAL")
+        with self.writing() as cursor:
+            for statement in schema.split(";"):
+                cursor.execute(statement)
+
+    def check(self) -> None:
+        """Raises Unavailable if the path no longer names the file that is open."""
+        self._checked_connection()
+
+    def read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        try:
+            return self._connection().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise _unavailable(error) from None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Cursor]:
+        """One transaction. The threads of a process wait at a lock, because SQLite would make them poll."""
+        end = time.monotonic() + SECONDS_TO_WAIT
+        self._wait_for_turn(end)
+        try:
+            self._writing_since = time.monotonic()
+            cursor = self._checked_connection().cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {max(0, int((end - self._writing_since) * 1000))}")
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.connection.rollback()
+                raise
+        except sqlite3.Error as error:
+            raise _unavailable(error) from None
+        finally:
+            self._writer.release()
+
+    def close(self) -> None:
+        """Close this thread's connection. It is opened again when it is used."""
+        connection = getattr(self._local, "connection", None)
+        if connection:
+            connection.close()
+            self._local.connection = None
+
+    def _wait_for_turn(self, end: float) -> None:
+        if self._writer.acquire(blocking=False):
+            return
+        with self._count:
+            self._waiting += 1
+        try:
+            while not self._writer.acquire(timeout=_LOOK_AGAIN):
+                now = time.monotonic()
+                is_stuck = now - self._writing_since > SECONDS_UNTIL_STUCK
+                if now > end or (is_stuck and self._waiting > MOST_WAITING):
+                    raise Unavailable("the store is locked by another writer")
+        finally:
+            with self._count:
+                self._waiting -= 1
+
+    def _checked_connection(self) -> sqlite3.Connection:
+        """This thread's connection, if its file is the one that the path names. What it wrote would be lost else."""
+        connection = self._connection()
+        if self._identity() != self._local.identity:
+            self.close()
+            raise Unavailable(f"{self._path} is not the file that was open")
+        return connection
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            self._local.identity = self._identity()
+            uri = f"file:{quote(str(self._path))}?mode=rw"
+            connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            status = os.stat(self._path)
+        except OSError as error:
+            raise Unavailable(f"{self._path}: {error.strerror}") from None
+        return status.st_dev, status.st_ino
+
+
+def _unavailable(error: sqlite3.Error) -> Unavailable:
+    """Without SQLite's text, which may show what is in the file."""
+    return Unavailable(f"SQLite: {type(error).__name__} {getattr(error, 'sqlite_errorname', '')}".rstrip())
