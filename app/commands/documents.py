@@ -1,19 +1,29 @@
 """`import` and `export`: documents as lines of JSON, each `{"db": ..., "doc": ...}`."""
 
+import base64
 import itertools
 import json
+import os
+import re
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from app import json_text
 from app.settings import Settings
-from app.store import Store, StoreError
+from app.store import Store, StoreError, is_document_id
 from app.store.design import documents_for
 from app.store.engines import open_store
 
 BATCH = 200
+_DATABASE = re.compile(r"[a-z_][a-z0-9_$()+/-]*")
+_REVISION = re.compile(r"[1-9][0-9]{0,9}-[0-9a-z]{1,64}")
+_MEMBERS = ("_id", "_rev", "_deleted", "_attachments")
 
 
 @click.command("import")
@@ -22,7 +32,8 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     """Load documents from FILES ('-' is standard input) as they are, with their revisions.
 
     Each line is {"db": "<unencoded database name>", "doc": {...}}, with attachments inline. Missing databases are
-    created with their design documents. An interrupted import can be run again.
+    created with their design documents. A revision that is older than the stored one does not replace it. A file is
+    checked before any of it is written; standard input is checked in parts. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
     count = 0
@@ -60,18 +71,90 @@ def _lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def _check(line: Any) -> None:
+    """Refuse what a store could not keep, or could not give back. Raises ValueError."""
     document = line.get("doc") if isinstance(line, dict) else None
     if not isinstance(document, dict) or not isinstance(line.get("db"), str):
         raise ValueError('expected {"db": "...", "doc": {...}}')
-    if not isinstance(document.get("_id"), str) or not document["_id"]:
+    if not _DATABASE.fullmatch(line["db"]):
+        raise ValueError(f"CouchDB would refuse the database name {line['db'][:80]!r}")
+    doc_id = document.get("_id")
+    if not isinstance(doc_id, str) or not doc_id:
         raise ValueError("the document has no _id")
+    if not is_document_id(doc_id) and not doc_id.startswith("_design/"):
+        raise ValueError(f"CouchDB would refuse the _id {doc_id[:80]!r}")
+    unknown = sorted(name for name in document if name.startswith("_") and name not in _MEMBERS)
+    if unknown:
+        raise ValueError(f"CouchDB would refuse the member {unknown[0][:80]!r}")
+    revision = document.get("_rev")
+    if "_rev" in document and not (isinstance(revision, str) and _REVISION.fullmatch(revision)):
+        raise ValueError("_rev is no revision, such as 1-0123456789abcdef0123456789abcdef")
+    if not isinstance(document.get("_deleted", False), bool):
+        raise ValueError("_deleted is neither true nor false")
+    _check_attachments(document.get("_attachments", {}))
+
+
+def _check_attachments(attachments: Any) -> None:
+    if not isinstance(attachments, dict):
+        raise ValueError("_attachments is no object")
+    for name, attachment in attachments.items():
+        if not isinstance(attachment, dict) or not isinstance(attachment.get("data"), str):
+            raise ValueError(f"the attachment {name[:80]!r} has no data")
+        if not isinstance(attachment.get("content_type", ""), str):
+            raise ValueError(f"the content_type of the attachment {name[:80]!r} is no text")
+        try:
+            base64.b64decode(attachment["data"], validate=True)
+        except ValueError:
+            raise ValueError(f"the data of the attachment {name[:80]!r} is not base64") from None
 
 
 @click.command("export")
 @click.argument("databases", nargs=-1)
-def export_documents(databases: tuple[str, ...]) -> None:
-    """Write the documents of DATABASES, or of all databases, in the form that `import` reads."""
-    store = open_store(Settings.from_environment().for_commands())
-    for db in databases or store.database_names():
-        for document in store.dump_docs(db):
-            click.echo(json.dumps({"db": db, "doc": document}, ensure_ascii=False))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of standard output.")
+def export_documents(databases: tuple[str, ...], output: Path | None) -> None:
+    """Write the documents of DATABASES, or of all databases, in the form that `import` reads.
+
+    What cannot be read is left out with a warning, and the exit status is then 1. The file of --output appears when
+    it is complete.
+    """
+    store = open_store(Settings.from_environment().for_commands(), creates=False)
+    faults: list[str] = []
+    lines = _exported(store, databases or store.database_names(), faults)
+    if output is None:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    else:
+        _write_whole(output, lines)
+    if faults:
+        raise click.ClickException(f"{len(faults)} documents or databases could not be read")
+
+
+def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iterator[bytes]:
+    """The lines of these databases. What cannot be read is told and added to `faults`."""
+
+    def warn(db: str, doc_id: str, error: Exception) -> None:
+        faults.append(doc_id)
+        click.echo(f"warning: {db} {doc_id}: {error}", err=True)
+
+    for db in databases:
+        try:
+            for document in store.dump_docs(db, partial(warn, db)):
+                yield json.dumps({"db": db, "doc": document}, ensure_ascii=False).encode() + b"\n"
+        except StoreError as error:
+            warn(db, "", error)
+
+
+def _write_whole(output: Path, lines: Iterable[bytes]) -> None:
+    """Write to a file beside the output, which only its owner can read, and rename it at the end."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
+            try:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, output)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None

@@ -4,7 +4,7 @@ Every engine behaves as CouchDB does. `tests/store/contract.py` tests this for e
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ UNSET: Any = object()
 
 # The limit of the embedded store, in bytes of JSON: a body of the largest size, with room for the private members.
 LARGEST_DOCUMENT = 8_100_000
+
+
+OnFault = Callable[[str, Exception], None]
 
 
 class StoreError(Exception):
@@ -132,8 +135,11 @@ class Store(ABC):
         """All live documents, sorted by id, with attachments as stubs, read in pages. Raises DatabaseMissing."""
 
     @abstractmethod
-    def dump_docs(self, db: str) -> Iterator[Document]:
-        """All live documents, sorted by id, with attachments inline, as for load_docs. Raises DatabaseMissing."""
+    def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:
+        """All live documents, sorted by id, with attachments inline, as for load_docs. Raises DatabaseMissing.
+
+        With `on_fault`, documents that cannot be read are left out, and it is called with the id and the error.
+        """
 
     @abstractmethod
     def engine(self) -> str:

@@ -23,6 +23,7 @@ from app.store import (
     Conflict,
     DatabaseMissing,
     NotFound,
+    OnFault,
     Row,
     Store,
     StoreError,
@@ -147,10 +148,17 @@ class CouchDBStore(Store):
             if row.get("doc"):
                 yield row["doc"]
 
-    def dump_docs(self, db: str) -> Iterator[Document]:
+    def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=False):
-            with suppress(NotFound):
+            try:
                 yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+            except NotFound:
+                # It was deleted meanwhile.
+                continue
+            except StoreError as error:
+                if on_fault is None:
+                    raise
+                on_fault(row["id"], error)
 
     def _all_docs(self, db: str, include_docs: bool) -> Iterator[dict[str, Any]]:
         """The rows of `_all_docs`, read in pages."""

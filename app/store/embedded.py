@@ -20,8 +20,10 @@ from app.store import (
     Conflict,
     DatabaseMissing,
     NotFound,
+    OnFault,
     Row,
     Store,
+    StoreError,
     TooLarge,
     Unavailable,
     ViewMissing,
@@ -169,13 +171,21 @@ class EmbeddedStore(Store):
     def iterate_docs(self, db: str) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
 
-    def dump_docs(self, db: str) -> Iterator[Document]:
-        for document in self.iterate_docs(db):
-            for name, stub in document.get("_attachments", {}).items():
-                data = self.open_attachment(db, document["_id"], name)
-                stub.pop("stub", None)
-                stub["data"] = base64.b64encode(data).decode("ascii")
-            yield document
+    def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:
+        for row in _live_rows(self._read, self._number(db)):
+            try:
+                yield self._with_attachments(db, _document(*row))
+            except StoreError as error:
+                if on_fault is None:
+                    raise
+                on_fault(row[0], error)
+
+    def _with_attachments(self, db: str, document: Document) -> Document:
+        for name, stub in document.get("_attachments", {}).items():
+            data = self.open_attachment(db, document["_id"], name)
+            stub.pop("stub", None)
+            stub["data"] = base64.b64encode(data).decode("ascii")
+        return document
 
     def _save(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document) -> str:
         doc_id, given = document["_id"], document.get("_rev")
@@ -357,10 +367,15 @@ class EmbeddedStore(Store):
 
 
 def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[Document]:
-    """All documents of a database that are not deleted, sorted by id, read in pages."""
+    """All documents of a database that are not deleted, sorted by id."""
+    return (_document(*row) for row in _live_rows(read, number))
+
+
+def _live_rows(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[tuple[str, str, str]]:
+    """Id, revision and text of these documents, read in pages."""
     after = ""
     while page := read(_LIVE, number, after):
-        yield from (_document(*row) for row in page)
+        yield from page
         after = page[-1][0]
 
 
