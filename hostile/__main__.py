@@ -11,7 +11,9 @@ The attackers are on the same machine, so that they take CPU from the service. T
 import contextlib
 import multiprocessing
 import os
+import random
 import secrets
+import socket
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ from hostile.report import MOST_TIMES_RSS, Phase, Result, table
 from tests import support
 
 MOST_SECONDS_BEFORE = 5.0
+SECONDS_UNTIL_IDLE = 60.0
 SECONDS_BETWEEN_LOOKS = 0.2
 # Until an attack is prepared; after its time, until its clients are gone; and until its documents are deleted.
 SECONDS_TO_BEGIN, SECONDS_TO_END = 60.0, 20.0
@@ -60,9 +63,13 @@ class Plan:
 
 def main() -> None:
     plan = Plan.from_environment()
-    with _service() as (target, server), _document(target) as path:
-        workers = Workers(server)
-        results = [_try(name, target, path, workers, plan) for name in plan.names]
+    results = []
+    for name in plan.names:
+        # What one attack leaves behind must not count for the next one.
+        with _service() as (target, server), _document(target) as path:
+            workers = Workers(server)
+            workers.wait_until_idle(SECONDS_UNTIL_IDLE)
+            results.append(_try(name, target, path, workers, plan))
     print(table(results))
     raise SystemExit(any(result.broken_wishes() for result in results))
 
@@ -90,12 +97,23 @@ def _own_service() -> Iterator[tuple[Target, int | None]]:
     with tempfile.TemporaryDirectory(prefix="hostile-") as directory:
         world = support.embedded_world(Path(directory)).populate()
         person = world.person("Hostile", "hostile.example.com", world.master)
-        server = support.service({**world.environment, "WORKERS": "2"}, workers=2).start()
+        server = support.service({**world.environment, "WORKERS": "2"}, _any_free_port(), workers=2).start()
         try:
+            if server_of(int(server.url.rpartition(":")[2])) not in (server.process.pid, None):
+                raise SystemExit(f"another service has taken {server.url} meanwhile")
             token = support.Api(server.url, person).token
             yield _target(server.url, person.account_id, token, workers=2), server.process.pid
         finally:
             server.stop()
+
+
+def _any_free_port() -> int:
+    """A port that tests, which begin at the same one each time, will hardly use at the same time."""
+    while True:
+        port = random.randrange(23000, 32000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _target(url: str, account_id: str, token: str, workers: int | None = None) -> Target:
@@ -111,16 +129,14 @@ def _document(target: Target) -> Iterator[str]:
     """The path of the document that the normal client reads."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     base, headers = f"http://{host}:{target.port}", {"X-Auth-Token": target.token}
-    path = f"{target.collection}/{target.prefix}"
     data = {"id": target.prefix, "name": "Normal", "servers": [support.server_with()]}
     answer = requests.put(f"{base}{target.collection}", json={"data": data}, headers=headers, timeout=30)
     if answer.status_code != 201:
         raise SystemExit(f"no document can be created: {answer.status_code} {answer.text[:200]}")
     try:
-        yield path
+        yield f"{target.collection}/{target.prefix}"
     finally:
-        with contextlib.suppress(requests.RequestException):
-            requests.delete(f"{base}{path}", headers=headers, timeout=30)
+        clients.clean_up(target)
 
 
 def _try(name: str, target: Target, path: str, workers: Workers, plan: Plan) -> Result:

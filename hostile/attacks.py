@@ -8,12 +8,12 @@ import itertools
 import json
 import resource
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from hostile.clients import FOR_EVER, Crowd, Target, Visit
 
-Attack = Callable[[Crowd], Awaitable[None]]
+Attack = Callable[[Crowd], Coroutine[Any, Any, None]]
 
 VALIDATION = "/v2/schemas/connectivity/validation"
 SCHEMA = "/v2/schemas/user_auth"
@@ -179,19 +179,12 @@ async def start_key(crowd: Crowd) -> None:
     """8 clients that know the token ask for lists from a key on that is 7 kB of brackets."""
     keys = ("[" * 7000, "[]" * 3500, "[" * 3500 + "]" * 3500, "[[]," * 1750, "(" * 7000)
     lists = ("connectivity", "phone_numbers", "users", "callflows", "descendants")
-    await crowd.attack(
-        (
-            8,
-            _asking(
-                crowd,
-                *(
-                    crowd.target.request("GET", f"/v2/accounts/{crowd.target.account_id}/{noun}?start_key={key}")
-                    for noun in lists
-                    for key in keys
-                ),
-            ),
-        )
-    )
+    requests = [
+        crowd.target.request("GET", f"/v2/accounts/{crowd.target.account_id}/{noun}?start_key={key}")
+        for noun in lists
+        for key in keys
+    ]
+    await crowd.attack((8, _asking(crowd, *requests)))
 
 
 async def dids(crowd: Crowd) -> None:

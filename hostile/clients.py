@@ -10,7 +10,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -189,26 +189,28 @@ class Crowd:
 
     @asynccontextmanager
     async def cleaning_up(self) -> AsyncIterator[None]:
-        """Delete the documents whose ids begin with the target's prefix, and `-` after it, at the end."""
+        """Delete at the end what the attack created: documents whose ids begin with the target's prefix and `-`."""
         try:
             yield
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SECONDS_TO_CLEAN_UP):
-                    await self._delete_all()
+            await self.delete(f"{self.target.prefix}-")
 
-    async def _delete_all(self) -> None:
-        while ids := await self._ids():
-            await asyncio.gather(*(self._delete(ids[start::CLIENTS_THAT_CLEAN_UP]) for start in range(8)))
+    async def delete(self, prefix: str) -> None:
+        """Delete the documents whose ids begin with this, unless that takes too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_TO_CLEAN_UP):
+                while ids := await self._ids(prefix):
+                    shares = (ids[start::CLIENTS_THAT_CLEAN_UP] for start in range(CLIENTS_THAT_CLEAN_UP))
+                    await asyncio.gather(*map(self._delete, shares))
 
-    async def _ids(self) -> list[str]:
+    async def _ids(self, prefix: str) -> list[str]:
         """What is left to delete. An overloaded service is asked until it answers."""
         while True:
             with suppress(OSError, WrongAnswer):
                 async with self.connect() as client:
                     path = f"{self.target.collection}?paginate=false"
                     ids = (await client.ask_for(200, self.target.request("GET", path)))["data"]
-                    return [each for each in ids if each.startswith(f"{self.target.prefix}-")]
+                    return [each for each in ids if each.startswith(prefix)]
             await asyncio.sleep(1)
 
     async def _delete(self, ids: list[str]) -> None:
@@ -225,15 +227,16 @@ async def _again(visit: Visit) -> None:
         await asyncio.sleep(SECONDS_TO_COME_BACK)
 
 
-def run(attack: Callable[[Crowd], Awaitable[None]], target: Target, seconds: float, tell: Any) -> None:
+def clean_up(target: Target) -> None:
+    """Delete all documents whose ids begin with the target's prefix, those of requests that were late too."""
+    asyncio.run(Crowd(target, 0, lambda event: None).delete(target.prefix))
+
+
+def run(attack: Callable[[Crowd], Coroutine[Any, Any, None]], target: Target, seconds: float, tell: Any) -> None:
     """Run an attack and tell what happens, as tuples: the event, its monotonic time, and what there is to it."""
     crowd = Crowd(target, seconds, lambda event: tell((event, time.monotonic(), None)))
     try:
-        asyncio.run(_run(attack, crowd))
+        asyncio.run(attack(crowd))
         tell(("done", time.monotonic(), crowd.statuses))
     except Exception as error:
         tell(("failed", time.monotonic(), f"{type(error).__name__}: {error}"))
-
-
-async def _run(attack: Callable[[Crowd], Awaitable[None]], crowd: Crowd) -> None:
-    await attack(crowd)

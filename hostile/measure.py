@@ -19,6 +19,8 @@ SECONDS_BETWEEN = 0.02
 TIMEOUT = 5.0
 # The normal client uses several connections in turn, so that it meets each of the workers.
 CONNECTIONS = 4
+# CPU seconds a second, of all workers.
+IDLE = 0.05
 
 _PROC = Path("/proc")
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
@@ -138,6 +140,15 @@ class Workers:
     def rss(self) -> float:
         """Resident megabytes."""
         return sum(_resident(pid) for pid in self.pids()) / 1e6
+
+    def wait_until_idle(self, seconds: float) -> None:
+        """Wait until they do next to nothing, but not longer than this."""
+        deadline = time.monotonic() + seconds
+        used, is_idle = self.cpu_seconds(), False
+        while not is_idle and time.monotonic() < deadline:
+            time.sleep(1)
+            before, used = used, self.cpu_seconds()
+            is_idle = used - before < IDLE
 
 
 class Watch:

@@ -79,8 +79,9 @@ class Result:
             text
             for holds, text in (
                 (not self.error, self.error),
-                (p99 <= MOST_TIMES_P50 * p50, f"p99 is {p99 / p50:.0f} times p50" if p50 < math.inf else "no p50"),
-                (p99 <= MOST_MILLISECONDS, "p99 is over 1 s"),
+                (bool(self.during.times), "the normal client got no answer"),
+                (p99 == math.inf or p99 <= MOST_TIMES_P50 * p50, f"p99 is {p99 / p50:.0f} times p50"),
+                (p99 == math.inf or p99 <= MOST_MILLISECONDS, "p99 is over 1 s"),
                 (unanswered == 0, f"{unanswered} requests of the normal client got 503 or no answer"),
                 (rss[1] <= MOST_TIMES_RSS * rss[0], f"RSS stays at {rss[1] / rss[0]:.2f} times"),
                 (self.faults == 0, f"{self.faults} answers are a 5xx"),
