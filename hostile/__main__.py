@@ -143,14 +143,14 @@ def _try(name: str, target: Target, path: str, workers: Workers, plan: Plan) -> 
     """Run one attack, between two times without any."""
     _say(f"{name}: {(ATTACKS[name].__doc__ or '').splitlines()[0]}")
     pids = workers.pids()
-    normal = NormalClient(target, path)
+    normal = NormalClient(target, path, workers)
     try:
         before = Watch(workers)
         time.sleep(max(1.0, min(plan.seconds, MOST_SECONDS_BEFORE)))
         before.end()
         with _Attacker(name, target, plan.seconds) as attacker:
             during = attacker.watch(workers)
-        after = _settle(workers, during, before.look(), plan)
+        after = _settle(workers, during, before.rss, plan)
         samples = normal.samples()
     finally:
         normal.end()

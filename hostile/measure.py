@@ -17,8 +17,8 @@ from hostile.report import Load, Phase, Sample
 SECONDS_BETWEEN = 0.02
 # Longer than the service may keep anybody waiting.
 TIMEOUT = 5.0
-# The normal client uses several connections in turn, so that it meets each of the workers.
-CONNECTIONS = 4
+# How often the normal client connects until it has a connection to each of the workers.
+MOST_CONNECTIONS = 50
 # CPU seconds a second, of all workers.
 IDLE = 0.05
 
@@ -32,11 +32,12 @@ _FORK = multiprocessing.get_context("fork")
 class NormalClient:
     """A process that reads a document every 20 ms until it is stopped, and then tells how long that took."""
 
-    def __init__(self, target: Target, path: str):
+    def __init__(self, target: Target, path: str, workers: "Workers"):
         self._stop = _FORK.Event()
         self._receiver, sender = _FORK.Pipe(duplex=False)
         request = target.request("GET", path)
-        self._process = _FORK.Process(target=_read_on, args=(target, request, self._stop, sender), daemon=True)
+        arguments = (target, request, workers, self._stop, sender)
+        self._process = _FORK.Process(target=_read_on, args=arguments, daemon=True)
         self._process.start()
 
     def samples(self) -> list[Sample]:
@@ -55,22 +56,36 @@ class NormalClient:
         self._process.join()
 
 
-def _read_on(target: Target, request: bytes, stop: Event, sender: Connection) -> None:
+def _read_on(target: Target, request: bytes, workers: "Workers", stop: Event, sender: Connection) -> None:
     """Read on schedule. What is late because of the request before it counts from when it was due.
 
     Otherwise a wait of a second would be one long request, and not the fifty that it kept from being sent.
     """
     samples: list[Sample] = []
-    connections = [_Kept(target) for _ in range(CONNECTIONS)]
+    connections = _one_to_each(target, request, workers)
     due = time.monotonic()
     while not stop.is_set():
         time.sleep(max(0.0, due - time.monotonic()))
-        status = connections[len(samples) % CONNECTIONS].status_of(request)
+        status = connections[len(samples) % len(connections)].status_of(request)
         now = time.monotonic()
         samples.append(Sample(due, (now - due) * 1000, status))
         # Who was sent away or got no answer does not try to catch up.
         due = due + SECONDS_BETWEEN if status == 200 else now + SECONDS_BETWEEN
     sender.send(samples)
+
+
+def _one_to_each(target: Target, request: bytes, workers: "Workers") -> "list[_Kept]":
+    """A connection to each of the workers, to be used in turn: an attack may hit one of them only."""
+    found: dict[int | None, _Kept] = {}
+    wanted = len(workers.pids()) or 1
+    for _ in range(MOST_CONNECTIONS):
+        connection = _Kept(target)
+        # A worker has accepted a connection when it answers.
+        if connection.status_of(request):
+            found.setdefault(workers.owner_of(target.port, connection.port), connection)
+        if len(found) == wanted:
+            break
+    return list(found.values()) or [_Kept(target)]
 
 
 class _Kept:
@@ -79,6 +94,11 @@ class _Kept:
     def __init__(self, target: Target):
         self._target = target
         self._sock: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """The client's port; 0 while it is not connected."""
+        return self._sock.getsockname()[1] if self._sock else 0
 
     def status_of(self, request: bytes) -> int:
         """The status of the answer to a request that may be repeated; 0 without an answer."""
@@ -133,6 +153,13 @@ class Workers:
         """The children of the server, which come and go."""
         return sorted(pid for pid in _pids() if _stat(pid)[:1] == [str(self._server)]) if self._server else []
 
+    def owner_of(self, port: int, client_port: int) -> int | None:
+        """The worker that has accepted a connection from this port; None if that is not known."""
+        inodes = [row[9] for row in _sockets(port) if int(row[2].rpartition(":")[2], 16) == client_port]
+        return next(
+            (pid for pid in self.pids() if _open_files(pid) & {f"socket:[{inode}]" for inode in inodes}), None
+        )
+
     def cpu_seconds(self) -> float:
         """CPU seconds that the workers have used since they started."""
         return sum(int(ticks) for pid in self.pids() for ticks in _stat(pid)[10:12]) / _TICKS
@@ -158,14 +185,14 @@ class Watch:
         self._workers = workers
         self._cpu = workers.cpu_seconds()
         self.begun = self.ended = time.monotonic()
-        self._peak = self._rss = 0.0
+        self.rss = self._peak = 0.0
         self.look()
 
     def look(self) -> float:
-        """Note what the workers hold now; in MB."""
-        self._rss = self._workers.rss()
-        self._peak = max(self._peak, self._rss)
-        return self._rss
+        """Note how many MB the workers hold now."""
+        self.rss = self._workers.rss()
+        self._peak = max(self._peak, self.rss)
+        return self.rss
 
     def end(self) -> None:
         """Watch no longer."""
@@ -176,25 +203,29 @@ class Watch:
     def phase(self, samples: Sequence[Sample]) -> Phase:
         """What was measured, after the end. Requests belong to the time in which they were due."""
         seconds = self.ended - self.begun
-        load = Load(self._cpu / seconds, self._rss, self._peak) if self._rss else None
+        load = Load(self._cpu / seconds, self.rss, self._peak) if self.rss else None
         return Phase([sample for sample in samples if self.begun <= sample.due < self.ended], load)
 
 
 def server_of(port: int) -> int | None:
     """The process that listens on a port and has not been forked by one that does too; None if it is not visible."""
-    sockets = {f"socket:[{inode}]" for inode in _listeners(port)}
+    sockets = {f"socket:[{row[9]}]" for row in _sockets(port) if row[3] == _LISTENING}
     owners = [pid for pid in _pids() if sockets & _open_files(pid)] if sockets else []
     return next((pid for pid in owners if _stat(pid) and int(_stat(pid)[0]) not in owners), None)
 
 
-def _listeners(port: int) -> list[str]:
-    """The inodes of sockets that listen on this port."""
+def _sockets(port: int) -> list[list[str]]:
+    """What the kernel tells of sockets with this local port: [1] that address, [2] the other, [3] state, [9] inode."""
     found = []
     for table in ("tcp", "tcp6"):
         with suppress(OSError):
             rows = [line.split() for line in (_PROC / "net" / table).read_text().splitlines()[1:]]
-            found += [row[9] for row in rows if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port]
+            found += [row for row in rows if _port(row[1]) == port]
     return found
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)
 
 
 def _pids() -> list[int]:
