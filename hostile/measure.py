@@ -215,7 +215,7 @@ def server_of(port: int) -> int | None:
 
 
 def _sockets(port: int) -> list[list[str]]:
-    """What the kernel tells of sockets with this local port: [1] that address, [2] the other, [3] state, [9] inode."""
+    """The kernel's rows of sockets with this local port: [1] that address, [2] the other, [3] state, [9] inode."""
     found = []
     for table in ("tcp", "tcp6"):
         with suppress(OSError):

@@ -10,7 +10,7 @@ from tests.support import ROOT
 
 TEXTS = sorted(
     path
-    for folder in ("app", "tests", "benchmarks", "docs", "schemas", "couchdb_views")
+    for folder in ("app", "tests", "benchmarks", "hostile", "docs", "schemas", "couchdb_views")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in (".py", ".md", ".json", ".sh", ".conf", ".cfg", ".service") and "recordings" not in path.parts
 ) + [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "setup.cfg")]
