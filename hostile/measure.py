@@ -12,9 +12,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from hostile.clients import Target
-from hostile.report import Load, Phase, Sample
+from hostile.report import MILLISECONDS_BETWEEN, Load, Phase, Sample
 
-SECONDS_BETWEEN = 0.02
 # Longer than the service may keep anybody waiting.
 TIMEOUT = 5.0
 # How often the normal client connects until it has a connection to each of the workers.
@@ -57,20 +56,15 @@ class NormalClient:
 
 
 def _read_on(target: Target, request: bytes, workers: "Workers", stop: Event, sender: Connection) -> None:
-    """Read on schedule. What is late because of the request before it counts from when it was due.
-
-    Otherwise a wait of a second would be one long request, and not the fifty that it kept from being sent.
-    """
+    """Read every MILLISECONDS_BETWEEN, or as soon as the answer to the request before has come."""
     samples: list[Sample] = []
     connections = _one_to_each(target, request, workers)
-    due = time.monotonic()
     while not stop.is_set():
-        time.sleep(max(0.0, due - time.monotonic()))
+        sent = time.monotonic()
         status = connections[len(samples) % len(connections)].status_of(request)
-        now = time.monotonic()
-        samples.append(Sample(due, (now - due) * 1000, status))
-        # Who was sent away or got no answer does not try to catch up.
-        due = due + SECONDS_BETWEEN if status == 200 else now + SECONDS_BETWEEN
+        taken = (time.monotonic() - sent) * 1000
+        samples.append(Sample(sent, taken, status))
+        time.sleep(max(0.0, MILLISECONDS_BETWEEN - taken) / 1000)
     sender.send(samples)
 
 
@@ -201,10 +195,10 @@ class Watch:
         self._cpu = max(0.0, self._workers.cpu_seconds() - self._cpu)
 
     def phase(self, samples: Sequence[Sample]) -> Phase:
-        """What was measured, after the end. Requests belong to the time in which they were due."""
+        """What was measured, after the end. A request belongs to the time in which it was sent."""
         seconds = self.ended - self.begun
         load = Load(self._cpu / seconds, self.rss, self._peak) if self.rss else None
-        return Phase([sample for sample in samples if self.begun <= sample.due < self.ended], load)
+        return Phase([sample for sample in samples if self.begun <= sample.sent < self.ended], load)
 
 
 def server_of(port: int) -> int | None:

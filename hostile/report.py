@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+# How often the normal client asks.
+MILLISECONDS_BETWEEN = 20
 MOST_TIMES_P50 = 10
 MOST_MILLISECONDS = 1000.0
 MOST_TIMES_RSS = 1.2
@@ -11,12 +13,12 @@ MOST_TIMES_RSS = 1.2
 
 @dataclass(frozen=True)
 class Sample:
-    """One request of the normal client: when it was due (monotonic), how long it took, and its status.
+    """One request of the normal client: when it was sent (monotonic), how long it took, and its status.
 
     The status is 0 if there was no answer.
     """
 
-    due: float
+    sent: float
     milliseconds: float
     status: int
 
@@ -39,8 +41,14 @@ class Phase:
 
     @property
     def times(self) -> list[float]:
-        """Milliseconds of the requests that were answered as wished."""
-        return [sample.milliseconds for sample in self.samples if sample.status == 200]
+        """Milliseconds of the requests that were answered as wished.
+
+        The client waits for each answer before it asks again. So a long wait counts as well for the requests that it
+        kept from being sent: they would have waited for the rest of it. Otherwise a second would weigh no more than
+        one of the fifty answers that come in any other second.
+        """
+        answered = [sample.milliseconds for sample in self.samples if sample.status == 200]
+        return [time - late for time in answered for late in range(0, max(1, int(time)), MILLISECONDS_BETWEEN)]
 
     def count(self, *statuses: int) -> int:
         """How many of the normal client's requests were answered like this."""
