@@ -11,7 +11,7 @@ ENGINE ?= embedded
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
-.PHONY: help setup run test test-quick parity bench lint coverage mutants lock tools clean
+.PHONY: help setup run test test-quick parity bench hostile lint coverage mutants lock tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couch
 
 bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two minutes)
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)
+
+hostile: .venv/.ready-test ## attack a service of its own, and print how a normal client fares (HOSTILE_SECONDS=3: sooner)
+	$(VENV)/python -m hostile
 
 lint: .venv/.ready-test ## check style and types of the code
 	$(VENV)/ruff check .

@@ -1,0 +1,48 @@
+"""`make hostile`, briefly."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT
+
+# What is compared are times, and other tests would be noise in them.
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+ATTEMPTS = 3
+
+
+def hostile(**settings):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOSTILE_")}
+    command = [sys.executable, "-m", "hostile"]
+    return subprocess.run(
+        command, cwd=ROOT, env={**environment, **settings}, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_two_attacks_of_a_second_end_with_a_table_and_status_0():
+    for _ in range(ATTEMPTS):
+        ended = hostile(HOSTILE_SECONDS="1", HOSTILE_ONLY="chunks,half")
+        lines = ended.stdout.splitlines()
+        assert [line.split(" | ")[0] for line in lines] == ["| Attack", "| ---", "| chunks", "| half"], ended.stderr
+        assert ended.returncode == int(any(not line.endswith("| hold |") for line in lines[2:]))
+        if ended.returncode == 0:
+            return
+    pytest.fail(f"{ATTEMPTS} attempts, the last of them:\n{ended.stdout}{ended.stderr}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (
+            {"HOSTILE_URL": "http://192.0.2.1:8000", "HOSTILE_ACCOUNT": "a", "HOSTILE_TOKEN": "b"},
+            "only your own service",
+        ),
+        ({"HOSTILE_URL": "http://127.0.0.1:8000"}, "needs HOSTILE_ACCOUNT and HOSTILE_TOKEN"),
+        ({"HOSTILE_ONLY": "chunks,kindness"}, "no attack kindness"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, reason):
+    ended = hostile(**settings)
+    assert ended.returncode == 1 and ended.stdout == "" and reason in ended.stderr
