@@ -24,6 +24,7 @@ from wsgiref.types import WSGIApplication
 from gunicorn.workers import base
 
 from app import metrics
+from app.server import memory
 from app.server.answer import Answer, answer, busy, plain
 from app.server.connection import Connection
 from app.server.reader import Request
@@ -35,6 +36,7 @@ SECONDS_TO_CLOSE = 2.0
 # A request that has waited so long for a thread is refused: its client does better to come back later.
 SECONDS_IN_THE_QUEUE = 0.5
 SECONDS_WITHOUT_ACCEPTING = 0.5
+SECONDS_TO_KEEP_MEMORY = 2.0
 MOST_DISCARDED = 64 * 1024
 # A client nearby, or a busy proxy, has sent its next request by then.
 MILLISECONDS_TO_LINGER = 2
@@ -82,11 +84,15 @@ class Worker(base.Worker):
         # When each of the queue's requests was put there.
         self._queued: deque[float] = deque()
         self._done: deque[Connection] = deque()
+        # Whether a connection has held much since memory was given back, and when to do that next.
+        self._held_much = False
+        self._give_back_at = 0.0
         self._listening = False
         self._accepts_from = 0.0
 
     def init_process(self) -> None:
         """Start working. Does not return before the worker ends."""
+        memory.share_heap()
         self._selector = selectors.DefaultSelector()
         super().init_process()
 
@@ -121,6 +127,10 @@ class Worker(base.Worker):
         for waiting in (self._idle, self._arriving, self._sending, self._closing):
             while (conn := waiting.oldest()) and conn.deadline <= now:
                 self._give_up(conn, waiting)
+        if self._held_much and now >= self._give_back_at and not self._busy:
+            self._held_much = False
+            self._give_back_at = now + SECONDS_TO_KEEP_MEMORY
+            memory.give_back()
         if self._accepts_from and self._accepts_from <= now and self.alive:
             self._accept_again()
 
@@ -245,7 +255,7 @@ class Worker(base.Worker):
         elif not conn.keeps_alive:
             self._let_go(conn)
         else:
-            self._held.pop(conn, None)
+            self._release(conn)
             self._go_on(conn)
 
     def _writable(self, conn: Connection, _: socket.socket) -> None:
@@ -269,7 +279,7 @@ class Worker(base.Worker):
         except OSError:
             self._drop(conn)
             return
-        self._held.pop(conn, None)
+        self._release(conn)
         self._selector.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
         self._closing.put(conn)
 
@@ -282,7 +292,7 @@ class Worker(base.Worker):
         """Close a connection at once."""
         if self._forget(conn):
             self._selector.unregister(conn.sock)
-        self._held.pop(conn, None)
+        self._release(conn)
         conn.close()
 
     def _forget(self, conn: Connection) -> bool:
@@ -300,6 +310,10 @@ class Worker(base.Worker):
             return False
         self._held[conn] = held
         return sum(self._held.values()) > self._most_held
+
+    def _release(self, conn: Connection) -> None:
+        if self._held.pop(conn, None) is not None:
+            self._held_much = True
 
     # In a thread
 
