@@ -208,8 +208,9 @@ class _Attacker:
         while not self._receiver.poll(SECONDS_BETWEEN_LOOKS):
             if watch:
                 watch.look()
-            if time.monotonic() > deadline or not self._process.is_alive():
-                self.error = "the attack did not end in time"
+            has_ended = not self._process.is_alive() and not self._receiver.poll()
+            if has_ended or time.monotonic() > deadline:
+                self.error = "the attack ended too early" if has_ended else "the attack did not end in time"
                 return False
         event, _, told = self._receiver.recv()
         if event == "failed":
