@@ -42,8 +42,7 @@ def dumps(value: Any) -> str:
     Floats are written as in ECMAScript, but whole ones have `.0` at the end.
     """
     text = _ENCODER.encode(value)
-    # Python writes every exponent with a sign. Looking for the sign first avoids the slow pattern for most texts.
-    if ("e+" in text or "e-" in text) and _EXPONENT.search(text):
+    if _may_have_exponent(text) and _EXPONENT.search(text):
         text = _exact(value)
     if "\\u00" in text:
         text = _ESCAPE.sub(_upper_hex, text)
@@ -69,6 +68,24 @@ def float_text(number: float) -> str:
     if -7 < power < 0:
         return f"{sign}0.{'0' * (-power - 1)}{digits}"
     return f"{mantissa}e{power:+d}"
+
+
+def _may_have_exponent(text: str) -> bool:
+    """Whether a digit is followed by an exponent, as Python writes it. Spares most texts a slow search.
+
+    Ids and tokens have `e-` as well. If a text has many of them, it is searched.
+    """
+    for sign in ("e+", "e-"):
+        at = -1
+        for _ in range(100):
+            at = text.find(sign, at + 1)
+            if at < 0:
+                break
+            if text[at - 1].isdigit():
+                return True
+        else:
+            return True
+    return False
 
 
 def _finite_float(text: str) -> float:

@@ -11,6 +11,7 @@ from app.schema.errors import error
 
 MAX_UPLOAD_SIZE = 8_000_000
 MAX_ANONYMOUS_UPLOAD_SIZE = 256_000
+MOST_PAIRS = 10_000
 JSON_TYPES = ("application/json", "application/x-json")
 FORM_TYPE = "application/x-www-form-urlencoded"
 _HEX = set("0123456789abcdefABCDEF")
@@ -133,6 +134,8 @@ def _form_envelope(body: bytes) -> Any:
 def _parse_pairs(text: str) -> list[tuple[str, str | bool]]:
     """The pairs of a query string or form, in order. The value of a name without `=` is True."""
     pairs: list[tuple[str, str | bool]] = []
+    if text.count("&") > MOST_PAIRS:
+        raise validation_error(error("query_string", "invalid", message="too many parameters", target=MOST_PAIRS))
     for part in text.split("&"):
         if not part:
             continue

@@ -3,8 +3,10 @@
 import ctypes
 import sys
 
-# One part of the heap for all threads. Each would keep what it once used otherwise.
+# Otherwise each thread has a heap of its own, and keeps what it once used.
 _M_ARENA_MAX, _ARENAS = -8, 2
+# Larger pieces, in bytes, are not taken from a heap, and go back to the system at once.
+_M_MMAP_THRESHOLD, _LARGE = -3, 256 * 1024
 
 
 def share_heap() -> None:
@@ -12,6 +14,7 @@ def share_heap() -> None:
     libc = _libc()
     if libc is not None:
         libc.mallopt(_M_ARENA_MAX, _ARENAS)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def give_back() -> None:
