@@ -1,5 +1,6 @@
 """Query string and body of a request, for every method (docs/kazoo/http.md, section 2)."""
 
+import string
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +15,7 @@ MAX_ANONYMOUS_UPLOAD_SIZE = 256_000
 MOST_PAIRS = 10_000
 JSON_TYPES = ("application/json", "application/x-json")
 FORM_TYPE = "application/x-www-form-urlencoded"
+_NORMAL = str.maketrans(string.ascii_uppercase + "-", string.ascii_lowercase + "_")
 _HEX = set("0123456789abcdefABCDEF")
 
 
@@ -112,9 +114,7 @@ def _take_envelope(context: Context, decoded: Any) -> None:
 
 
 def _normal_name(name: str) -> str:
-    return "".join(
-        character.lower() if "A" <= character <= "Z" else "_" if character == "-" else character for character in name
-    )
+    return name.translate(_NORMAL)
 
 
 def _form_envelope(body: bytes) -> Any:

@@ -132,6 +132,20 @@ def test_a_large_text_is_refused_as_fast_as_it_could_be_read(text):
     assert time.process_time() - started < 3 * limit
 
 
+def test_a_text_with_too_many_values_is_not_read():
+    most = json_text.MOST_VALUES
+    assert len(json_text.loads(b"[" + b"1," * (most - 1) + b"1]")) == most
+    with pytest.raises(json_errors.JSONTextError, match="too_many_values"):
+        json_text.loads(b"[" + b"1," * most + b"1]")
+
+
+@pytest.mark.parametrize("name", ["e-", "1e-x", "x1e-5", "e-e-" * 200, "e+", "a-1e+5"])
+def test_an_id_that_looks_like_an_exponent_stays(name):
+    for value in ({"id": name, "n": 1e30}, [name, 1e-7], {name: 0.5}):
+        assert json.loads(json_text.dumps(value)) == value
+        assert "e+30" in json_text.dumps({"id": name, "n": 1e30})
+
+
 def is_utf8(text):
     try:
         text.decode("utf-8")

@@ -800,6 +800,17 @@ def test_the_request_id_is_the_client_s_or_made(server):
     assert len(made) == 3 and all(len(one) == 32 and int(one, 16) >= 0 for one in made)
 
 
+def test_a_form_has_a_limit_of_parameters(server):
+    def status(count):
+        body = b"data=x" + b"&a=b" * (count - 1)
+        headers = {"content-type": "application/x-www-form-urlencoded", "content-length": str(len(body))}
+        status, _, content = server("PUT", "/v2/schemas/connectivity/validation", headers, body)
+        return status, list(json.loads(content)["data"])
+
+    assert status(10_000) == (400, ["data"])
+    assert status(10_002) == (400, ["json"])
+
+
 def test_a_document_does_not_grow_without_end(server, world, person):
     token = token_of(server, person)
     path = trunks(person)
