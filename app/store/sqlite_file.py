@@ -18,6 +18,7 @@ SECONDS_TO_WAIT = 5.0
 SECONDS_UNTIL_STUCK = 1.0
 MOST_WAITING = 4
 _LOOK_AGAIN = 0.25
+KIB_OF_CACHE = 512
 
 
 class SQLiteFile:
@@ -116,6 +117,8 @@ class SQLiteFile:
             uri = f"file:{quote(str(self._path))}?mode=rw"
             connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
             connection.execute("PRAGMA synchronous = FULL")
+            # For each thread. The system caches the file as well.
+            connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
             self._local.connection = connection
         return connection
 
