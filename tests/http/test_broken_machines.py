@@ -15,9 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from app.commands.documents import import_documents
 from app.documents.names import account_db
-from app.store.embedded import FILE_NAME
+from app.store.embedded import FILE_NAME, EmbeddedStore
 from tests import support
 from tests.support import run
 
@@ -177,10 +179,14 @@ class TestImportAndExport:
             ({"_attachments": {"a": {"data": "aGk=", "content_type": 5}}}, "content_type"),
         ],
     )
-    def test_what_is_refused_with_its_line(self, environment, members, told):
-        error = self.load(environment, {"_id": "good"}, {"_id": "d", **members}, code=1)
-        assert "line 2: " in error and told in error and "Traceback" not in error
-        assert run(environment, "export").strip() == "" if (support.Path(environment["DATA_DIR"])).exists() else True
+    def test_what_is_refused_with_its_line(self, environment, tmp_path, members, told):
+        # In this process: a command takes half a second to start.
+        path = tmp_path / "in.jsonl"
+        lines = [{"db": "some", "doc": {"_id": "good"}}, {"db": "some", "doc": {"_id": "d", **members}}]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        ended = CliRunner().invoke(import_documents, [str(path)], env=environment)
+        assert ended.exit_code == 1 and "line 2: " in ended.output and told in ended.output
+        assert EmbeddedStore(environment["DATA_DIR"]).database_names() == []
 
     def test_a_database_name_that_couchdb_refuses(self, environment):
         assert "line 1: " in self.load(environment, {"_id": "d"}, code=1, db="No Such Name")

@@ -332,7 +332,7 @@ def test_every_thread_finds_the_server_that_is_there():
 class TestWhatIsIndexed:
     """A view that fails takes no other with it, and no document grows the store without end."""
 
-    HUNGRY = "function (doc) { var all = []; while (true) { all.push(new Array(100000).join('x') + all.length); } }"
+    HUNGRY = "function (doc) { var all = []; while (true) { all.push(new Array(1000000).fill(1.5)); } }"
     PLAIN = "function (doc) { emit(doc._id, 1); }"
     BROKEN = "function (doc) { emit(doc._id, 1); doc.a.b.c; }"
 
