@@ -83,7 +83,7 @@ def test_of_two_with_the_same_if_match_exactly_one_succeeds(world, base, person)
             assert len(winners) == 1, [answer.status_code for answer in answers]
             assert {answer.status_code for answer in answers} <= {200, 409, 412}
             revision = winners[0].json()["revision"]
-    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == 501
+    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == 201
 
 
 def test_four_clients_create_where_there_is_none(world, base):
