@@ -56,17 +56,9 @@ class Connection:
 
     def receive(self) -> None:
         """Take what the client has sent. Sets `request`, `refusal` or `is_closed` if that is known now."""
-        try:
-            data = self.sock.recv(READ_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.is_closed = True
-            return
-        self._reader.feed(data)
-        self.take_next()
+        if data := self._receive():
+            self._reader.feed(data)
+            self.take_next()
 
     def take_next(self) -> None:
         """Look for a request in what has been received."""
@@ -81,14 +73,18 @@ class Connection:
 
     def discard(self) -> None:
         """Take and forget what the client still sends after its last answer. Sets `is_closed` at the end of it."""
+        self.discarded += len(self._receive())
+
+    def _receive(self) -> bytes:
+        """What has arrived. Sets `is_closed` at the end."""
         try:
             data = self.sock.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
-            return
+            return b""
         except OSError:
             data = b""
-        self.discarded += len(data)
         self.is_closed = not data
+        return data
 
     def send(self, answer: Answer) -> None:
         """Begin to send an answer. What the client does not take at once stays for `send_more`."""
