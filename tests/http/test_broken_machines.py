@@ -57,10 +57,10 @@ class TestEmbedded:
                 started = time.monotonic()
                 assert api.call("GET", f"/{doc_id}").status_code == 200
                 assert requests.get(f"{server.url}/health", timeout=10).status_code == 200
-                assert time.monotonic() - started < 1
+                assert time.monotonic() - started < 3
             answers = [write.result() for write in writes]
         assert {answer.status_code for answer in answers} == {503}
-        assert max(answer.elapsed.total_seconds() for answer in answers) < 8
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 12
         other.execute("ROLLBACK")
         other.close()
         assert api.call("PUT", json={"data": {"name": "c"}}).status_code == 201

@@ -41,7 +41,7 @@ def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
         client.sendall(VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
         started = time.monotonic()
         assert status_of(client.recv(65536)) == status
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
 
 
 def test_dripping_chunks_occupy_no_thread(base):
@@ -53,7 +53,7 @@ def test_dripping_chunks_occupy_no_thread(base):
         for _ in range(5):
             for client in clients:
                 client.sendall(b"x")
-            assert seconds_of(f"{base}/v2/schemas") < 1
+            assert seconds_of(f"{base}/v2/schemas") < 3
 
 
 def test_slow_readers_occupy_no_thread(world, person):
@@ -69,7 +69,7 @@ def test_slow_readers_occupy_no_thread(world, person):
                 client.sendall(get)
             for client in clients:
                 assert client.recv(1) == b"H"
-            assert seconds_of(f"{server.url}/v2/schemas") < 2
+            assert seconds_of(f"{server.url}/v2/schemas") < 3
     finally:
         server.stop()
 
@@ -89,7 +89,7 @@ def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
             refusal = one_answer(clients[4])
             assert status_of(refusal) == 503 and b"\r\nRetry-After: 1\r\n" in refusal
             assert json.loads(refusal.split(b"\r\n\r\n", 1)[1])["error"] == "503"
-            assert seconds_of(f"{server.url}/v2/schemas") < 1
+            assert seconds_of(f"{server.url}/v2/schemas") < 3
             assert api.call("PUT", json={"data": {"name": "small"}}).status_code == 201
         clients[5].close()
         support.wait_until(lambda: api.call("PUT", json={"data": {"x": "y" * 7_000_000}}).status_code == 201)
@@ -128,7 +128,7 @@ def test_more_connections_than_files(world, files, tmp_path):
                 client.settimeout(10)
                 client.connect(("127.0.0.1", port))
             for _ in range(5):
-                assert seconds_of(f"{server.url}/v2/schemas") < 2
+                assert seconds_of(f"{server.url}/v2/schemas") < 3
             # A connection that is in use is not among the oldest idle ones.
             with requests.Session() as session:
                 for _ in range(20):
@@ -163,14 +163,14 @@ def test_dripping_headers_cost_little(base):
         for _ in range(100):
             for client in clients:
                 client.sendall(b"z")
-        assert seconds_of(f"{base}/v2/schemas") < 1
+        assert seconds_of(f"{base}/v2/schemas") < 3
 
 
 def test_many_errors_are_counted_not_listed(base):
     body = json.dumps({"data": {"servers": [1] * 100_000}}, separators=(",", ":"))
     started = time.monotonic()
     answer = requests.put(f"{base}/v2/schemas/connectivity/validation", body, timeout=30)
-    assert time.monotonic() - started < 3 and len(answer.content) < 300_000
+    assert time.monotonic() - started < 4 and len(answer.content) < 300_000
     errors = answer.json()["data"]
     assert answer.status_code == 400 and len(errors) == 1001
     assert errors["data"] == {"maxErrors": {"message": "There are more errors than these", "target": 1000}}
@@ -192,6 +192,7 @@ def test_a_body_without_a_token_is_small(base, person):
         assert answer.status_code == 201
 
 
+@pytest.mark.alone
 def test_ten_thousand_dids(world, person, tmp_path):
     log = tmp_path / "log"
     server = support.service({**world.environment, "TEST_LOG": str(log)}, workers=1).start()
@@ -202,8 +203,8 @@ def test_ten_thousand_dids(world, person, tmp_path):
         api.create(document)
         before, started = log.stat().st_size, time.monotonic()
         doc_id = api.create(document)
-        # Half a second on a machine that does nothing else.
-        assert time.monotonic() - started < 3
+        # Half a second on a machine of today.
+        assert time.monotonic() - started < 2
         assert log.stat().st_size - before < 10_000
         assert doc_id in api.call("GET").json()["data"]
     finally:
