@@ -73,7 +73,7 @@ def test_of_two_with_the_same_if_match_exactly_one_succeeds(world, base, person)
     doc_id = first.create()
     revision = first.call("GET", f"/{doc_id}").json()["revision"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for number in range(200):
+        for number in range(500):
             headers = {"If-Match": f'"{revision}"'}
             pair = [
                 pool.submit(api.call, "POST", f"/{doc_id}", {"n": number}, headers=headers) for api in (first, second)
@@ -83,7 +83,7 @@ def test_of_two_with_the_same_if_match_exactly_one_succeeds(world, base, person)
             assert len(winners) == 1, [answer.status_code for answer in answers]
             assert {answer.status_code for answer in answers} <= {200, 409, 412}
             revision = winners[0].json()["revision"]
-    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == 201
+    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == 501
 
 
 def test_four_clients_create_where_there_is_none(world, base):
