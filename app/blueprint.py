@@ -16,7 +16,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Rule
 from werkzeug.wsgi import ClosingIterator
 
-from app import metrics, pipeline
+from app import deadline, metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.constants import METHODS
 from app.context import Context, Request, Stop, not_found_error, plain_error, system_error, too_large_error
@@ -81,6 +81,7 @@ def handle(request: Request, services: Services) -> CrossbarResponse:
     started = time.perf_counter()
     context = Context(request, services, request.headers.get("x-request-id") or _new_request_id())
     REQUEST_ID.set(context.request_id)
+    deadline.begin(services.settings.request_timeout)
     try:
         pipeline.run(context)
         answer = respond.success(context)
@@ -88,6 +89,7 @@ def handle(request: Request, services: Services) -> CrossbarResponse:
         answer = respond.failure(context, stop)
     except Exception as error:
         answer = respond.failure(context, _fault(context, error))
+    deadline.clear()
     seconds = time.perf_counter() - started
     return CrossbarResponse(answer, partial(_observe, context, answer, seconds))
 

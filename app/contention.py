@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+from app import deadline
+
 # How long a write keeps trying, and how long it waits between two attempts; in seconds.
 PATIENCE = 5.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
@@ -25,11 +27,11 @@ def attempts() -> Iterator[int]:
 
     They end after PATIENCE. There is always a first attempt.
     """
-    deadline, pause = time.monotonic() + PATIENCE, SHORTEST_PAUSE
+    end, pause = deadline.within(PATIENCE), SHORTEST_PAUSE
     attempt = 0
     while True:
         yield attempt
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= end:
             return
         time.sleep(random.uniform(0, pause))
         pause = min(pause * 2, LONGEST_PAUSE)

@@ -42,6 +42,26 @@ def mark_failed() -> None:
     _counts().marks_failed.inc()
 
 
+def node_asked(node: str) -> None:
+    """Count a request to a node of CouchDB; `node` is its host and port."""
+    _node_requests(node).inc()
+
+
+def node_failed(node: str) -> None:
+    """Count a request that a node did not answer, or answered with a fault."""
+    _counts().node_faults.labels(node).inc()
+
+
+def node_is_down(node: str, is_down: bool) -> None:
+    """Tell whether this process passes over a node."""
+    _counts().nodes_down.labels(node).set(is_down)
+
+
+def conflict_met(outcome: str) -> None:
+    """Count a conflicting leaf: it was ``merged``, ``lost`` in part or ``withdrawn``, or its repair ``failed``."""
+    _counts().conflicts.labels(outcome).inc()
+
+
 def start_counting() -> None:
     """Create this process's counts before its threads start."""
     _counts()
@@ -53,8 +73,13 @@ def _requests_of(noun: str, verb: str, status: int) -> Any:
 
 
 @cache
+def _node_requests(node: str) -> Any:
+    return _counts().node_requests.labels(node)
+
+
+@cache
 def _counts() -> SimpleNamespace:
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Gauge, Histogram
 
     return SimpleNamespace(
         requests=Counter("connectivity_requests", "Requests answered", ["noun", "verb", "status"]),
@@ -63,5 +88,14 @@ def _counts() -> SimpleNamespace:
         retries=Counter("connectivity_write_retries", "Writes applied again after a lost race"),
         refused=Counter("connectivity_refused", "Requests refused because of too many others"),
         notices_dropped=Counter("connectivity_notices_dropped", "Notices the broker never got"),
+        node_requests=Counter("connectivity_node_requests", "Requests to a node of CouchDB", ["node"]),
+        node_faults=Counter("connectivity_node_faults", "Requests that a node did not answer", ["node"]),
+        nodes_down=Gauge(
+            "connectivity_node_open",
+            "Whether a process passes over a node",
+            ["node"],
+            multiprocess_mode="livemax",
+        ),
+        conflicts=Counter("connectivity_conflicts", "Conflicting leaves of documents", ["outcome"]),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

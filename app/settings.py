@@ -78,6 +78,11 @@ class Settings:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def request_timeout(self) -> float:
+        """How long the store may take for one request, all in all, in seconds."""
+        return max(10.0, 2 * self.couchdb_timeout)
+
+    @property
     def config_nodes(self) -> tuple[str, str, str]:
         """The members of a `system_config` document that apply here. The first one with a value counts."""
         return (self.kazoo_node, self.kazoo_zone, "default")

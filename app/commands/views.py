@@ -13,7 +13,7 @@ from app.documents.names import ACCOUNTS, account_db
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
 from app.settings import Settings
-from app.store import NotFound, Store
+from app.store import Store
 from app.store.design import documents_for, needs_old_engine
 from app.store.view_comparison import ViewComparison
 
@@ -56,7 +56,7 @@ def install(account_id: str | None, every: bool) -> None:
     written = 0
     for db in _databases(services, account_id, every):
         for wanted in documents_for(db):
-            stored = _stored(services.store, db, wanted["_id"])
+            stored = services.store.find_doc(db, wanted["_id"], merged=True)
             if stored and stored.get("views") == wanted["views"]:
                 continue
             services.store.save_doc(db, {**wanted, "_rev": stored["_rev"]} if stored else wanted)
@@ -74,20 +74,13 @@ def _databases(services: Services, account_id: str | None, every: bool) -> list[
     return [ACCOUNTS, *map(account_db, accounts(services.store))]
 
 
-def _stored(store: Store, db: str, design_id: str) -> Document | None:
-    try:
-        return store.open_doc(db, design_id)
-    except NotFound:
-        return None
-
-
 def _findings(store: Store, db: str, comparison: ViewComparison, old_engine: bool) -> list[str]:
     """The findings on a database's design documents, sorted, each as ``design: finding``."""
     findings: list[str] = []
     pairs: dict[str, tuple[str, str]] = {}
     for wanted in documents_for(db):
         design = wanted["_id"].removeprefix("_design/")
-        stored = _stored(store, db, wanted["_id"])
+        stored = store.find_doc(db, wanted["_id"])
         if stored is None:
             findings.append(f"{design}: missing")
             continue

@@ -9,6 +9,23 @@ from app.documents import Document, is_empty, is_true, object_member
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, alphanumeric, encoded
 
+# What `stamp` sets at each save.
+STAMPS = frozenset(
+    {
+        "pvt_vsn",
+        "pvt_account_id",
+        "pvt_account_db",
+        "pvt_created",
+        "pvt_modified",
+        "pvt_request_id",
+        "pvt_is_authenticated",
+        "pvt_auth_user_id",
+        "pvt_auth_account_id",
+        "pvt_original_auth_account_id",
+        "pvt_original_auth_owner_id",
+        "pvt_alphanum_name",
+    }
+)
 _ID_PATHS = (("_id",), ("id",), ("ID",), ("value", "id"), ("doc", "_id"))
 
 

@@ -39,7 +39,7 @@ def find(context: Context, doc_id: str) -> Document | None:
     if not is_document_id(doc_id):
         return None
     try:
-        document = context.services.store.open_doc(context.db, doc_id)
+        document = context.services.store.open_doc(context.db, doc_id, merged=context.verb != "GET")
     except NotFound:
         return None
     return None if fields.is_deleted(document) else document

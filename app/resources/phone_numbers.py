@@ -150,7 +150,7 @@ def _show(context: Context, typed: str) -> None:
 
 def _find(context: Context, typed: str) -> Document | None:
     number = normalise(typed, converters(context.services.config))
-    document = context.services.numbers.find(number)
+    document = context.services.numbers.find(number, merged=context.verb != "GET")
     return legacy.upgraded(document) if document else None
 
 

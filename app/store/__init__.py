@@ -75,8 +75,11 @@ class Store(ABC):
     is_embedded = False
 
     @abstractmethod
-    def open_doc(self, db: str, doc_id: str) -> Document:
-        """The current revision. Raises NotFound, DatabaseMissing."""
+    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+        """The current revision. Raises NotFound, DatabaseMissing.
+
+        With `merged`, for what a write builds upon, conflicting leaves are merged first; else soon afterwards.
+        """
 
     @abstractmethod
     def save_doc(self, db: str, document: Document) -> str:
@@ -145,13 +148,25 @@ class Store(ABC):
     def engine(self) -> str:
         """The engine's name and version, to be shown to people. Raises Unavailable if it cannot be reached."""
 
+    def nodes(self) -> dict[str, bool]:
+        """The nodes by host and port, and whether this process finds them up; empty without a cluster."""
+        return {}
+
+    def coordinator(self, db: str) -> str | None:
+        """The node that coordinates the writes of a database; None without a cluster."""
+        return None
+
+    def documents_with_leaves(self, db: str) -> Iterator[str]:
+        """The ids of documents with more than one leaf, deleted ones included. Raises DatabaseMissing."""
+        return iter(())
+
     def close(self) -> None:
         """Close the connections. The store opens them again when it is used."""
 
-    def find_doc(self, db: str, doc_id: str) -> Document | None:
-        """The current revision; None if the document or its database is missing."""
+    def find_doc(self, db: str, doc_id: str, merged: bool = False) -> Document | None:
+        """The current revision; None if the document or its database is missing. `merged` as of `open_doc`."""
         try:
-            return self.open_doc(db, doc_id)
+            return self.open_doc(db, doc_id, merged)
         except NotFound:
             return None
 

@@ -1,21 +1,19 @@
-"""The store on CouchDB (BigCouch to 3.5), which uses the session of the `couchdb` package.
+"""The store on CouchDB (BigCouch to 3.5), which uses the errors and addresses of the `couchdb` package.
 
-A read whose connection breaks is sent once more, but a write never is. Every fault of the connection or of the
-answer (refused, timed out, cut off, not JSON) is raised as Unavailable.
+Every fault of the connection or of the answer (refused, timed out, cut off, not JSON) is raised as Unavailable. A
+write to a single server is never sent twice. On a cluster, what became of a write is read from another node first.
 """
 
 import json
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httptools
 from couchdb import http as couchdb_http
 
-from app import json_text
+from app import deadline, json_text
 from app.documents import Document
 from app.documents.names import encoded
 from app.store import (
@@ -31,34 +29,27 @@ from app.store import (
     Unavailable,
     ViewMissing,
 )
-from app.store.session import Session
+from app.store import conflicts as leaf_conflicts
+from app.store.cluster import Cluster, Kind, LostAnswer
+from app.store.leaves import Leaf, history_of
+from app.store.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
 
 LOAD_BATCH = 200
 DUMP_BATCH = 200
 
-_FAULTS = (
-    OSError,
-    httptools.HttpParserError,
-    httptools.HttpParserUpgrade,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
-)
-_NOT_SENT = (ConnectionRefusedError, socket.gaierror)
+CHANGES_BATCH = 1000
 
 
 class CouchDBStore(Store):
-    """A Store on a CouchDB server, or on several servers of one cluster.
+    """A Store on a CouchDB server, or on several nodes of one cluster.
 
-    If a server refuses connections, the next one of `urls` is used. `timeout` is the limit in seconds for connecting
-    and for each wait for bytes.
+    `app/store/cluster.py` chooses the node for each request. `timeout` is the limit in seconds for one request and
+    what has to be asked because of its answer.
     """
 
     def __init__(self, urls: list[str], timeout: float = 5.0):
-        self._servers = [couchdb_http.extract_credentials(url.rstrip("/")) for url in urls]
-        self._current = 0
-        self._session = Session(timeout)
+        self.cluster = Cluster(urls, timeout)
+        self._repairs = RepairList(self.repair)
 
     def engine(self) -> str:
         welcome = self._read([])
@@ -66,13 +57,19 @@ class CouchDBStore(Store):
         return f"{name} {welcome.get('version', '')}"
 
     def close(self) -> None:
-        self._session.connection_pool.close()
+        self.cluster.close()
+
+    def nodes(self) -> dict[str, bool]:
+        return {node.name: not node.is_down for node in self.cluster.nodes}
+
+    def coordinator(self, db: str) -> str | None:
+        return self.cluster.coordinator(db).name
 
     # Databases
 
     def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
         try:
-            self._request("PUT", [db])
+            self._request(Kind.REPEATABLE, "PUT", [db])
         except couchdb_http.PreconditionFailed:
             return
         for document in design_documents:
@@ -91,24 +88,65 @@ class CouchDBStore(Store):
 
     # Documents
 
-    def open_doc(self, db: str, doc_id: str) -> Document:
-        document: Document = self._read([db, *_id_path(doc_id)])
+    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+        document: Document = self._read([db, *_id_path(doc_id)], {"conflicts": "true"})
+        if "_conflicts" not in document:
+            return document
+        if not merged or not leaf_conflicts.is_repaired(document):
+            self._repairs.note(db, doc_id)
+        else:
+            with suppress(Conflict):
+                self.repair(db, doc_id)
+            document = self._read([db, *_id_path(doc_id)], {"conflicts": "true"})
+        document.pop("_conflicts", None)
         return document
 
     def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
         if len(doc_ids) < 2:
             return super().find_docs(db, doc_ids)
         try:
-            answer = self._request("POST", [db, "_all_docs"], {"keys": doc_ids}, {"include_docs": "true"})
+            answer = self._request(
+                Kind.REPEATABLE, "POST", [db, "_all_docs"], {"keys": doc_ids}, {"include_docs": "true"}
+            )
         except DatabaseMissing:
             return {}
         return {row["id"]: row["doc"] for row in answer["rows"] if row.get("doc")}
 
     def save_doc(self, db: str, document: Document) -> str:
+        try:
+            return self._save(db, document)
+        except Conflict:
+            # Some copy may have kept it nevertheless.
+            revision = None
+            with suppress(StoreError, couchdb_http.HTTPError):
+                self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+                revision = leaf_conflicts.settle_refusal(self, db, document)
+            if revision is None:
+                raise
+            return revision
+
+    def save_merged(self, db: str, document: Document) -> str:
+        return self._save(db, document)
+
+    def _save(self, db: str, document: Document) -> str:
+        """Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened."""
+        end = deadline.within(self.cluster.timeout)
+        try:
+            return self._put(db, document, end)
+        except LostAnswer as error:
+            if len(self.cluster.nodes) == 1:
+                raise Unavailable(str(error)) from error.__cause__
+        self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+        try:
+            return leaf_conflicts.fate(self, db, document) or self._put(db, document, end)
+        except LostAnswer as error:
+            raise Unavailable(str(error)) from error.__cause__
+
+    def _put(self, db: str, document: Document, end: float) -> str:
         doc_id = document["_id"]
         body = {name: value for name, value in document.items() if name != "_id"}
         try:
-            revision: str = self._request("PUT", [db, *_id_path(doc_id)], body)["rev"]
+            revision: str = self._request(Kind.WRITE, "PUT", [db, *_id_path(doc_id)], body, end=end)["rev"]
         except couchdb_http.ResourceConflict as error:
             raise Conflict(doc_id) from error
         except Unavailable as error:
@@ -118,8 +156,40 @@ class CouchDBStore(Store):
         return revision
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
-        history = self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"]
-        return [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
+        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"])
+
+    # Conflicts
+
+    def leaves(self, db: str, doc_id: str) -> list[Leaf]:
+        try:
+            answers = self._read([db, *_id_path(doc_id)], {"open_revs": "all", "revs": "true"})
+        except NotFound:
+            return []
+        return [Leaf.from_answer(answer["ok"]) for answer in answers if "ok" in answer]
+
+    def open_revision(self, db: str, doc_id: str, revision: str) -> Document | None:
+        try:
+            document: Document = self._read([db, *_id_path(doc_id)], {"rev": revision})
+        except NotFound:
+            return None
+        return document
+
+    def save_leaves(self, db: str, documents: list[Document]) -> None:
+        # Sent twice, it is the same revisions again.
+        self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], {"docs": documents})
+
+    def repair(self, db: str, doc_id: str) -> None:
+        leaf_conflicts.repair(self, db, doc_id)
+
+    def documents_with_leaves(self, db: str) -> Iterator[str]:
+        since: Any = 0
+        while True:
+            params = {"style": "all_docs", "limit": str(CHANGES_BATCH), "since": _text(since)}
+            answer = self._read([db, "_changes"], params)
+            yield from (row["id"] for row in answer["results"] if len(row["changes"]) > 1)
+            if len(answer["results"]) < CHANGES_BATCH:
+                return
+            since = answer["last_seq"]
 
     def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
         data: bytes = self._read([db, *_id_path(doc_id), name], decode=bytes)
@@ -137,7 +207,7 @@ class CouchDBStore(Store):
             self._load(db, batch)
 
     def _load(self, db: str, batch: list[Document]) -> None:
-        answers = self._request("POST", [db, "_bulk_docs"], {"docs": batch, "new_edits": False})
+        answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], {"docs": batch, "new_edits": False})
         refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
         if refused:
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
@@ -208,49 +278,32 @@ class CouchDBStore(Store):
     # HTTP
 
     def _read(self, path: list[str], params: dict[str, str] | None = None, decode: Any = json_text.loads) -> Any:
-        try:
-            return self._request("GET", path, params=params, decode=decode)
-        except Unavailable as error:
-            if not isinstance(error.__cause__, ConnectionError):
-                raise
-        # If the server has closed this connection, it has probably closed the others too.
-        self._session.connection_pool.close()
-        return self._request("GET", path, params=params, decode=decode)
+        return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode)
 
     def _request(
         self,
+        kind: Kind,
         method: str,
         path: list[str],
         body: Any = None,
         params: dict[str, str] | None = None,
         decode: Any = json_text.loads,
+        end: float | None = None,
     ) -> Any:
         db, *rest = path or [""]
         target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
         if params:
             target += "?" + urlencode(params)
-        headers = {}
-        if body is not None:
-            body = json_text.dumps(body).encode("utf-8")
-            headers["Content-Type"] = "application/json"
-        # Other threads may change `_current` meanwhile. Each request tries every server once.
-        first = self._current
-        for step in range(len(self._servers)):
-            index = (first + step) % len(self._servers)
-            url, credentials = self._servers[index]
-            try:
-                _, _, data = self._session.request(method, url + target, body, headers, credentials)
-                return decode(data.read())
-            except couchdb_http.ResourceNotFound as error:
-                raise _not_found(error, path) from error
-            except (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
-                raise
-            except _NOT_SENT as error:
-                self._current = (index + 1) % len(self._servers)
-                fault = error
-            except (*_FAULTS, couchdb_http.HTTPError) as error:
-                raise Unavailable(_describe(url, error)) from error
-        raise Unavailable(_describe(url, fault)) from fault
+        data = None if body is None else json_text.dumps(body).encode("utf-8")
+        try:
+            return self.cluster.request(kind, db, method, target, data, decode, end)
+        except couchdb_http.ResourceNotFound as error:
+            raise _not_found(error, path) from error
+
+
+def _text(sequence: Any) -> str:
+    """A sequence of `_changes` as a parameter: a number, a text, or an array in BigCouch."""
+    return sequence if isinstance(sequence, str) else json.dumps(sequence)
 
 
 def _id_path(doc_id: str) -> list[str]:
@@ -267,7 +320,3 @@ def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFoun
 
 def _is_too_large(error: BaseException | None) -> bool:
     return isinstance(error, couchdb_http.ServerError) and error.args[0][0] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
-def _describe(url: str, error: BaseException) -> str:
-    return f"{url}: {type(error).__name__}: {error}"[:300]

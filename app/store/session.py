@@ -1,21 +1,26 @@
 """The `couchdb` package's session, made for many small requests: connections kept open and handed out alive.
 
 The package reads answers with http.client, whose headers are e-mail to it; that takes longer than all the
-rest of a small request. Here `httptools` reads them. Connecting, with or without TLS, is the package's.
+rest of a small request. Here `httptools` reads them.
 """
 
 import http.client
 import json
 import select
+import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import httptools
 from couchdb import http as couchdb_http
 
 IDLE_SECONDS = 60
+# A limit of 0 would mean not to wait at all, and a limit below it is an error.
+_LEAST_SECONDS = 0.001
 _READ_SIZE = 64 * 1024
 _ERRORS = {
     401: couchdb_http.Unauthorized,
@@ -26,16 +31,21 @@ _ERRORS = {
 }
 
 
+class NotConnected(OSError):
+    """No connection could be opened, so nothing was sent."""
+
+
 # The package has no types: nothing is known of its classes, nor checked against them.
 class Session(couchdb_http.Session):  # type: ignore[misc]
     """A session without cache, redirects and retries: documents are read anew, and a write is sent once.
 
-    Safe with threads. `timeout` is in seconds, for connecting and for each wait for bytes.
+    Safe with threads. `timeout` is how long one request may take, in seconds, unless it says otherwise.
     """
 
     def __init__(self, timeout: float):
         super().__init__(timeout=timeout, retryable_errors=())
-        self.connection_pool = ConnectionPool(timeout)
+        self.connection_pool = ConnectionPool()
+        self._timeout = timeout
 
     def request(
         self,
@@ -45,12 +55,14 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         headers: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = None,
         num_redirects: int = 0,
+        deadline: float | None = None,
     ) -> tuple[int, dict[str, str], BytesIO]:
         """Status, headers by lower-case name, and body of an answer that is none of an error.
 
-        Raises OSError, HttpParserError and HttpParserUpgrade, and the package's errors on any status from 300 on.
+        `deadline` is a time of `time.monotonic`. Raises NotConnected, other OSErrors, HttpParserError and
+        HttpParserUpgrade, and the package's errors on any status from 300 on.
         """
-        server = _server_of(url)
+        server = server_of(url)
         lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
         lines += ["Accept: application/json", f"User-Agent: {self.user_agent}"]
         if credentials:
@@ -60,48 +72,70 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         request = "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
-        connection = self.connection_pool.get(server)
+        deadline = time.monotonic() + self._timeout if deadline is None else deadline
+        connection = self.connection_pool.get(server, deadline)
         try:
-            answer = connection.exchange(request)
+            answer = connection.exchange(request, deadline)
         except BaseException:
-            connection.close()
+            self.connection_pool.discard(server, connection)
             raise
         if answer.is_kept_alive:
             self.connection_pool.release(server, connection)
         else:
-            connection.close()
+            self.connection_pool.discard(server, connection)
         if answer.status >= 300:
             raise _error(answer)
         return answer.status, answer.headers, BytesIO(answer.body())
 
 
-class ConnectionPool(couchdb_http.ConnectionPool):  # type: ignore[misc]
-    """A pool that hands out no connection which the server has closed meanwhile.
+class ConnectionPool:
+    """Hands out no connection which the server has closed meanwhile.
 
     A write must not be sent twice, so it must not be tried on a dead connection either.
     """
 
-    def __init__(self, timeout: float):
-        super().__init__(timeout)
+    def __init__(self) -> None:
         self._idle: dict[str, list[tuple[float, Connection]]] = {}
+        self._used: dict[str, set[Connection]] = {}
         self._mutex = threading.Lock()
 
-    def get(self, url: str) -> "Connection":
-        """A connection to this server, open as far as anybody can tell. Raises OSError."""
+    def get(self, server: str, deadline: float) -> "Connection":
+        """A connection to this server, open as far as anybody can tell. Raises NotConnected."""
         while True:
             with self._mutex:
-                idle = self._idle.get(url)
+                idle = self._idle.get(server)
                 since, connection = idle.pop() if idle else (0.0, None)
+                if connection is not None:
+                    self._used.setdefault(server, set()).add(connection)
             if connection is None:
-                return Connection(super().get(url))
+                connection = Connection(_connected(server, deadline))
+                with self._mutex:
+                    self._used.setdefault(server, set()).add(connection)
+                return connection
             if time.monotonic() - since < IDLE_SECONDS and connection.is_open():
                 return connection
-            connection.close()
+            self.discard(server, connection)
 
-    def release(self, url: str, connection: "Connection") -> None:
+    def release(self, server: str, connection: "Connection") -> None:
         """Take back a connection whose answer has been read."""
         with self._mutex:
-            self._idle.setdefault(url, []).append((time.monotonic(), connection))
+            self._used[server].discard(connection)
+            self._idle.setdefault(server, []).append((time.monotonic(), connection))
+
+    def discard(self, server: str, connection: "Connection") -> None:
+        """Take back a connection that cannot be used again."""
+        with self._mutex:
+            self._used[server].discard(connection)
+        connection.close()
+
+    def abort(self, server: str) -> None:
+        """End all that waits for this server. The threads that wait get a ConnectionError."""
+        with self._mutex:
+            for connection in self._used.get(server, ()):
+                connection.abort()
+            idle = self._idle.pop(server, [])
+        for _, connection in idle:
+            connection.close()
 
     def close(self) -> None:
         """Close all connections that nobody uses."""
@@ -115,25 +149,49 @@ class ConnectionPool(couchdb_http.ConnectionPool):  # type: ignore[misc]
         self.close()
 
 
+def _connected(server: str, deadline: float) -> socket.socket:
+    scheme, host = urlsplit(server)[:2]
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    transport = kind(host, timeout=max(_LEAST_SECONDS, deadline - time.monotonic()))
+    try:
+        transport.connect()
+    except OSError as error:
+        raise NotConnected(f"{type(error).__name__}: {error}") from error
+    return transport.sock
+
+
 class Connection:
     """An open connection to a server."""
 
-    def __init__(self, transport: http.client.HTTPConnection):
-        self._socket = transport.sock
+    def __init__(self, opened: socket.socket):
+        self._socket = opened
 
-    def exchange(self, request: bytes) -> "Answer":
+    def exchange(self, request: bytes, deadline: float) -> "Answer":
         """Send a request and wait for its whole answer. Raises OSError, httptools.HttpParserError."""
+        self._limit(deadline)
         self._socket.sendall(request)
         answer = Answer()
         while not answer.is_whole:
+            self._limit(deadline)
             answer.feed(self._socket.recv(_READ_SIZE))
         return answer
+
+    def _limit(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left)
 
     def is_open(self) -> bool:
         """Whether it can be used again. One that is readable before anything was asked cannot."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
+
+    def abort(self) -> None:
+        """Wake the thread that waits for an answer. Closing alone would not."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close it; it cannot be used again."""
@@ -192,7 +250,7 @@ class Answer:
         self.is_whole = self.status >= 200
 
 
-def _server_of(url: str) -> str:
+def server_of(url: str) -> str:
     """Scheme, host and port of a URL: ``http://127.0.0.1:5984``."""
     end = url.find("/", url.find("//") + 2)
     return url if end < 0 else url[:end]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from app import deadline
 from app.store import Unavailable
 
 # How long a write waits for others, in seconds.
@@ -62,7 +63,7 @@ class SQLiteFile:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Cursor]:
         """One transaction. The threads of a process wait at a lock, because SQLite would make them poll."""
-        end = time.monotonic() + SECONDS_TO_WAIT
+        end = deadline.within(SECONDS_TO_WAIT)
         self._wait_for_turn(end)
         try:
             self._writing_since = time.monotonic()

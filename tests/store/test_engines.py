@@ -256,7 +256,7 @@ def test_what_a_read_and_a_write_send():
     store.open_doc("account/aa/bb/c", "a b/ü")
     head, _, body = server.received.decode().partition("\r\n\r\n")
     line, *headers = head.split("\r\n")
-    assert line == "GET /couch/account%2Faa%2Fbb%2Fc/a%20b%2F%C3%BC HTTP/1.1" and body == ""
+    assert line == "GET /couch/account%2Faa%2Fbb%2Fc/a%20b%2F%C3%BC?conflicts=true HTTP/1.1" and body == ""
     assert {f"Host: {host}", "Authorization: Basic am9AeDpwOnc=", "Accept: application/json"} <= set(headers)
     store.save_doc("db", {"_id": "d", "text": "ü"})
     head, _, body = server.received.decode().partition("\r\n\r\n")
@@ -320,8 +320,9 @@ def test_every_thread_finds_the_server_that_is_there():
     store = CouchDBStore([gone[0], server.url, gone[1]], timeout=15)
 
     def read(_):
-        # As if all of them had just met the dead one.
-        store._current = 0
+        # As if all of them had just met the dead ones.
+        for node in store.cluster.nodes:
+            node.is_down = False
         return store.open_doc("db", "d")["_id"]
 
     with ThreadPoolExecutor(16) as pool:
