@@ -1,7 +1,7 @@
 """The write itself. If another writer was faster, the write is applied again to the fresh revision."""
 
 from app import contention, metrics
-from app.context import Context, conflict_error
+from app.context import Context, conflict_error, empty
 from app.store import Conflict
 
 
@@ -10,11 +10,13 @@ def execute(context: Context) -> None:
 
     Without If-Match the last writer wins: after a lost race the request is validated against the fresh revision
     and written again, for up to five seconds. With If-Match the client has chosen the revision, so there is no second
-    attempt. A PUT has only one attempt, too.
+    attempt: its condition no longer holds, which is a 412. A PUT has only one attempt, too.
     """
     if _is_written(context):
         return
-    if context.verb in ("POST", "PATCH", "DELETE") and context.header("if-match") is None:
+    if context.verb in ("POST", "PATCH", "DELETE"):
+        if context.header("if-match") is not None:
+            raise empty(412)
         with contention.turn(context.request.target):
             for _ in contention.attempts():
                 metrics.write_retried()

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -23,10 +22,11 @@ from app import deadline, metrics
 from app.store import Unavailable
 from app.store.session import NotConnected, Session, server_of
 
-# How much of its time a request gives to a node while there are others to ask: a share, and for a read a limit in
-# seconds. A write gets more, because nobody knows what became of one that is given up.
-READ_SHARE, MOST_FOR_A_READ = 0.4, 2.0
-WRITE_SHARE = 0.6
+# How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
+SHARE, MOST_SECONDS = 0.4, 2.0
+# The same for a first attempt while a node is down: before CouchDB refuses a write, it would wait for that node's copy.
+# What became of the write can be read from the others meanwhile.
+MOST_SECONDS_OF_A_FIRST_ATTEMPT = 0.25
 # How long a node may take to tell that it is up, and how often one that is down is asked; in seconds.
 SECONDS_TO_ANSWER = 0.5
 SECONDS_BETWEEN_PROBES = 1.0
@@ -88,6 +88,11 @@ class Cluster:
         """Close all connections that nobody uses."""
         self._session.connection_pool.close()
 
+    @property
+    def has_nodes_down(self) -> bool:
+        """Whether a node is passed over."""
+        return any(node.is_down for node in self.nodes)
+
     def coordinator(self, db: str) -> Node:
         """The node that requests about a database go to now."""
         return self._candidates(db)[0]
@@ -101,20 +106,27 @@ class Cluster:
         body: bytes | None,
         decode: Callable[[bytes], Any],
         end: float | None = None,
+        is_first: bool = False,
     ) -> Any:
         """The decoded answer of the first node that gives one. `end` is a time of `time.monotonic`.
+
+        `is_first` says that there will be another attempt if this one takes too long.
 
         Raises Unavailable, LostAnswer, and the `couchdb` package's errors for the statuses 404, 409 and 412.
         """
         end = deadline.within(self.timeout) if end is None else end
-        *others, last = self._candidates(db)
-        for node in others:
-            with suppress(_NotAnswered):
-                return self._ask(node, kind, method, target, body, decode, self._limit(kind, end))
-        try:
-            return self._ask(last, kind, method, target, body, decode, end)
-        except _NotAnswered as error:
-            raise Unavailable(str(error)) from error.__cause__
+        tried: list[Node] = []
+        fault: _NotAnswered | None = None
+        # What is found out about a node meanwhile counts at once.
+        while nodes := [node for node in self._candidates(db) if node not in tried]:
+            has_more = len(nodes) > 1 or (is_first and len(self.nodes) > 1)
+            limit = self._limit(is_first, end) if has_more else end
+            try:
+                return self._ask(nodes[0], kind, method, target, body, decode, limit)
+            except _NotAnswered as error:
+                fault = error
+                tried.append(nodes[0])
+        raise Unavailable(str(fault)) from (fault and fault.__cause__)
 
     def _ask(
         self,
@@ -154,21 +166,18 @@ class Cluster:
                 raise LostAnswer(told) from error
             raise _NotAnswered(told) from error
 
-    def _limit(self, kind: Kind, end: float) -> float:
+    def _limit(self, is_first: bool, end: float) -> float:
         """Until when a node may take, while there are others to ask."""
         now = time.monotonic()
-        share = READ_SHARE if kind is Kind.REPEATABLE else WRITE_SHARE
-        seconds = (end - now) * share
-        return now + (min(seconds, MOST_FOR_A_READ) if kind is Kind.REPEATABLE else seconds)
+        most = MOST_SECONDS_OF_A_FIRST_ATTEMPT if is_first and self.has_nodes_down else MOST_SECONDS
+        return now + min((end - now) * SHARE, most)
 
     # Which nodes
 
     def _candidates(self, db: str) -> tuple[Node, ...]:
-        """The nodes to ask, in this order. Those that are down come last."""
+        """The nodes to ask, in this order: those that are up, or all if none is."""
         order = self._order(db)
-        if any(node.is_down for node in order):
-            return tuple(sorted(order, key=lambda node: node.is_down))
-        return order
+        return tuple(node for node in order if not node.is_down) or order
 
     def _order_by_score(self, db: str) -> tuple[Node, ...]:
         def score(node: Node) -> bytes:
@@ -179,10 +188,18 @@ class Cluster:
     # The circuit breaker
 
     def _note_fault(self, node: Node, error: Exception) -> None:
-        """Pass over a node that is down. One that was only slow with this request answers at once."""
+        """Pass over nodes that are down: this one, or another one for whose copy it has waited."""
         metrics.node_failed(node.name)
-        if len(self.nodes) == 1 or node.is_down or self._answers(node):
+        if len(self.nodes) == 1 or node.is_down:
             return
+        if not self._answers(node):
+            self._pass_over(node, error)
+            return
+        for other in self.nodes:
+            if other is not node and not other.is_down and not self._answers(other):
+                self._pass_over(other, error)
+
+    def _pass_over(self, node: Node, error: Exception) -> None:
         with self._mutex:
             if node.is_down:
                 return

@@ -89,7 +89,7 @@ class CouchDBStore(Store):
     # Documents
 
     def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
-        document: Document = self._read([db, *_id_path(doc_id)], {"conflicts": "true"})
+        document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
         if "_conflicts" not in document:
             return document
         if not merged or not leaf_conflicts.is_repaired(document):
@@ -97,7 +97,7 @@ class CouchDBStore(Store):
         else:
             with suppress(Conflict):
                 self.repair(db, doc_id)
-            document = self._read([db, *_id_path(doc_id)], {"conflicts": "true"})
+            document = self._read_copies(db, doc_id, {"conflicts": "true"})
         document.pop("_conflicts", None)
         return document
 
@@ -131,27 +131,30 @@ class CouchDBStore(Store):
     def _save(self, db: str, document: Document) -> str:
         """Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened."""
         end = deadline.within(self.cluster.timeout)
-        try:
-            return self._put(db, document, end)
-        except LostAnswer as error:
+        for is_first in (True, False):
+            try:
+                return self._put(db, document, end, is_first)
+            except LostAnswer as error:
+                lost = Unavailable(str(error))
+                lost.__cause__ = error.__cause__
             if len(self.cluster.nodes) == 1:
-                raise Unavailable(str(error)) from error.__cause__
-        self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
-        try:
-            return leaf_conflicts.fate(self, db, document) or self._put(db, document, end)
-        except LostAnswer as error:
-            raise Unavailable(str(error)) from error.__cause__
+                break
+            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+            revision = leaf_conflicts.fate(self, db, document)
+            if revision is not None:
+                return revision
+        raise lost
 
-    def _put(self, db: str, document: Document, end: float) -> str:
-        doc_id = document["_id"]
+    def _put(self, db: str, document: Document, end: float, is_first: bool) -> str:
+        path = [db, *_id_path(document["_id"])]
         body = {name: value for name, value in document.items() if name != "_id"}
         try:
-            revision: str = self._request(Kind.WRITE, "PUT", [db, *_id_path(doc_id)], body, end=end)["rev"]
+            revision: str = self._request(Kind.WRITE, "PUT", path, body, end=end, is_first=is_first)["rev"]
         except couchdb_http.ResourceConflict as error:
-            raise Conflict(doc_id) from error
+            raise Conflict(document["_id"]) from error
         except Unavailable as error:
             if _is_too_large(error.__cause__):
-                raise TooLarge(doc_id) from error
+                raise TooLarge(document["_id"]) from error
             raise
         return revision
 
@@ -162,21 +165,25 @@ class CouchDBStore(Store):
 
     def leaves(self, db: str, doc_id: str) -> list[Leaf]:
         try:
-            answers = self._read([db, *_id_path(doc_id)], {"open_revs": "all", "revs": "true"})
+            answers = self._read_copies(db, doc_id, {"open_revs": "all", "revs": "true"})
         except NotFound:
             return []
         return [Leaf.from_answer(answer["ok"]) for answer in answers if "ok" in answer]
 
     def open_revision(self, db: str, doc_id: str, revision: str) -> Document | None:
         try:
-            document: Document = self._read([db, *_id_path(doc_id)], {"rev": revision})
+            document: Document = self._read_copies(db, doc_id, {"rev": revision})
         except NotFound:
             return None
         return document
 
     def save_leaves(self, db: str, documents: list[Document]) -> None:
-        # Sent twice, it is the same revisions again.
-        self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], {"docs": documents})
+        with suppress(LostAnswer):
+            self._request(Kind.WRITE, "POST", [db, "_bulk_docs"], {"docs": documents}, is_first=True)
+            return
+        # Leaves that are still there are found again.
+        for document in documents:
+            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
 
     def repair(self, db: str, doc_id: str) -> None:
         leaf_conflicts.repair(self, db, doc_id)
@@ -277,8 +284,23 @@ class CouchDBStore(Store):
 
     # HTTP
 
-    def _read(self, path: list[str], params: dict[str, str] | None = None, decode: Any = json_text.loads) -> Any:
-        return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode)
+    def _read(
+        self,
+        path: list[str],
+        params: dict[str, str] | None = None,
+        decode: Any = json_text.loads,
+        is_first: bool = False,
+    ) -> Any:
+        return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode, is_first=is_first)
+
+    def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
+        """What a majority of the copies has. If they differ while a node is down, one copy has to do."""
+        path = [db, *_id_path(doc_id)]
+        if not self.cluster.has_nodes_down:
+            return self._read(path, params)
+        with suppress(Unavailable):
+            return self._read(path, params, is_first=True)
+        return self._read(path, {**params, "r": "1"})
 
     def _request(
         self,
@@ -289,6 +311,7 @@ class CouchDBStore(Store):
         params: dict[str, str] | None = None,
         decode: Any = json_text.loads,
         end: float | None = None,
+        is_first: bool = False,
     ) -> Any:
         db, *rest = path or [""]
         target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
@@ -296,7 +319,7 @@ class CouchDBStore(Store):
             target += "?" + urlencode(params)
         data = None if body is None else json_text.dumps(body).encode("utf-8")
         try:
-            return self.cluster.request(kind, db, method, target, data, decode, end)
+            return self.cluster.request(kind, db, method, target, data, decode, end, is_first)
         except couchdb_http.ResourceNotFound as error:
             raise _not_found(error, path) from error
 
