@@ -1,9 +1,12 @@
 """`GET /health`: whether this instance works, for load balancers and operators. It is not part of the API."""
 
-from flask import Blueprint, Response, current_app
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
 
 from app import json_text
 from app.auth.keys import KeysMissing
+from app.documents.names import ACCOUNTS, account_db, is_account_id
 from app.services import Services
 from app.store import StoreError
 
@@ -20,10 +23,21 @@ def answer_health() -> Response:
     return Response(json_text.dumps(body), 200 if healthy else 503, content_type="application/json")
 
 
-def _store_state(services: Services) -> dict[str, str]:
+def _store_state(services: Services) -> dict[str, Any]:
     try:
         engine = services.store.engine()
         services.keys.check()
     except (StoreError, KeysMissing) as error:
         return {"state": "error", "message": type(error).__name__}
-    return {"state": "ok", "engine": engine}
+    state: dict[str, Any] = {"state": "ok", "engine": engine}
+    nodes = services.store.nodes()
+    if len(nodes) > 1:
+        state["nodes"] = {name: "up" if is_up else "down" for name, is_up in nodes.items()}
+        state["coordinator"] = {db: services.store.coordinator(db) for db in _databases(services)}
+    return state
+
+
+def _databases(services: Services) -> list[str]:
+    """The databases whose coordinator is told: `accounts`, and that of the account that the query names."""
+    account_id = request.args.get("account_id", "")
+    return [ACCOUNTS, account_db(account_id)] if is_account_id(account_id) else [ACCOUNTS]

@@ -6,6 +6,7 @@ from app import __version__
 from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account
 from app.commands.apps import set_app_url
+from app.commands.conflicts import conflicts
 from app.commands.documents import export_documents, import_documents
 from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
@@ -32,6 +33,7 @@ for command in (
     set_app_url,
     reconcile_numbers,
     views,
+    conflicts,
 ):
     cli.add_command(command)
 

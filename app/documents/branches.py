@@ -22,12 +22,26 @@ def merge_branches(base: Document | None, earlier: Document, later: Document) ->
     stamps is that of the later version, and no loss. The arguments are not changed.
     """
     if base is None:
-        lost = [name for name in earlier if not same(earlier[name], later.get(name, MISSING))]
-        merged = dict(later)
-    else:
-        lost = []
-        merged = _merge(base, earlier, later, (), lost)
+        return Merged(dict(later), tuple(differing_paths(earlier, later)))
+    lost: list[str] = []
+    merged = _merge(base, earlier, later, (), lost)
     return Merged(merged, tuple(sorted(path for path in lost if not _is_stamp(path))))
+
+
+def differing_paths(one: Document, other: Document) -> list[str]:
+    """The paths of the members that `one` has and `other` lacks or has otherwise, stamps left out, sorted."""
+    found: list[str] = []
+    _collect(one, other, (), found)
+    return sorted(path for path in found if not _is_stamp(path))
+
+
+def _collect(one: Document, other: Document, path: tuple[str, ...], found: list[str]) -> None:
+    for name, value in one.items():
+        against = other.get(name, MISSING)
+        if isinstance(value, dict) and isinstance(against, dict):
+            _collect(value, against, (*path, name), found)
+        elif not same(value, against):
+            found.append(".".join((*path, name)))
 
 
 def same(one: Any, other: Any) -> bool:

@@ -9,13 +9,13 @@ def execute(context: Context) -> None:
     """Let the resource write what it validated. Stops with 409 if another writer changed the document.
 
     Without If-Match the last writer wins: after a lost race the request is validated against the fresh revision
-    and written again, for up to five seconds. With If-Match the client has chosen the revision, so there is no second
-    attempt: its condition no longer holds, which is a 412. A PUT has only one attempt, too.
+    and written again, for up to five seconds. If the client has chosen the revision with If-Match, there is no
+    second attempt: its condition no longer holds, which is a 412. A PUT has only one attempt, too.
     """
     if _is_written(context):
         return
     if context.verb in ("POST", "PATCH", "DELETE"):
-        if context.header("if-match") is not None:
+        if (context.header("if-match") or "*").strip() != "*":
             raise empty(412)
         with contention.turn(context.request.target):
             for _ in contention.attempts():

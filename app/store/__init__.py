@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.documents import Document
+from app.store.leaves import Leaf
 
 UNSET: Any = object()
 
@@ -159,6 +160,13 @@ class Store(ABC):
     def documents_with_leaves(self, db: str) -> Iterator[str]:
         """The ids of documents with more than one leaf, deleted ones included. Raises DatabaseMissing."""
         return iter(())
+
+    def leaves(self, db: str, doc_id: str) -> list[Leaf]:
+        """All leaves of a document, deleted ones included; none if it or its database is missing."""
+        return []
+
+    def repair(self, db: str, doc_id: str) -> None:
+        """Merge conflicting leaves (app/store/conflicts.py). Raises Conflict if other writers keep coming first."""
 
     def close(self) -> None:
         """Close the connections. The store opens them again when it is used."""

@@ -24,9 +24,12 @@ from app.store.session import NotConnected, Session, server_of
 
 # How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
 SHARE, MOST_SECONDS = 0.4, 2.0
-# The same for a first attempt while a node is down: before CouchDB refuses a write, it would wait for that node's copy.
+# The same for a first attempt while a copy is out of reach: before CouchDB refuses a write, it waits for that copy.
 # What became of the write can be read from the others meanwhile.
 MOST_SECONDS_OF_A_FIRST_ATTEMPT = 0.25
+# How long a copy counts as out of reach after a request took too long although all nodes are up, in seconds. They may
+# not reach each other.
+SECONDS_OF_TROUBLE = 20.0
 # How long a node may take to tell that it is up, and how often one that is down is asked; in seconds.
 SECONDS_TO_ANSWER = 0.5
 SECONDS_BETWEEN_PROBES = 1.0
@@ -82,6 +85,7 @@ class Cluster:
         self.timeout = timeout
         self._session = Session(timeout)
         self._mutex = threading.Lock()
+        self._troubled_until = 0.0
         self._order = lru_cache(MOST_DATABASES)(self._order_by_score)
 
     def close(self) -> None:
@@ -89,9 +93,9 @@ class Cluster:
         self._session.connection_pool.close()
 
     @property
-    def has_nodes_down(self) -> bool:
-        """Whether a node is passed over."""
-        return any(node.is_down for node in self.nodes)
+    def is_troubled(self) -> bool:
+        """Whether copies on some node are out of reach."""
+        return any(node.is_down for node in self.nodes) or time.monotonic() < self._troubled_until
 
     def coordinator(self, db: str) -> Node:
         """The node that requests about a database go to now."""
@@ -169,7 +173,7 @@ class Cluster:
     def _limit(self, is_first: bool, end: float) -> float:
         """Until when a node may take, while there are others to ask."""
         now = time.monotonic()
-        most = MOST_SECONDS_OF_A_FIRST_ATTEMPT if is_first and self.has_nodes_down else MOST_SECONDS
+        most = MOST_SECONDS_OF_A_FIRST_ATTEMPT if is_first and self.is_troubled else MOST_SECONDS
         return now + min((end - now) * SHARE, most)
 
     # Which nodes
@@ -198,6 +202,9 @@ class Cluster:
         for other in self.nodes:
             if other is not node and not other.is_down and not self._answers(other):
                 self._pass_over(other, error)
+        if isinstance(error, TimeoutError) and not self.is_troubled:
+            self._troubled_until = time.monotonic() + SECONDS_OF_TROUBLE
+            log.warning("node %s is slow although all nodes are up", node.name)
 
     def _pass_over(self, node: Node, error: Exception) -> None:
         with self._mutex:

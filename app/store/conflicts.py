@@ -1,7 +1,6 @@
 """Conflicting leaves of documents: what became of a write, and one document again from several leaves."""
 
 import logging
-from collections.abc import Iterator
 from typing import Protocol
 
 from app import contention, metrics
@@ -161,6 +160,6 @@ def _told(db: str, leaf: Leaf, lost: tuple[str, ...]) -> tuple[str, ...]:
     return "conflict in account %s, document %s: leaf %s was merged", *place
 
 
-def losses(leaves: list[Leaf]) -> Iterator[Leaf]:
+def losses(leaves: list[Leaf]) -> list[Leaf]:
     """The deleted leaves that keep what they lost in a conflict."""
-    return (leaf for leaf in leaves if leaf.is_deleted and leaf.document.get(LOST))
+    return [leaf for leaf in leaves if leaf.is_deleted and leaf.document.get(LOST)]

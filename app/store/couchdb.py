@@ -294,9 +294,9 @@ class CouchDBStore(Store):
         return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode, is_first=is_first)
 
     def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
-        """What a majority of the copies has. If they differ while a node is down, one copy has to do."""
+        """What a majority of the copies has. If they differ while another is out of reach, one has to do."""
         path = [db, *_id_path(doc_id)]
-        if not self.cluster.has_nodes_down:
+        if not self.cluster.is_troubled:
             return self._read(path, params)
         with suppress(Unavailable):
             return self._read(path, params, is_first=True)

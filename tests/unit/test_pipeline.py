@@ -851,7 +851,9 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
     assert (status, envelope["message"]) == (409, "datastore_conflict")
     assert envelope["data"] == {"message": "conflicting documents"}
     monkeypatch.setattr(contention, "PATIENCE", 5)
-    assert patch_against(1, if_match="*")[0] == 409
+    assert patch_against(1, if_match="*")[0] == 200
+    revision = world.store.open_doc(db, created["data"]["id"])["_rev"]
+    assert patch_against(1, if_match=f'"{revision}"')[0] == 412
 
 
 def test_a_rate_limit_charges_each_address_and_account(server, world, configured):

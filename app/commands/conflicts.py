@@ -1,0 +1,119 @@
+"""`conflicts`: documents with conflicting leaves, and what earlier repairs could not merge."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from app.commands.accounts import database_of
+from app.documents.branches import differing_paths
+from app.documents.names import ACCOUNTS, account_db, account_of
+from app.settings import Settings
+from app.store import Conflict, DatabaseMissing, Store
+from app.store.conflicts import LOST, is_repaired, losses
+from app.store.engines import open_store
+from app.store.leaves import Leaf, living
+
+
+@click.group()
+def conflicts() -> None:
+    """Documents with several leaves, which a CouchDB cluster makes while its nodes fail."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.argument("account_ids", nargs=-1)(command)
+    command = click.option("--all", "every", is_flag=True, help="All accounts, and the databases of numbers.")(
+        command
+    )
+    return click.option("--from", "start", default="", help="With --all: begin at this database.")(command)
+
+
+@conflicts.command("list")
+@_options
+def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
+    """Show the conflicting leaves of ACCOUNT_IDS, and which members each has that the shown one lacks."""
+    store = open_store(Settings.from_environment().for_commands(), creates=False)
+    conflicting = lost = 0
+    with _scan(store, account_ids, every, start) as documents:
+        for db, doc_id in documents:
+            leaves = store.leaves(db, doc_id)
+            live = living(leaves)
+            for leaf in live[1:]:
+                conflicting += 1
+                click.echo(_line(db, leaf, "in conflict", differing_paths(leaf.document, live[0].document)))
+            for leaf in losses(leaves):
+                lost += 1
+                click.echo(_line(db, leaf, "deleted, has lost", leaf.document[LOST]))
+    click.echo(f"{conflicting} leaves in conflict, {lost} deleted leaves that have lost something")
+
+
+@conflicts.command("repair")
+@_options
+def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
+    """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted, and continued with --from."""
+    store = open_store(Settings.from_environment().for_commands(), creates=False)
+    repaired = left = 0
+    with _scan(store, account_ids, every, start) as documents:
+        for db, doc_id in documents:
+            leaves = living(store.leaves(db, doc_id))
+            if len(leaves) < 2:
+                continue
+            if _repair(store, db, leaves):
+                repaired += 1
+                click.echo(f"{_place(db)} {doc_id}: {len(leaves)} leaves merged")
+            else:
+                left += 1
+                click.echo(f"{_place(db)} {doc_id}: left alone")
+    click.echo(f"{repaired} documents repaired" + (f", {left} left alone" if left else ""))
+    if left:
+        raise SystemExit(1)
+
+
+def _repair(store: Store, db: str, leaves: list[Leaf]) -> bool:
+    """Whether the document is repaired. Those of types that this service does not write are not."""
+    if not is_repaired(leaves[0].document):
+        return False
+    try:
+        store.repair(db, leaves[0].document["_id"])
+    except Conflict:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -> Iterator[Iterator[tuple[str, str]]]:
+    """Database and id of all documents with several leaves. Who interrupts it is told where to continue."""
+    if bool(account_ids) == every:
+        raise click.UsageError("name accounts, or --all")
+    if every:
+        databases = [db for db in store.database_names() if db >= start and _is_ours(db)]
+    else:
+        databases = [database_of(store, account_id) for account_id in account_ids]
+    reached = databases[:1]
+
+    def documents() -> Iterator[tuple[str, str]]:
+        with click.progressbar(databases, label="databases", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+            for db in bar:
+                reached[:] = [db]
+                with contextlib.suppress(DatabaseMissing):
+                    for doc_id in store.documents_with_leaves(db):
+                        yield db, doc_id
+
+    try:
+        yield documents()
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted; continue with --all --from {''.join(reached)}") from None
+
+
+def _is_ours(db: str) -> bool:
+    return db == ACCOUNTS or db.startswith("numbers/") or account_of(db) is not None
+
+
+def _place(db: str) -> str:
+    account_id = account_of(db)
+    return account_id if account_id and account_db(account_id) == db else db
+
+
+def _line(db: str, leaf: Leaf, state: str, paths: list[str]) -> str:
+    return f"{_place(db)} {leaf.document['_id']} {leaf.revision}: {state}: {', '.join(paths) or 'nothing else'}"
