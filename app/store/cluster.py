@@ -49,7 +49,11 @@ log = logging.getLogger(__name__)
 
 
 class LostAnswer(Unavailable):
-    """A write was sent, and there was no answer, or one of a fault. It may have happened, or may yet happen."""
+    """A write was sent to `node`, and there was no answer, or one of a fault. It may have happened, or may yet."""
+
+    def __init__(self, text: str, node: "Node"):
+        super().__init__(text)
+        self.node = node
 
 
 class _NotAnswered(Exception):
@@ -111,15 +115,17 @@ class Cluster:
         decode: Callable[[bytes], Any],
         end: float | None = None,
         is_first: bool = False,
+        failed: Node | None = None,
     ) -> Any:
         """The decoded answer of the first node that gives one. `end` is a time of `time.monotonic`.
 
-        `is_first` says that there will be another attempt if this one takes too long.
+        `is_first` says that there will be another attempt if this one takes too long; `failed` is the node of the
+        attempt before.
 
         Raises Unavailable, LostAnswer, and the `couchdb` package's errors for the statuses 404, 409 and 412.
         """
         end = deadline.within(self.timeout) if end is None else end
-        tried: list[Node] = []
+        tried = [failed] if failed and len(self._candidates(db)) > 1 else []
         fault: _NotAnswered | None = None
         # What is found out about a node meanwhile counts at once.
         while nodes := [node for node in self._candidates(db) if node not in tried]:
@@ -167,7 +173,7 @@ class Cluster:
                 raise Unavailable(told) from error
             self._note_fault(node, error)
             if kind is Kind.WRITE and not isinstance(error, NotConnected):
-                raise LostAnswer(told) from error
+                raise LostAnswer(told, node) from error
             raise _NotAnswered(told) from error
 
     def _limit(self, is_first: bool, end: float) -> float:

@@ -30,7 +30,7 @@ from app.store import (
     ViewMissing,
 )
 from app.store import conflicts as leaf_conflicts
-from app.store.cluster import Cluster, Kind, LostAnswer
+from app.store.cluster import Cluster, Kind, LostAnswer, Node
 from app.store.leaves import Leaf, history_of
 from app.store.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
 
@@ -38,6 +38,8 @@ LOAD_BATCH = 200
 DUMP_BATCH = 200
 
 CHANGES_BATCH = 1000
+# CouchDB refuses a greater limit (its `query_limit`).
+MOST_ROWS = 2**28
 
 
 class CouchDBStore(Store):
@@ -131,11 +133,12 @@ class CouchDBStore(Store):
     def _save(self, db: str, document: Document) -> str:
         """Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened."""
         end = deadline.within(self.cluster.timeout)
+        failed: Node | None = None
         for is_first in (True, False):
             try:
-                return self._put(db, document, end, is_first)
+                return self._put(db, document, end, is_first, failed)
             except LostAnswer as error:
-                lost = Unavailable(str(error))
+                failed, lost = error.node, Unavailable(str(error))
                 lost.__cause__ = error.__cause__
             if len(self.cluster.nodes) == 1:
                 break
@@ -145,18 +148,18 @@ class CouchDBStore(Store):
                 return revision
         raise lost
 
-    def _put(self, db: str, document: Document, end: float, is_first: bool) -> str:
+    def _put(self, db: str, document: Document, end: float, is_first: bool, failed: Node | None) -> str:
         path = [db, *_id_path(document["_id"])]
         body = {name: value for name, value in document.items() if name != "_id"}
         try:
-            revision: str = self._request(Kind.WRITE, "PUT", path, body, end=end, is_first=is_first)["rev"]
+            answer = self._request(Kind.WRITE, "PUT", path, body, end=end, is_first=is_first, failed=failed)
         except couchdb_http.ResourceConflict as error:
             raise Conflict(document["_id"]) from error
         except Unavailable as error:
             if _is_too_large(error.__cause__):
                 raise TooLarge(document["_id"]) from error
             raise
-        return revision
+        return str(answer["rev"])
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
         return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"])
@@ -266,7 +269,7 @@ class CouchDBStore(Store):
             if value is not UNSET:
                 params[name] = json.dumps(value)
         if limit is not None:
-            params["limit"] = str(limit)
+            params["limit"] = str(min(limit, MOST_ROWS))
         if descending:
             params["descending"] = "true"
         if include_docs:
@@ -312,6 +315,7 @@ class CouchDBStore(Store):
         decode: Any = json_text.loads,
         end: float | None = None,
         is_first: bool = False,
+        failed: Node | None = None,
     ) -> Any:
         db, *rest = path or [""]
         target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
@@ -319,7 +323,7 @@ class CouchDBStore(Store):
             target += "?" + urlencode(params)
         data = None if body is None else json_text.dumps(body).encode("utf-8")
         try:
-            return self.cluster.request(kind, db, method, target, data, decode, end, is_first)
+            return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
         except couchdb_http.ResourceNotFound as error:
             raise _not_found(error, path) from error
 
