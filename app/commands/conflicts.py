@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 
 import click
 
@@ -53,32 +54,37 @@ def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> Non
 def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
     """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted, and continued with --from."""
     store = open_store(Settings.from_environment().for_commands(), creates=False)
-    repaired = left = 0
+    repaired, failed = 0, 0
     with _scan(store, account_ids, every, start) as documents:
         for db, doc_id in documents:
             leaves = living(store.leaves(db, doc_id))
             if len(leaves) < 2:
                 continue
-            if _repair(store, db, leaves):
-                repaired += 1
-                click.echo(f"{_place(db)} {doc_id}: {len(leaves)} leaves merged")
-            else:
-                left += 1
-                click.echo(f"{_place(db)} {doc_id}: left alone")
-    click.echo(f"{repaired} documents repaired" + (f", {left} left alone" if left else ""))
-    if left:
+            outcome = _repair(store, db, leaves)
+            repaired += outcome is Outcome.REPAIRED
+            failed += outcome is Outcome.FAILED
+            click.echo(f"{_place(db)} {doc_id}: {outcome.value}")
+    click.echo(f"{repaired} documents repaired" + (f", {failed} not" if failed else ""))
+    if failed:
         raise SystemExit(1)
 
 
-def _repair(store: Store, db: str, leaves: list[Leaf]) -> bool:
-    """Whether the document is repaired. Those of types that this service does not write are not."""
+class Outcome(Enum):
+    """What became of a document with conflicts."""
+
+    REPAIRED = "merged"
+    FOREIGN = "left alone, because this service does not write such documents"
+    FAILED = "not merged, because other writers keep changing it; run the command again"
+
+
+def _repair(store: Store, db: str, leaves: list[Leaf]) -> Outcome:
     if not is_repaired(leaves[0].document):
-        return False
+        return Outcome.FOREIGN
     try:
         store.repair(db, leaves[0].document["_id"])
     except Conflict:
-        return False
-    return True
+        return Outcome.FAILED
+    return Outcome.REPAIRED
 
 
 @contextlib.contextmanager
