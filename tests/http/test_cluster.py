@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from app.documents.names import account_db
+from app.store.conflicts import LOST, losses
 from tests import support
 from tests.conftest import make_person
 from tests.store.test_cluster import BASE, Node, branch, live_leaves
@@ -105,8 +106,12 @@ def test_conflicts_are_listed_and_repaired(world):
     assert world.store.open_doc(db, "torn")["name"] == "new"
     assert len(live_leaves(world.store, db, "foreign")) == 2
 
+    assert [leaf.document[LOST] for leaf in losses(world.store.leaves(db, "torn"))] == [["name"]]
     listed = run(world.environment, "conflicts", "list", "--all")
-    assert f"{account_id} torn" in listed and "deleted, has lost: name\n" in listed and "trunk" not in listed
+    assert f"{account_id} trunk" not in listed
+    # The `_changes` of pouchdb-server leave out deleted leaves.
+    if "torn" in world.store.documents_with_leaves(db):
+        assert f"{account_id} torn" in listed and "deleted, has lost: name\n" in listed
     assert run(world.environment, "conflicts", "list", account_id, "--all", code=2)
     assert "foreign" not in run(world.environment, "conflicts", "list", "--all", "--from", "numbers/")
 
