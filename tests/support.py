@@ -224,12 +224,12 @@ def couchdb(url: str | None = None) -> Iterator[str]:
             server.stop()
             shutil.rmtree(server.cwd, ignore_errors=True)
         return
-    if _databases(url):
+    if databases(url):
         raise NoCouchDB("the CouchDB named has databases, which may be somebody's: name an empty one")
     try:
         yield url.rstrip("/")
     finally:
-        for name in _databases(url):
+        for name in databases(url):
             requests.delete(f"{url.rstrip('/')}/{encoded(name)}", timeout=60).raise_for_status()
 
 
@@ -243,7 +243,7 @@ def couchdb_or_skip(url: str | None = None) -> Iterator[str]:
         pytest.skip(str(error))
 
 
-def _databases(url: str) -> list[str]:
+def databases(url: str) -> list[str]:
     """The databases of a CouchDB but its own."""
     answer = requests.get(f"{url.rstrip('/')}/_all_dbs", timeout=60)
     answer.raise_for_status()

@@ -1,0 +1,45 @@
+"""The rules for the numbers of an account's trunks (docs/kazoo/documents.md, sections 7.1 and 7.2)."""
+
+from collections.abc import Iterator
+
+from app.audit import Finding, Severity
+from app.documents import Document, connectivity
+from app.numbers import ownership
+from app.numbers.assignment import needs_mark
+from app.numbers.normalise import known_numbers
+from app.numbers.ownership import IN_SERVICE, PORT_IN, TRUNKSTORE
+from app.store import Store
+from app.store.cache import DocumentCache
+
+_RINGING = (IN_SERVICE, PORT_IN)
+
+
+def findings(store: Store, cache: DocumentCache, account_id: str, trunks: list[Document]) -> Iterator[Finding]:
+    """What is wrong with the numbers of an account's trunks. One request to each database of numbers."""
+    known = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
+    documents = ownership.number_documents(store, set(known.values()))
+    for trunk in trunks:
+        for did in connectivity.dids(trunk):
+            if did in known:
+                number = known[did]
+                for severity, rule, message in _of_number(cache, account_id, documents.get(number)):
+                    yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
+
+
+def _of_number(
+    cache: DocumentCache, account_id: str, document: Document | None
+) -> Iterator[tuple[Severity, str, str]]:
+    if document is None:
+        yield Severity.ERROR, "number-missing", "is not in the system: its calls are rejected"
+        return
+    if not ownership.may_use(cache, account_id, document):
+        owner = document.get("pvt_assigned_to") or "nobody"
+        yield Severity.ERROR, "number-owner", f"belongs to {owner}: its calls go there"
+        return
+    state = ownership.state(document)
+    if state not in _RINGING:
+        yield Severity.ERROR, "number-state", f"is {state}: it does not ring"
+    if needs_mark(document, TRUNKSTORE):
+        mark = document.get("pvt_used_by")
+        text = f"is marked as used by {mark}" if mark else "has no mark that a trunk uses it"
+        yield Severity.WARNING, "number-mark", f"{text}: `reconcile-numbers --apply` sets it"

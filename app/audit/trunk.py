@@ -1,0 +1,163 @@
+"""The rules for one trunk document (docs/kazoo/documents.md, sections 2, 7.3 and 8)."""
+
+import copy
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from app.audit import Finding, Severity
+from app.documents import MISSING, Document, connectivity, fields, is_true, object_member, value_at
+from app.documents.names import account_db, encoded
+from app.schema import Invalid, Schema
+
+SHORTEST_PASSWORD = 8
+LONGEST_VALUE = 60
+_SECRETS = ("auth_password", "password")
+
+
+def is_trunk(document: Document) -> bool:
+    """Whether a document is a trunk, or looks like one without a type."""
+    pvt_type = document.get("pvt_type")
+    if pvt_type is None:
+        return isinstance(document.get("servers"), list)
+    return bool(pvt_type == connectivity.TYPE)
+
+
+def findings(document: Document, account: Document, schema: Schema) -> list[Finding]:
+    """What is wrong with a trunk document by itself. `account` is the account's document."""
+    found = [*_private(document, account), *_servers_are_seen(document)]
+    if not fields.is_deleted(document):
+        found += [*_schema(document, schema), *_realm(document, account), *_dids(document)]
+        for index, server in enumerate(_servers(document)):
+            found += _server(f"servers.{index}", server)
+    return [finding.in_document(document["_id"]) for finding in found]
+
+
+def _servers(document: Document) -> list[Document]:
+    """The servers, with an empty one for each that is no object, so that their places stay."""
+    servers = document.get("servers")
+    return [server if isinstance(server, dict) else {} for server in servers] if isinstance(servers, list) else []
+
+
+def _schema(document: Document, schema: Schema) -> Iterator[Finding]:
+    public = copy.deepcopy(fields.public(document))
+    try:
+        schema.validate(public)
+    except Invalid as invalid:
+        for path in invalid.paths:
+            text = ".".join(map(str, path))
+            value = _shown(path, value_at(document, path))
+            message = f"the schema refuses {value}: a client cannot save the document"
+            hint = "; TOLERATE_LEGACY_VALUES=true lets it through" if value_at(document, path) is not MISSING else ""
+            yield Finding(Severity.ERROR, "schema", message + hint, text)
+
+
+def _shown(path: tuple[str | int, ...], value: Any) -> str:
+    if value is MISSING:
+        return "that it is missing"
+    if path and path[-1] in _SECRETS:
+        return "its value"
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
+
+
+def _private(document: Document, account: Document) -> Iterator[Finding]:
+    account_id = account["_id"]
+    if "pvt_type" not in document:
+        message = "the document has no pvt_type: it is in no list, and its numbers do not ring"
+        yield Finding(Severity.ERROR, "private", message, "pvt_type")
+    for name, wanted in (("pvt_account_id", account_id), ("pvt_account_db", encoded(account_db(account_id)))):
+        if document.get(name) != wanted:
+            yield Finding(Severity.WARNING, "private", f"it is {document.get(name)!r}, not {wanted!r}", name)
+    if "_deleted" in document or "deleted" in document:
+        yield Finding(Severity.NOTE, "deleted", "a mark of a deletion is left over, and means nothing here")
+    if fields.is_deleted(document) and next(connectivity.servers(document), None) is not None:
+        message = "the document is deleted, but its servers can still be found by their user names"
+        yield Finding(Severity.NOTE, "deleted", message, "pvt_deleted")
+
+
+def _servers_are_seen(document: Document) -> Iterator[Finding]:
+    """What hides the whole document from one of Kazoo's views."""
+    if fields.is_deleted(document):
+        return
+    if not isinstance(document.get("account"), dict):
+        yield Finding(Severity.ERROR, "realm", "there is no account: the document is in no view", "account")
+    for index, server in enumerate(_servers(document)):
+        auth = server.get("auth")
+        if not isinstance(auth, dict):
+            message = "the server has no auth: none of the document's numbers ring"
+            yield Finding(Severity.ERROR, "no-auth", message, f"servers.{index}.auth")
+        elif _method(auth) == "password" and not isinstance(server.get("options"), dict):
+            message = "the server has no options: none of the document's servers can register"
+            yield Finding(Severity.ERROR, "no-options", message, f"servers.{index}.options")
+        elif not isinstance(auth.get("auth_user"), str):
+            message = "the server has no auth_user: none of the document's servers is found by its user name"
+            severity = Severity.ERROR if _method(auth) == "password" else Severity.WARNING
+            yield Finding(severity, "no-user", message, f"servers.{index}.auth.auth_user")
+
+
+def _realm(document: Document, account: Document) -> Iterator[Finding]:
+    realm, wanted = object_member(document, "account", "auth_realm"), account.get("realm")
+    if isinstance(wanted, str) and realm != wanted:
+        message = f"the realm is {realm!r}, the account's {wanted!r}: its servers cannot register"
+        yield Finding(Severity.ERROR, "realm", message, "account.auth_realm")
+
+
+def _dids(document: Document) -> Iterator[Finding]:
+    places: dict[str, str] = {}
+    for index, server in enumerate(_servers(document)):
+        dids = server.get("DIDs")
+        for did in dids if isinstance(dids, dict) else ():
+            path = f"servers.{index}.DIDs.{did}"
+            if not did.startswith("+"):
+                yield Finding(
+                    Severity.ERROR, "number-format", "the number is not in E.164 form: it never rings", path
+                )
+            if did in places:
+                message = f"the number is in {places[did]} as well: only one of them rings"
+                yield Finding(Severity.ERROR, "number-twice", message, path)
+            places.setdefault(did, f"servers.{index}")
+
+
+def _server(path: str, server: Document) -> Iterator[Finding]:
+    auth = server.get("auth")
+    if not isinstance(auth, dict):
+        return
+    if server.get("enabled") is False or object_member(server, "options", "enabled") is False:
+        yield Finding(Severity.NOTE, "disabled", "the server is disabled", path)
+    if _method(auth) == "password":
+        yield from _password(f"{path}.auth.auth_password", auth)
+    elif _method(auth) == "ip":
+        yield from _address(f"{path}.auth.ip", auth.get("ip"))
+
+
+def _method(auth: Document) -> str:
+    return str(auth.get("auth_method", "password")).lower()
+
+
+def _password(path: str, auth: Document) -> Iterator[Finding]:
+    password, user = auth.get("auth_password"), auth.get("auth_user")
+    if not password:
+        yield Finding(Severity.ERROR, "password", "the password is empty: anybody can call", path)
+    elif isinstance(password, str) and isinstance(user, str) and password.lower() == user.lower():
+        yield Finding(Severity.ERROR, "password", "the password is the user name", path)
+    elif isinstance(password, str) and len(password) < SHORTEST_PASSWORD:
+        message = f"the password has fewer than {SHORTEST_PASSWORD} characters"
+        yield Finding(Severity.WARNING, "password", message, path)
+
+
+def _address(path: str, ip: Any) -> Iterator[Finding]:
+    try:
+        address = ipaddress.ip_address(ip if isinstance(ip, str) else "")
+    except ValueError:
+        yield Finding(Severity.ERROR, "ip", f"{ip!r} is no IP address: the server cannot call", path)
+        return
+    if not address.is_global or address.is_multicast:
+        kind = "private" if address.is_private else "reserved"
+        yield Finding(Severity.WARNING, "ip", f"{ip} is a {kind} address", path)
+
+
+def is_enabled(server: Document) -> bool:
+    """Whether a server takes part in calls."""
+    enabled = object_member(server, "options", "enabled")
+    return enabled is None or is_true(enabled)

@@ -1,0 +1,189 @@
+"""`audit`: each kind of trouble is planted in a trunk, and found (docs/deploy.md, "Switching over")."""
+
+import copy
+import json
+
+import pytest
+
+from app.documents.names import account_db, encoded, number_db
+from app.numbers.documents import new_number
+from tests import support
+from tests.conftest import make_person
+from tests.support import run
+
+pytestmark = pytest.mark.slow
+
+GOOD = {"auth_method": "Password", "auth_user": "pbx-one", "auth_password": "a long secret"}
+
+
+def trunk(person, doc_id, *servers, **members):
+    db = account_db(person.account_id)
+    private = {"pvt_type": "sys_info", "pvt_account_id": person.account_id, "pvt_account_db": encoded(db)}
+    account = {"auth_realm": person.realm}
+    return {"_id": doc_id, **private, "account": account, "servers": list(servers), **members}
+
+
+def server(auth=None, **members):
+    return {"auth": {**GOOD, **(auth or {})}, "options": {"enabled": True}, "DIDs": {}, **members}
+
+
+def audited(world, *account_ids, code=1):
+    """The findings that count, as {(rule, document, path): severity}."""
+    told = run(world.environment, "audit", "--json", *account_ids, code=code) if code == 0 else None
+    if told is None:
+        # With a status other than 0 `run` gives the errors, so the lines are read from a process of its own.
+        told = support._run_anew(
+            {**support.os.environ, **support.NO_SERVERS, **world.environment}, ("audit", "--json", *account_ids), ""
+        )
+        assert told.returncode == code, told.stderr
+        told = told.stdout
+    reports = [json.loads(line) for line in told.splitlines()]
+    return {
+        (found["rule"], found["document_id"], found["path"]): found["severity"]
+        for report in reports
+        for found in report["findings"]
+    }
+
+
+def test_a_trunk_without_trouble(world):
+    person = make_person(world)
+    number = "+14155558000"
+    world.store.create_db(number_db(number))
+    world.store.save_doc(
+        number_db(number), new_number(number, person.account_id, "knm_local") | {"pvt_used_by": "trunkstore"}
+    )
+    world.store.save_doc(account_db(person.account_id), trunk(person, "good", server(DIDs={number: {}})))
+    assert audited(world, person.account_id, code=0) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "path", "severity"),
+    [
+        (lambda t: t["servers"][0].pop("auth"), "no-auth", "servers.0.auth", "error"),
+        (lambda t: t["servers"][0].pop("options"), "no-options", "servers.0.options", "error"),
+        (lambda t: t["servers"][0]["auth"].pop("auth_user"), "no-user", "servers.0.auth.auth_user", "error"),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_password=""),
+            "password",
+            "servers.0.auth.auth_password",
+            "error",
+        ),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_password="PBX-ONE"),
+            "password",
+            "servers.0.auth.auth_password",
+            "error",
+        ),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_password="short"),
+            "password",
+            "servers.0.auth.auth_password",
+            "warning",
+        ),
+        (lambda t: t["servers"][0]["options"].update(enabled=False), "disabled", "servers.0", "note"),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="10.1.2.3"),
+            "ip",
+            "servers.0.auth.ip",
+            "warning",
+        ),
+        (lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="pbx"), "ip", "servers.0.auth.ip", "error"),
+        (lambda t: t["account"].update(auth_realm="old.example.com"), "realm", "account.auth_realm", "error"),
+        (lambda t: t.pop("account"), "realm", "account", "error"),
+        (lambda t: t.pop("pvt_type"), "private", "pvt_type", "error"),
+        (lambda t: t.update(pvt_account_id="x"), "private", "pvt_account_id", "warning"),
+        (lambda t: t.pop("pvt_account_db"), "private", "pvt_account_db", "warning"),
+        (lambda t: t.update(pvt_deleted=True), "deleted", "pvt_deleted", "note"),
+        (
+            lambda t: t["servers"][0]["options"].update(inbound_format="E.164"),
+            "schema",
+            "servers.0.options.inbound_format",
+            "error",
+        ),
+        (
+            lambda t: t["servers"][0]["DIDs"].update({"4155550100": {}}),
+            "number-format",
+            "servers.0.DIDs.4155550100",
+            "error",
+        ),
+        (
+            lambda t: t["servers"][0]["DIDs"].update({"+14155550666": {}}),
+            "number-missing",
+            "DIDs.+14155550666",
+            "error",
+        ),
+    ],
+)
+def test_each_trouble_of_a_document_is_found(world, change, rule, path, severity):
+    person = make_person(world)
+    document = copy.deepcopy(trunk(person, "bad", server()))
+    change(document)
+    world.store.save_doc(account_db(person.account_id), document)
+    only_notes = severity == "note"
+    assert audited(world, person.account_id, code=0 if only_notes else 1)[rule, "bad", path] == severity
+
+
+def test_what_two_servers_have(world):
+    first, second = make_person(world), make_person(world)
+    by_ip = {"auth_method": "IP", "ip": "198.51.100.7"}
+    twice = [server(DIDs={"+14155550777": {}}), server(DIDs={"+14155550777": {}})]
+    world.store.save_doc(account_db(first.account_id), trunk(first, "one", *twice))
+    world.store.save_doc(account_db(first.account_id), trunk(first, "two", server({**by_ip, "auth_user": "b"})))
+    other = server({**by_ip, "auth_user": "c"}, DIDs={"+14155550777": {}})
+    world.store.save_doc(account_db(second.account_id), trunk(second, "three", other))
+    found = audited(world, first.account_id, second.account_id)
+    for expected in (
+        ("number-twice", "one", "servers.1.DIDs.+14155550777"),
+        ("number-twice", "three", "DIDs.+14155550777"),
+        ("credentials-twice", "one", "servers.1.auth.auth_user"),
+        ("ip-twice", "three", "servers.0.auth.ip"),
+    ):
+        assert found[expected] == "error"
+
+
+def test_numbers_of_others_out_of_service_and_without_a_mark(world):
+    person, other = make_person(world), make_person(world)
+    world.store.create_db(number_db("+14155559"))
+    states = {
+        "+14155559001": new_number("+14155559001", other.account_id, "knm_local"),
+        "+14155559002": new_number("+14155559002", person.account_id, "knm_local") | {"pvt_state": "aging"},
+        "+14155559003": new_number("+14155559003", person.account_id, "knm_local"),
+    }
+    for number, document in states.items():
+        world.store.save_doc(number_db(number), document)
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(DIDs=dict.fromkeys(states, {}))))
+    found = audited(world, person.account_id)
+    assert found["number-owner", "t", "DIDs.+14155559001"] == "error"
+    assert found["number-state", "t", "DIDs.+14155559002"] == "error"
+    assert found["number-mark", "t", "DIDs.+14155559003"] == "warning"
+    assert ("number-mark", "t", "DIDs.+14155559001") not in found
+
+
+def test_views_and_the_schema_of_the_system(world):
+    person = make_person(world)
+    db = account_db(person.account_id)
+    stored = world.store.open_doc(db, "_design/trunkstore")
+    views = {name: view for name, view in stored["views"].items() if name != "lookup_did"}
+    world.store.save_doc(db, {**stored, "views": views})
+    assert audited(world, person.account_id)["views", "_design/trunkstore", ""] == "warning"
+    world.store.create_db("system_schemas")
+    document = {"_id": "connectivity", "type": "object", "pvt_type": "schema"}
+    world.store.save_doc("system_schemas", document)
+    try:
+        found = audited(world, "--all")
+        assert found["system-schema", "connectivity", "properties"] == "warning"
+    finally:
+        current = world.store.open_doc("system_schemas", "connectivity")
+        world.store.delete_doc("system_schemas", "connectivity", current["_rev"])
+
+
+def test_passwords_are_not_shown_and_mistakes_have_a_status_of_their_own(world, tmp_path):
+    person = make_person(world)
+    bad = trunk(person, "t", server({"auth_password": 12345678}))
+    bad["servers"][0]["auth"]["auth_password"] = ["hunter22"]
+    world.store.save_doc(account_db(person.account_id), bad)
+    environment = {**support.os.environ, **support.NO_SERVERS, **world.environment}
+    told = support._run_anew(environment, ("audit", person.account_id), "")
+    assert told.returncode == 1 and "hunter22" not in told.stdout and "auth_password" in told.stdout
+    assert run({"DATA_DIR": str(tmp_path / "nothing")}, "audit", "--all", code=2).startswith("error")
+    assert "name accounts, or --all" in run(world.environment, "audit", code=2)
