@@ -1,4 +1,4 @@
-"""`audit`: each kind of trouble is planted in a trunk, and found (docs/deploy.md, "Switching over")."""
+"""`audit`: each kind of trouble is planted in a trunk, and found (docs/deploy.md, "Migrating, and going back")."""
 
 import copy
 import json
