@@ -62,6 +62,11 @@ def conflict_met(outcome: str) -> None:
     _counts().conflicts.labels(outcome).inc()
 
 
+def write_is_weak() -> None:
+    """Count a write that fewer copies than a majority took at once."""
+    _counts().weak_writes.inc()
+
+
 def start_counting() -> None:
     """Create this process's counts before its threads start."""
     _counts()
@@ -96,6 +101,7 @@ def _counts() -> SimpleNamespace:
             ["node"],
             multiprocess_mode="livemax",
         ),
+        weak_writes=Counter("connectivity_weak_writes", "Writes that less than a majority of copies took at once"),
         conflicts=Counter("connectivity_conflicts", "Conflicting leaves of documents", ["outcome"]),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

@@ -10,8 +10,9 @@ import click
 from app.commands.accounts import database_of
 from app.documents.branches import differing_paths
 from app.documents.names import ACCOUNTS, account_db, account_of
+from app.numbers.reconcile import accounts
 from app.settings import Settings
-from app.store import Conflict, DatabaseMissing, Store
+from app.store import Conflict, DatabaseMissing, Store, StoreError
 from app.store.conflicts import LOST, is_repaired, losses
 from app.store.engines import open_store
 from app.store.leaves import Leaf, living
@@ -74,7 +75,7 @@ class Outcome(Enum):
 
     REPAIRED = "merged"
     FOREIGN = "left alone, because this service does not write such documents"
-    FAILED = "not merged, because other writers keep changing it; run the command again"
+    FAILED = "not merged, because of other writers or nodes that are down; run the command again"
 
 
 def _repair(store: Store, db: str, leaves: list[Leaf]) -> Outcome:
@@ -84,7 +85,8 @@ def _repair(store: Store, db: str, leaves: list[Leaf]) -> Outcome:
         store.repair(db, leaves[0].document["_id"])
     except Conflict:
         return Outcome.FAILED
-    return Outcome.REPAIRED
+    left = living(store.leaves(db, leaves[0].document["_id"]))
+    return Outcome.REPAIRED if len(left) < 2 else Outcome.FAILED
 
 
 @contextlib.contextmanager
@@ -93,7 +95,9 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
     if every:
-        databases = [db for db in store.database_names() if db >= start and _is_ours(db)]
+        ours = {ACCOUNTS, *map(account_db, accounts(store))}
+        ours |= {db for db in store.database_names() if db.startswith("numbers/")}
+        databases = sorted(db for db in ours if db >= start)
     else:
         databases = [database_of(store, account_id) for account_id in account_ids]
     reached = databases[:1]
@@ -108,12 +112,9 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
 
     try:
         yield documents()
-    except KeyboardInterrupt:
-        raise click.ClickException(f"interrupted; continue with --all --from {''.join(reached)}") from None
-
-
-def _is_ours(db: str) -> bool:
-    return db == ACCOUNTS or db.startswith("numbers/") or account_of(db) is not None
+    except (KeyboardInterrupt, StoreError) as error:
+        hint = f"; continue with --all --from {''.join(reached)}" if every else ""
+        raise click.ClickException(f"{error or 'interrupted'}{hint}") from None
 
 
 def _place(db: str) -> str:

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 class LostAnswer(Unavailable):
     """A write was sent to `node`, and there was no answer, or one of a fault. It may have happened, or may yet."""
 
-    def __init__(self, text: str, node: "Node"):
+    def __init__(self, text: str, node: "Node | None" = None):
         super().__init__(text)
         self.node = node
 
@@ -116,8 +116,8 @@ class Cluster:
         end: float | None = None,
         is_first: bool = False,
         failed: Node | None = None,
-    ) -> Any:
-        """The decoded answer of the first node that gives one. `end` is a time of `time.monotonic`.
+    ) -> tuple[int, Any]:
+        """Status and decoded answer of the first node that gives one. `end` is a time of `time.monotonic`.
 
         `is_first` says that there will be another attempt if this one takes too long; `failed` is the node of the
         attempt before.
@@ -125,10 +125,13 @@ class Cluster:
         Raises Unavailable, LostAnswer, and the `couchdb` package's errors for the statuses 404, 409 and 412.
         """
         end = deadline.within(self.timeout) if end is None else end
-        tried = [failed] if failed and len(self._candidates(db)) > 1 else []
+        tried: list[Node] = []
         fault: _NotAnswered | None = None
         # What is found out about a node meanwhile counts at once.
         while nodes := [node for node in self._candidates(db) if node not in tried]:
+            if time.monotonic() >= end:
+                break
+            nodes.sort(key=lambda node: node is failed)
             has_more = len(nodes) > 1 or (is_first and len(self.nodes) > 1)
             limit = self._limit(is_first, end) if has_more else end
             try:
@@ -136,7 +139,7 @@ class Cluster:
             except _NotAnswered as error:
                 fault = error
                 tried.append(nodes[0])
-        raise Unavailable(str(fault)) from (fault and fault.__cause__)
+        raise Unavailable(str(fault or "no time is left")) from (fault and fault.__cause__)
 
     def _ask(
         self,
@@ -147,28 +150,30 @@ class Cluster:
         body: bytes | None,
         decode: Callable[[bytes], Any],
         limit: float,
-    ) -> Any:
-        """The decoded answer of this node. Raises as `request`, and _NotAnswered where another node may answer."""
+    ) -> tuple[int, Any]:
+        """Status and decoded answer of this node. Raises as `request`, and _NotAnswered if another node may answer."""
         headers = {} if body is None else {"Content-Type": "application/json"}
 
-        def send() -> Any:
+        def send() -> tuple[int, Any]:
             metrics.node_asked(node.name)
-            url = node.url + target
-            return self._session.request(method, url, body, headers, node.credentials, deadline=limit)[2].read()
+            status, _, answer = self._session.request(
+                method, node.url + target, body, headers, node.credentials, deadline=limit
+            )
+            return status, decode(answer.read())
 
         try:
             try:
-                return decode(send())
+                return send()
             except ConnectionError:
                 if kind is Kind.WRITE or node.is_down:
                     raise
             # If the server has closed this connection, it has probably closed the others too.
             self._session.connection_pool.close()
-            return decode(send())
+            return send()
         except (couchdb_http.ResourceNotFound, couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
             raise
         except (*FAULTS, couchdb_http.HTTPError) as error:
-            told = f"{node.name}: {type(error).__name__}: {error}"[:300]
+            told = f"{node.server}: {_describe(error)}"[:300]
             if _is_refusal(error):
                 raise Unavailable(told) from error
             self._note_fault(node, error)
@@ -205,10 +210,12 @@ class Cluster:
         if not self._answers(node):
             self._pass_over(node, error)
             return
+        if not isinstance(error, TimeoutError):
+            return
         for other in self.nodes:
             if other is not node and not other.is_down and not self._answers(other):
                 self._pass_over(other, error)
-        if isinstance(error, TimeoutError) and not self.is_troubled:
+        if not self.is_troubled:
             self._troubled_until = time.monotonic() + SECONDS_OF_TROUBLE
             log.warning("node %s is slow although all nodes are up", node.name)
 
@@ -244,6 +251,11 @@ class Cluster:
         except (*FAULTS, couchdb_http.HTTPError):
             return False
         return True
+
+
+def _describe(error: BaseException) -> str:
+    # Why there is no connection is in its text.
+    return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
 def _is_refusal(error: BaseException) -> bool:

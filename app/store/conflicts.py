@@ -8,11 +8,12 @@ from app.documents import Document
 from app.documents.branches import Merged, merge_branches
 from app.documents.names import account_of
 from app.store import Conflict
-from app.store.leaves import Leaf, common_ancestor, has_content, living
+from app.store.leaves import Leaf, common_ancestor, has_content, living, rank_of
 
 # In a leaf that was deleted although it had something to lose: the paths of that, sorted. The leaf keeps its body.
 LOST = "pvt_conflict_lost"
 REQUEST_ID = "pvt_request_id"
+ATTACHMENTS = "_attachments"
 # The types of the documents that this service writes. Others are Kazoo's to repair.
 REPAIRED_TYPES = ("sys_info", "number", "account", "user", "app", "login_attempt")
 
@@ -27,6 +28,9 @@ class Leaves(Protocol):
 
     def open_revision(self, db: str, doc_id: str, revision: str) -> Document | None:
         """The body of a revision; None if it is no longer there."""
+
+    def open_ancestor(self, db: str, doc_id: str, revision: str) -> Document | None:
+        """The same, when all copies have been asked. Raises Unavailable if some are out of reach."""
 
     def save_merged(self, db: str, document: Document) -> str:
         """Write a merged document. Raises Conflict, even if another instance has written the same."""
@@ -55,8 +59,9 @@ def fate(store: Leaves, db: str, document: Document) -> str | None:
 def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
     """Look at the leaves after a write was refused. Returns its revision if it was carried out nevertheless.
 
-    If some copy has kept it beside the write that came first, it is withdrawn: whoever sent it is told that it was
-    refused. Only a document with the id of its request can be told from those that others write.
+    If some copy has kept it beside another write, it is withdrawn, and whoever sent it is told that it was refused.
+    That is done only beside a leaf of a higher rank: of several such writes one stays, whoever sees which of them.
+    Only a document with the id of its request can be told from those that others write.
     """
     if REQUEST_ID not in document:
         return None
@@ -65,13 +70,34 @@ def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
     if own is None:
         return None
     leaf, revision = own
-    rivals = [other for other in living(leaves) if other is not leaf and _is_rival(other, document, revision)]
-    if not rivals or (leaf.revision != revision and leaf.rank > rivals[0].rank):
+    if _stays(leaf.revision, revision, document, leaves):
         return revision
     if leaf.revision == revision and not leaf.is_deleted:
-        store.save_leaves(db, [{"_id": document["_id"], "_rev": revision, "_deleted": True}])
-        metrics.conflict_met("withdrawn")
+        _withdraw(store, db, document["_id"], revision)
     return None
+
+
+def settle_acceptance(store: Leaves, db: str, document: Document, revision: str) -> bool:
+    """Look at the leaves after fewer copies than a majority have taken a write. Returns whether it stays.
+
+    Another write may have come first at the other copies. Then this one is withdrawn, by the rules of
+    `settle_refusal`.
+    """
+    if REQUEST_ID not in document or _stays(revision, revision, document, store.leaves(db, document["_id"])):
+        return True
+    _withdraw(store, db, document["_id"], revision)
+    return False
+
+
+def _stays(leaf: str, own: str, document: Document, leaves: list[Leaf]) -> bool:
+    """Whether no leaf of another write upon the same revision has a higher rank than this one, our `own` or later."""
+    rivals = (other for other in living(leaves) if other.revision != leaf and _is_rival(other, document, own))
+    return all(rank_of(leaf) > rival.rank for rival in rivals)
+
+
+def _withdraw(store: Leaves, db: str, doc_id: str, revision: str) -> None:
+    store.save_leaves(db, [{"_id": doc_id, "_rev": revision, "_deleted": True}])
+    metrics.conflict_met("withdrawn")
 
 
 def _is_rival(leaf: Leaf, document: Document, own: str) -> bool:
@@ -96,7 +122,8 @@ def repair(store: Leaves, db: str, doc_id: str) -> None:
     Several instances may do this at once: they write the same revisions. The merged document is written before the
     leaves are deleted, so nothing is gone if this is interrupted; it can be done again. What a leaf had to give
     up is logged, and its body stays in the deleted leaf. Documents of types that this service does not write are left
-    alone. Raises Conflict if other writers keep coming first.
+    alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that may have the common
+    revision is out of reach.
     """
     for _ in contention.attempts():
         leaves = living(store.leaves(db, doc_id))
@@ -126,22 +153,30 @@ def _merge_into_first(store: Leaves, db: str, leaves: list[Leaf]) -> None:
         tombstones.append(_tombstone(leaf, result.lost))
         log.warning(*_told(db, leaf, result.lost))
         metrics.conflict_met("lost" if result.lost else "merged")
-    if not has_content(merged.document, first.document):
-        store.save_merged(db, merged.document)
+    # Even if nothing is new: whoever would withdraw the first leaf meanwhile must fail.
+    store.save_merged(db, merged.document)
     store.save_leaves(db, tombstones)
 
 
 def merge_leaves(store: Leaves, db: str, one: Leaf, other: Leaf) -> Merged:
     """The merge of two leaves, upon the newest revision that both were made from."""
     ancestor = common_ancestor(one, other)
-    base = store.open_revision(db, one.document["_id"], ancestor) if ancestor else None
+    base = store.open_ancestor(db, one.document["_id"], ancestor) if ancestor else None
     earlier, later = sorted((one, other), key=lambda leaf: leaf.age)
-    merged = merge_branches(base, earlier.document, later.document)
-    # Attachments belong to the leaf that stays.
-    document = {name: value for name, value in merged.document.items() if name != "_attachments"}
-    if "_attachments" in one.document:
-        document["_attachments"] = one.document["_attachments"]
-    return Merged(document, merged.lost)
+    merged = merge_branches(base and _without(base), _without(earlier.document), _without(later.document))
+    # A leaf can only keep its own attachments.
+    kept, others = one.document.get(ATTACHMENTS, {}), other.document.get(ATTACHMENTS, {})
+    document = merged.document | ({ATTACHMENTS: kept} if kept else {})
+    lost = [f"{ATTACHMENTS}.{name}" for name, stub in others.items() if _digest(kept.get(name)) != _digest(stub)]
+    return Merged(document, tuple(sorted([*merged.lost, *lost])))
+
+
+def _without(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != ATTACHMENTS}
+
+
+def _digest(stub: Document | None) -> object:
+    return stub and stub.get("digest")
 
 
 def _tombstone(leaf: Leaf, lost: tuple[str, ...]) -> Document:

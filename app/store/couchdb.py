@@ -5,7 +5,7 @@ write to a single server is never sent twice. On a cluster, what became of a wri
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from couchdb import http as couchdb_http
 
-from app import deadline, json_text
+from app import deadline, json_text, metrics
 from app.documents import Document
 from app.documents.names import encoded
 from app.store import (
@@ -40,6 +40,8 @@ DUMP_BATCH = 200
 CHANGES_BATCH = 1000
 # CouchDB refuses a greater limit (its `query_limit`).
 MOST_ROWS = 2**28
+# As many as Kazoo's databases have.
+ALL_COPIES = "3"
 
 
 class CouchDBStore(Store):
@@ -71,9 +73,12 @@ class CouchDBStore(Store):
 
     def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
         try:
-            self._request(Kind.REPEATABLE, "PUT", [db])
+            self._request(Kind.WRITE, "PUT", [db])
         except couchdb_http.PreconditionFailed:
             return
+        except LostAnswer as error:
+            if len(self.cluster.nodes) == 1 or not self.has_db(db):
+                raise Unavailable(str(error)) from error.__cause__
         for document in design_documents:
             with suppress(Conflict):
                 self.save_doc(db, document)
@@ -97,7 +102,7 @@ class CouchDBStore(Store):
         if not merged or not leaf_conflicts.is_repaired(document):
             self._repairs.note(db, doc_id)
         else:
-            with suppress(Conflict):
+            with suppress(Conflict, Unavailable):
                 self.repair(db, doc_id)
             document = self._read_copies(db, doc_id, {"conflicts": "true"})
         document.pop("_conflicts", None)
@@ -107,31 +112,50 @@ class CouchDBStore(Store):
         if len(doc_ids) < 2:
             return super().find_docs(db, doc_ids)
         try:
-            answer = self._request(
-                Kind.REPEATABLE, "POST", [db, "_all_docs"], {"keys": doc_ids}, {"include_docs": "true"}
+            rows = self._request(
+                Kind.REPEATABLE,
+                "POST",
+                [db, "_all_docs"],
+                {"keys": doc_ids},
+                params={"include_docs": "true"},
+                decode=_member("rows"),
             )
         except DatabaseMissing:
             return {}
-        return {row["id"]: row["doc"] for row in answer["rows"] if row.get("doc")}
+        return {row["id"]: row["doc"] for row in rows if row.get("doc")}
 
     def save_doc(self, db: str, document: Document) -> str:
         try:
-            return self._save(db, document)
+            revision, is_weak = self._save(db, document)
         except Conflict:
             # Some copy may have kept it nevertheless.
-            revision = None
-            with suppress(StoreError, couchdb_http.HTTPError):
+            found = None
+            with suppress(StoreError):
                 self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
-                revision = leaf_conflicts.settle_refusal(self, db, document)
-            if revision is None:
+                found = leaf_conflicts.settle_refusal(self, db, document)
+            if found is None:
                 raise
-            return revision
+            return found
+        if is_weak and not self._stays(db, document, revision):
+            raise Conflict(document["_id"])
+        return revision
+
+    def _stays(self, db: str, document: Document, revision: str) -> bool:
+        """Whether a write that fewer copies than a majority have taken is done."""
+        metrics.write_is_weak()
+        self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+        with suppress(StoreError):
+            return leaf_conflicts.settle_acceptance(self, db, document, revision)
+        return True
 
     def save_merged(self, db: str, document: Document) -> str:
-        return self._save(db, document)
+        return self._save(db, document)[0]
 
-    def _save(self, db: str, document: Document) -> str:
-        """Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened."""
+    def _save(self, db: str, document: Document) -> tuple[str, bool]:
+        """The new revision, and whether fewer copies than a majority have it.
+
+        Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened.
+        """
         end = deadline.within(self.cluster.timeout)
         failed: Node | None = None
         for is_first in (True, False):
@@ -145,24 +169,29 @@ class CouchDBStore(Store):
             self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
             revision = leaf_conflicts.fate(self, db, document)
             if revision is not None:
-                return revision
+                return revision, False
         raise lost
 
-    def _put(self, db: str, document: Document, end: float, is_first: bool, failed: Node | None) -> str:
+    def _put(self, db: str, document: Document, end: float, is_first: bool, failed: Node | None) -> tuple[str, bool]:
         path = [db, *_id_path(document["_id"])]
         body = {name: value for name, value in document.items() if name != "_id"}
         try:
-            answer = self._request(Kind.WRITE, "PUT", path, body, end=end, is_first=is_first, failed=failed)
+            status, revision = self._exchange(
+                Kind.WRITE, "PUT", path, body, decode=_member("rev"), end=end, is_first=is_first, failed=failed
+            )
         except couchdb_http.ResourceConflict as error:
             raise Conflict(document["_id"]) from error
+        except couchdb_http.PreconditionFailed as error:
+            # A copy lacks an attachment. Others may have taken the document.
+            raise LostAnswer(str(error)) from error
         except Unavailable as error:
             if _is_too_large(error.__cause__):
                 raise TooLarge(document["_id"]) from error
             raise
-        return str(answer["rev"])
+        return revision, status == HTTPStatus.ACCEPTED
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
-        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"})["_revisions"])
+        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"}, _member("_revisions")))
 
     # Conflicts
 
@@ -178,6 +207,17 @@ class CouchDBStore(Store):
             document: Document = self._read_copies(db, doc_id, {"rev": revision})
         except NotFound:
             return None
+        return document
+
+    def open_ancestor(self, db: str, doc_id: str, revision: str) -> Document | None:
+        document = self.open_revision(db, doc_id, revision)
+        if document is not None:
+            return document
+        if self.cluster.is_troubled:
+            raise Unavailable("some copies are out of reach")
+        # A copy that got a revision by replication does not have those before it.
+        with suppress(NotFound):
+            document = self._read([db, *_id_path(doc_id)], {"rev": revision, "r": ALL_COPIES})
         return document
 
     def save_leaves(self, db: str, documents: list[Document]) -> None:
@@ -243,7 +283,7 @@ class CouchDBStore(Store):
     def _all_docs(self, db: str, include_docs: bool) -> Iterator[dict[str, Any]]:
         """The rows of `_all_docs`, read in pages."""
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
-        while page := self._read([db, "_all_docs"], params)["rows"]:
+        while page := self._read([db, "_all_docs"], params, _member("rows")):
             yield from page[:DUMP_BATCH]
             if len(page) <= DUMP_BATCH:
                 return
@@ -276,7 +316,7 @@ class CouchDBStore(Store):
             params["include_docs"] = "true"
         design, name = view.split("/")
         try:
-            rows = self._read([db, "_design", design, "_view", name], params)["rows"]
+            rows = self._read([db, "_design", design, "_view", name], params, _member("rows"))
         except DatabaseMissing:
             raise
         except NotFound as error:
@@ -305,18 +345,23 @@ class CouchDBStore(Store):
             return self._read(path, params, is_first=True)
         return self._read(path, {**params, "r": "1"})
 
-    def _request(
+    def _request(self, kind: Kind, method: str, path: list[str], body: Any = None, **more: Any) -> Any:
+        return self._exchange(kind, method, path, body, **more)[1]
+
+    def _exchange(
         self,
         kind: Kind,
         method: str,
         path: list[str],
         body: Any = None,
+        *,
         params: dict[str, str] | None = None,
         decode: Any = json_text.loads,
         end: float | None = None,
         is_first: bool = False,
         failed: Node | None = None,
-    ) -> Any:
+    ) -> tuple[int, Any]:
+        """Status and decoded body. Raises as `Cluster.request`, and NotFound."""
         db, *rest = path or [""]
         target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
         if params:
@@ -326,6 +371,11 @@ class CouchDBStore(Store):
             return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
         except couchdb_http.ResourceNotFound as error:
             raise _not_found(error, path) from error
+
+
+def _member(name: str) -> Callable[[bytes], Any]:
+    """Decodes the member of an answer that must have it."""
+    return lambda data: json_text.loads(data)[name]
 
 
 def _text(sequence: Any) -> str:

@@ -39,8 +39,7 @@ class Leaf:
     @property
     def rank(self) -> tuple[int, str]:
         """CouchDB shows the live leaf with the highest rank."""
-        generation, _, digest = self.revision.partition("-")
-        return int(generation), digest
+        return rank_of(self.revision)
 
     @property
     def age(self) -> tuple[int, int, str]:
@@ -55,6 +54,12 @@ class Leaf:
         if revision not in self.history[1:]:
             return []
         return [self.history[self.history.index(revision) - 1]]
+
+
+def rank_of(revision: str) -> tuple[int, str]:
+    """The rank of a leaf with this revision."""
+    generation, _, digest = revision.partition("-")
+    return int(generation), digest
 
 
 def history_of(revisions: Document) -> list[str]:

@@ -168,6 +168,8 @@ class Connection:
 
     def exchange(self, request: bytes, deadline: float) -> "Answer":
         """Send a request and wait for its whole answer. Raises OSError, httptools.HttpParserError."""
+        if time.monotonic() >= deadline:
+            raise NotConnected("no time is left")
         self._limit(deadline)
         self._socket.sendall(request)
         answer = Answer()

@@ -11,7 +11,7 @@ import pytest
 
 from app.store import Conflict, Unavailable
 from app.store.cluster import Cluster
-from app.store.conflicts import LOST
+from app.store.conflicts import LOST, settle_acceptance
 from app.store.couchdb import CouchDBStore
 from app.store.leaves import living
 from tests.store.contract import new_db
@@ -62,6 +62,8 @@ class Node:
             answer = self._passed_on(request)
             if is_write and self.mode == "cut":
                 client.sendall(answer[:20])
+            elif is_write and self.mode == "202":
+                client.sendall(answer.replace(b" 201 ", b" 202 ", 1))
             elif is_write and self.mode == "409":
                 body = b'{"error":"conflict","reason":"Document update conflict."}'
                 client.sendall(b"HTTP/1.1 409 Conflict\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
@@ -231,6 +233,21 @@ def test_a_write_that_was_refused_but_kept_is_found(store, nodes, db):
     assert store.open_doc(db, "d")["_rev"] == written
 
 
+def test_a_write_that_few_copies_took_stays_unless_a_higher_leaf_is_there(store, nodes, db, direct):
+    root = store.save_doc(db, {"_id": "d", **BASE})
+    coordinator(store, nodes, db).mode = "202"
+    written = store.save_doc(db, {"_id": "d", **BASE, "_rev": root, "name": "alone", "pvt_request_id": "mine"})
+    assert store.open_doc(db, "d")["name"] == "alone"
+    # As if another node had taken another write upon the same revision before.
+    higher = {"start": 3, "ids": ["f" * 32, written.partition("-")[2]]}
+    load(direct, db, {"_id": "d", **BASE, "name": "first", "_rev": "3-" + "f" * 32, "_revisions": higher})
+    late = {"_id": "d", **BASE, "name": "late", "pvt_request_id": "late"}
+    parent = {"start": 3, "ids": ["0" * 32, written.partition("-")[2]]}
+    load(direct, db, {**late, "_rev": "3-" + "0" * 32, "_revisions": parent})
+    assert settle_acceptance(store, db, {**late, "_rev": written}, "3-" + "0" * 32) is False
+    assert [leaf.document["name"] for leaf in live_leaves(direct, db, "d")] == ["first"]
+
+
 BASE = {"pvt_type": "sys_info", "pvt_modified": 10, "pvt_request_id": "r0", "name": "base"}
 
 
@@ -304,11 +321,49 @@ class TestConflicts:
         root = direct.save_doc(db, {"_id": "d", **BASE})
         current = direct.save_doc(db, {"_id": "d", "_rev": root, **BASE, "name": "first"})
         refused = {"_id": "d", **BASE, "name": "second", "pvt_request_id": "mine"}
-        history = {"start": 2, "ids": ["f" * 32, root.partition("-")[2]]}
-        load(direct, db, {**refused, "_rev": "2-" + "f" * 32, "_revisions": history})
+        history = {"start": 2, "ids": ["0" * 32, root.partition("-")[2]]}
+        load(direct, db, {**refused, "_rev": "2-" + "0" * 32, "_revisions": history})
         with pytest.raises(Conflict):
             direct.save_doc(db, {**refused, "_rev": root})
         assert [leaf.revision for leaf in live_leaves(direct, db, "d")] == [current]
+
+    @pytest.mark.parametrize("rank", ["0" * 32, "f" * 32])
+    def test_of_several_writes_that_were_refused_and_kept_one_stays(self, direct, db, rank):
+        """Each of three writers is refused, and a copy has kept each: they must not all be withdrawn."""
+        root = direct.save_doc(db, {"_id": "d", **BASE})
+        refused = []
+        for digest in ("5" * 32, "6" * 32, rank):
+            document = {"_id": "d", **BASE, "name": digest, "pvt_request_id": digest}
+            history = {"start": 2, "ids": [digest, root.partition("-")[2]]}
+            load(direct, db, {**document, "_rev": f"2-{digest}", "_revisions": history})
+            refused.append({**document, "_rev": root})
+        done = []
+        for document in refused:
+            try:
+                done.append(direct.save_doc(db, document))
+            except Conflict:
+                continue
+        highest = max(f"2-{document['name']}" for document in refused)
+        assert done == [highest] and [leaf.revision for leaf in live_leaves(direct, db, "d")] == [highest]
+
+    def test_a_repair_and_a_withdrawal_do_not_delete_all_leaves(self, couchdb_url, direct, db):
+        """The repair replaces the leaf that another writer would withdraw, even if both leaves are equal."""
+        revisions = branch(direct, db, "d", {"a": 1}, {"a": 1})
+        direct.repair(db, "d")
+        for revision in revisions:
+            direct.save_leaves(db, [{"_id": "d", "_rev": revision, "_deleted": True}])
+        assert direct.open_doc(db, "d")["a"] == 1
+
+    def test_an_attachment_of_the_other_leaf_is_kept_with_it(self, direct, db):
+        text = {"content_type": "text/plain", "data": "YQ=="}
+        branch(direct, db, "d", {"a": 1, "_attachments": {"logo": text}}, {"b": 2})
+        merged = direct.open_doc(db, "d", merged=True)
+        assert (merged["a"], merged["b"]) == (1, 2) and "_attachments" not in merged
+        (loser,) = [leaf for leaf in direct.leaves(db, "d") if leaf.document.get(LOST)]
+        assert loser.document[LOST] == ["_attachments.logo"]
+        # pouchdb-server drops the attachments of deleted leaves.
+        if direct.engine().startswith("couchdb"):
+            assert "logo" in loser.document["_attachments"]
 
     def test_without_the_common_revision_the_later_leaf_counts(self, direct, db):
         for number, at in ((1, 20), (2, 30)):
