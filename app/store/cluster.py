@@ -151,7 +151,7 @@ class Cluster:
         decode: Callable[[bytes], Any],
         limit: float,
     ) -> tuple[int, Any]:
-        """Status and decoded answer of this node. Raises as `request`, and _NotAnswered if another node may answer."""
+        """Status and decoded answer of this node. Raises as `request`, or _NotAnswered if another node may answer."""
         headers = {} if body is None else {"Content-Type": "application/json"}
 
         def send() -> tuple[int, Any]:
