@@ -45,6 +45,8 @@ FAULTS = (
     KeyError,
 )
 
+_ANSWERS_TO_WRITES = (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict)
+
 log = logging.getLogger(__name__)
 
 
@@ -170,9 +172,11 @@ class Cluster:
             # If the server has closed this connection, it has probably closed the others too.
             self._session.connection_pool.close()
             return send()
-        except (couchdb_http.ResourceNotFound, couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict):
+        except couchdb_http.ResourceNotFound:
             raise
         except (*FAULTS, couchdb_http.HTTPError) as error:
+            if kind is Kind.WRITE and isinstance(error, _ANSWERS_TO_WRITES):
+                raise
             told = f"{node.server}: {_describe(error)}"[:300]
             if _is_refusal(error):
                 raise Unavailable(told) from error
