@@ -34,6 +34,12 @@ from app.store.sqlite_file import SQLiteFile
 
 FILE_NAME = "store.sqlite3"
 REVISIONS_KEPT = 1000
+# In characters. To find a place among rows SQLite reads the rows that it compares with, and their values with them.
+# So longer ones are in a table of their own, and `rows` has ELSEWHERE in their place, which is no JSON.
+LONGEST_VALUE_IN_ROWS = 600
+ELSEWHERE = ""
+# A document with more may have thousands of rows in views.
+MANY_CHARACTERS = 50_000
 _LARGEST_INTEGER = 2**63 - 1
 
 _SCHEMA = """
@@ -55,8 +61,16 @@ CREATE TABLE IF NOT EXISTS rows (
   key TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (db, view, sort, id, position)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rows_of_document ON rows (db, id);
+CREATE TABLE IF NOT EXISTS long_values (
+  db INTEGER NOT NULL, id TEXT NOT NULL, view TEXT NOT NULL, position INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS place_of_long_value ON long_values (db, id, view, position);
 """
 
+_TABLES_OF_ROWS = ("rows", "long_values")
+_LONG_VALUES = (
+    f"LEFT JOIN long_values l ON r.value = '{ELSEWHERE}'"
+    " AND l.db = r.db AND l.id = r.id AND l.view = r.view AND l.position = r.position"
+)
 _IDS_AT_ONCE = 500
 _LIVE = "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
 
@@ -217,6 +231,8 @@ class EmbeddedStore(Store):
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         if len(text) > LARGEST_DOCUMENT // 4 and len(text.encode()) > LARGEST_DOCUMENT:
             raise TooLarge(doc_id)
+        if len(text) > MANY_CHARACTERS:
+            self._file.make_room(cursor)
         cursor.execute(
             "INSERT OR REPLACE INTO documents (db, id, rev, deleted, body) VALUES (?, ?, ?, ?, ?)",
             (number, doc_id, revision, deleted, text),
@@ -291,9 +307,10 @@ class EmbeddedStore(Store):
             count = self._read(f"SELECT count(*) FROM rows r WHERE {where}", *values)[0][0]
             return [Row(None, None, count)] if count else []
         order = "DESC" if descending else "ASC"
-        columns, join = "r.id, r.key, r.value, NULL, NULL", ""
+        columns, join = "r.id, r.key, coalesce(l.value, r.value), NULL, NULL", _LONG_VALUES
         if include_docs:
-            columns, join = "r.id, r.key, r.value, d.rev, d.body", "JOIN documents d ON d.db = r.db AND d.id = r.id"
+            columns = "r.id, r.key, coalesce(l.value, r.value), d.rev, d.body"
+            join += " JOIN documents d ON d.db = r.db AND d.id = r.id"
         found = self._read(
             f"SELECT {columns} FROM rows r {join} WHERE {where}"
             f" ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
@@ -310,7 +327,8 @@ class EmbeddedStore(Store):
         for (view,) in cursor.execute(
             "SELECT name FROM views WHERE db = ? AND design = ?", (number, name)
         ).fetchall():
-            cursor.execute("DELETE FROM rows WHERE db = ? AND view = ?", (number, view))
+            for table in _TABLES_OF_ROWS:
+                cursor.execute(f"DELETE FROM {table} WHERE db = ? AND view = ?", (number, view))
         cursor.execute("DELETE FROM views WHERE db = ? AND design = ?", (number, name))
         if deleted:
             return
@@ -345,7 +363,8 @@ class EmbeddedStore(Store):
         views: list[tuple[str, str]],
         deleted: bool,
     ) -> None:
-        cursor.execute("DELETE FROM rows WHERE db = ? AND id = ?", (number, document["_id"]))
+        for table in _TABLES_OF_ROWS:
+            cursor.execute(f"DELETE FROM {table} WHERE db = ? AND id = ?", (number, document["_id"]))
         if not deleted:
             self._insert_rows(cursor, number, document, views)
 
@@ -356,13 +375,18 @@ class EmbeddedStore(Store):
             emitted = self._maps.rows([source for _, source in views], document)
         except EmitsTooMuch:
             raise TooLarge(document["_id"]) from None
+        rows, long_values = [], []
+        for (view, _), pairs in zip(views, emitted, strict=True):
+            for position, (key, value) in enumerate(pairs):
+                if len(value) > LONGEST_VALUE_IN_ROWS:
+                    long_values.append((number, document["_id"], view, position, value))
+                    value = ELSEWHERE
+                rows.append((number, view, sort_key(key), document["_id"], position, json.dumps(key), value))
         cursor.executemany(
-            "INSERT INTO rows (db, view, sort, id, position, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, view, sort_key(key), document["_id"], position, json.dumps(key), value)
-                for (view, _), pairs in zip(views, emitted, strict=True)
-                for position, (key, value) in enumerate(pairs)
-            ],
+            "INSERT INTO rows (db, view, sort, id, position, key, value) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        )
+        cursor.executemany(
+            "INSERT INTO long_values (db, id, view, position, value) VALUES (?, ?, ?, ?, ?)", long_values
         )
 
 

@@ -20,6 +20,8 @@ SECONDS_UNTIL_STUCK = 1.0
 MOST_WAITING = 4
 _LOOK_AGAIN = 0.25
 KIB_OF_CACHE = 512
+# For one write of many rows. Without it SQLite would write the same pages again and again.
+KIB_OF_CACHE_FOR_MANY_ROWS = 32 * 1024
 
 
 class SQLiteFile:
@@ -76,10 +78,26 @@ class SQLiteFile:
             except BaseException:
                 cursor.connection.rollback()
                 raise
+            finally:
+                self._give_room_back()
         except sqlite3.Error as error:
             raise _unavailable(error) from None
         finally:
             self._writer.release()
+
+    def make_room(self, cursor: sqlite3.Cursor) -> None:
+        """Let this transaction keep more pages in memory, until it ends."""
+        cursor.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE_FOR_MANY_ROWS}")
+        self._local.has_room = True
+
+    def _give_room_back(self) -> None:
+        if not getattr(self._local, "has_room", False):
+            return
+        self._local.has_room = False
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection:
+            connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
+            connection.execute("PRAGMA shrink_memory")
 
     def close(self) -> None:
         """Close this thread's connection. It is opened again when it is used."""

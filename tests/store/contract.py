@@ -67,6 +67,22 @@ class Contract:
         assert store.open_doc(db, "d")["n"] == 2
         assert store.revisions(db, "d") == [second, first]
 
+    def test_long_values_are_those_of_the_current_revision(self, store, db):
+        for length in (5, 5_000, 50_000, 10):
+            current = store.find_doc(db, "d")
+            revision = {"_rev": current["_rev"]} if current else {}
+            store.save_doc(db, {"_id": "d", **revision, "keys": ["b", "a"], "value": "x" * length})
+            store.save_doc(db, {"_id": f"other{length}", "keys": ["c"], "value": "y" * length})
+            rows = store.query_view(db, "test/by_key", startkey="a", endkey="b", include_docs=True)
+            assert [(row.key, row.id, len(row.value), len(row.document["value"])) for row in rows] == [
+                ("a", "d", length, length),
+                ("b", "d", length, length),
+            ]
+        store.delete_doc(db, "d", store.open_doc(db, "d")["_rev"])
+        rows = store.query_view(db, "test/by_key", descending=True)
+        assert sorted(len(row.value) for row in rows) == [5, 10, 5_000, 50_000]
+        assert {row.value[:1] for row in rows} == {"y"}
+
     def test_a_tombstone_frees_the_id(self, store, db):
         first = store.save_doc(db, {"_id": "d", "n": 1})
         tombstone = store.delete_doc(db, "d", first)

@@ -310,7 +310,7 @@ class TestConflicts:
             thread.join()
         merged = direct.open_doc(db, "d")
         assert (merged["a"], merged["b"]) == (1, 2)
-        assert [leaf.revision.split("-")[0] for leaf in live_leaves(direct, db, "d")] == ["3"]
+        assert len(live_leaves(direct, db, "d")) == 1
 
     def test_documents_of_others_are_left_alone(self, direct, db):
         branch(direct, db, "d", {"a": 1, "pvt_type": "callflow"}, {"b": 2, "pvt_type": "callflow"})
