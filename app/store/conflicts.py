@@ -119,11 +119,11 @@ def _own_revision(store: Leaves, db: str, document: Document, leaves: list[Leaf]
 def repair(store: Leaves, db: str, doc_id: str) -> None:
     """Merge the conflicting leaves of a document into the one that CouchDB shows, and delete the others.
 
-    Several instances may do this at once: they make the same document of the same leaves. The merged document is written before the
-    leaves are deleted, so nothing is gone if this is interrupted; it can be done again. What a leaf had to give
-    up is logged, and its body stays in the deleted leaf. Documents of types that this service does not write are left
-    alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that may have the common
-    revision is out of reach.
+    Several instances may do this at once: they make the same document of the same leaves. The merged document is
+    written before the leaves are deleted. So nothing is gone if this is interrupted, and it can be done again. What a
+    leaf had to give up is logged, and its body stays in the deleted leaf. Documents of types that this service does
+    not write are left alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that
+    may have the common revision is out of reach.
     """
     for _ in contention.attempts():
         leaves = living(store.leaves(db, doc_id))

@@ -21,7 +21,7 @@ MOST_WAITING = 4
 _LOOK_AGAIN = 0.25
 KIB_OF_CACHE = 512
 # For one write of many rows. Without it SQLite would write the same pages again and again.
-KIB_OF_CACHE_FOR_MANY_ROWS = 32 * 1024
+KIB_OF_CACHE_FOR_MANY_ROWS = 8 * 1024
 
 
 class SQLiteFile:
