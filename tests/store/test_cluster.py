@@ -161,7 +161,7 @@ def test_another_node_is_asked_and_the_others_do_not_wait(store, nodes, db, mode
     for number in range(2, 6):
         revision = store.save_doc(db, {"_id": "d", "_rev": revision, "n": number})
         assert store.open_doc(db, "d")["n"] == number
-    assert time.monotonic() - started < 1 and first.asked == asked
+    assert time.monotonic() - started < TIMEOUT and first.asked == asked
     first.mode = "pass"
     wait_until(lambda: all(store.nodes().values()), message="the node to be used again")
     assert coordinator(store, nodes, db) is first
