@@ -10,7 +10,7 @@ from app.documents.names import account_of
 from app.store import Conflict
 from app.store.leaves import Leaf, common_ancestor, has_content, living, rank_of
 
-# In a leaf that was deleted although it had something to lose: the paths of that, sorted. The leaf keeps its body.
+# In a deleted leaf that keeps the body of the version that had to give way: the paths of what it lost, sorted.
 LOST = "pvt_conflict_lost"
 REQUEST_ID = "pvt_request_id"
 ATTACHMENTS = "_attachments"
@@ -120,8 +120,8 @@ def repair(store: Leaves, db: str, doc_id: str) -> None:
     """Merge the conflicting leaves of a document into the one that CouchDB shows, and delete the others.
 
     Several instances may do this at once: they make the same document of the same leaves. The merged document is
-    written before the leaves are deleted. So nothing is gone if this is interrupted, and it can be done again. What a
-    leaf had to give up is logged, and its body stays in the deleted leaf. Documents of types that this service does
+    written before the leaves are deleted. So nothing is gone if this is interrupted, and it can be done again. What
+    had to give way is logged, and its body is kept in a deleted leaf. Documents of types that this service does
     not write are left alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that
     may have the common revision is out of reach.
     """
@@ -147,10 +147,10 @@ def _merge_into_first(store: Leaves, db: str, leaves: list[Leaf]) -> None:
     first, *others = leaves
     merged, tombstones = first, []
     for leaf in others:
-        result = merge_leaves(store, db, merged, leaf)
+        result, earlier = merge_leaves(store, db, merged, leaf), min(merged, leaf, key=lambda one: one.age)
         # The result is what comes next after the first leaf.
         merged = Leaf(result.document | {"_rev": first.revision}, first.history)
-        tombstones.append(_tombstone(leaf, result.lost))
+        tombstones.append(_tombstone(leaf, earlier.document, result.lost))
         log.warning(*_told(db, leaf, result.lost))
         metrics.conflict_met("lost" if result.lost else "merged")
     # Even if nothing is new: whoever would withdraw the first leaf meanwhile must fail.
@@ -179,9 +179,13 @@ def _digest(stub: Document | None) -> object:
     return stub and stub.get("digest")
 
 
-def _tombstone(leaf: Leaf, lost: tuple[str, ...]) -> Document:
+def _tombstone(leaf: Leaf, loser: Document, lost: tuple[str, ...]) -> Document:
+    """What replaces a leaf: with the body of the loser, perhaps that of the other leaf, and its own attachments."""
     names = {"_id": leaf.document["_id"], "_rev": leaf.revision, "_deleted": True}
-    return {**leaf.document, **names, LOST: list(lost)} if lost else names
+    if not lost:
+        return names
+    attachments = {name: leaf.document[name] for name in (ATTACHMENTS,) if name in leaf.document}
+    return {**_without(loser), **attachments, **names, LOST: list(lost)}
 
 
 def _told(db: str, leaf: Leaf, lost: tuple[str, ...]) -> tuple[str, ...]:
