@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from app.audit import Finding, Severity
-from app.audit.trunk import is_enabled
+from app.audit.trunk import is_enabled, method
 from app.documents import Document, connectivity, object_member
 
 
@@ -41,7 +41,7 @@ class Places:
 
     def _address(self, own: str, path: str, server: Document) -> Iterator[Finding]:
         auth = server.get("auth")
-        if not isinstance(auth, dict) or str(auth.get("auth_method")).lower() != "ip" or not is_enabled(server):
+        if not isinstance(auth, dict) or method(auth) != "ip" or not is_enabled(server):
             return
         ip, port = auth.get("ip"), auth.get("port")
         if isinstance(ip, str) and ip and (other := self._met("ip", f"{ip} {port}", own)):

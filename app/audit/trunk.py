@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.audit import Finding, Severity
-from app.documents import MISSING, Document, connectivity, fields, is_true, object_member, value_at
+from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
 from app.schema import Invalid, Schema
 
@@ -87,12 +87,12 @@ def _servers_are_seen(document: Document) -> Iterator[Finding]:
         if not isinstance(auth, dict):
             message = "the server has no auth: none of the document's numbers ring"
             yield Finding(Severity.ERROR, "no-auth", message, f"servers.{index}.auth")
-        elif _method(auth) == "password" and not isinstance(server.get("options"), dict):
+        elif method(auth) == "password" and not isinstance(server.get("options"), dict):
             message = "the server has no options: none of the document's servers can register"
             yield Finding(Severity.ERROR, "no-options", message, f"servers.{index}.options")
         elif not isinstance(auth.get("auth_user"), str):
             message = "the server has no auth_user: none of the document's servers is found by its user name"
-            severity = Severity.ERROR if _method(auth) == "password" else Severity.WARNING
+            severity = Severity.ERROR if method(auth) == "password" else Severity.WARNING
             yield Finding(severity, "no-user", message, f"servers.{index}.auth.auth_user")
 
 
@@ -123,15 +123,16 @@ def _server(path: str, server: Document) -> Iterator[Finding]:
     auth = server.get("auth")
     if not isinstance(auth, dict):
         return
-    if server.get("enabled") is False or object_member(server, "options", "enabled") is False:
+    if not is_enabled(server):
         yield Finding(Severity.NOTE, "disabled", "the server is disabled", path)
-    if _method(auth) == "password":
+    if method(auth) == "password":
         yield from _password(f"{path}.auth.auth_password", auth)
-    elif _method(auth) == "ip":
+    elif method(auth) == "ip":
         yield from _address(f"{path}.auth.ip", auth.get("ip"))
 
 
-def _method(auth: Document) -> str:
+def method(auth: Document) -> str:
+    """How a server proves who it is, in lower case: ``password`` or ``ip``."""
     return str(auth.get("auth_method", "password")).lower()
 
 
@@ -159,5 +160,4 @@ def _address(path: str, ip: Any) -> Iterator[Finding]:
 
 def is_enabled(server: Document) -> bool:
     """Whether a server takes part in calls."""
-    enabled = object_member(server, "options", "enabled")
-    return enabled is None or is_true(enabled)
+    return server.get("enabled") is not False and object_member(server, "options", "enabled") is not False
