@@ -8,11 +8,11 @@ from typing import Any
 from app.audit import Finding, Severity
 from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
+from app.documents.secrets import SECRETS
 from app.schema import Invalid, Schema
 
 SHORTEST_PASSWORD = 8
 LONGEST_VALUE = 60
-_SECRETS = ("auth_password", "password")
 
 
 def is_trunk(document: Document) -> bool:
@@ -55,7 +55,7 @@ def _schema(document: Document, schema: Schema) -> Iterator[Finding]:
 def _shown(path: tuple[str | int, ...], value: Any) -> str:
     if value is MISSING:
         return "that it is missing"
-    if path and path[-1] in _SECRETS:
+    if path and path[-1] in SECRETS:
         return "its value"
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"

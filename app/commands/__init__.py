@@ -7,6 +7,7 @@ from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account
 from app.commands.apps import set_app_url
 from app.commands.audit import audit
+from app.commands.compare import compare
 from app.commands.conflicts import conflicts
 from app.commands.documents import export_documents, import_documents
 from app.commands.numbers import add_number, reconcile_numbers
@@ -35,6 +36,7 @@ for command in (
     reconcile_numbers,
     views,
     conflicts,
+    compare,
     audit,
 ):
     cli.add_command(command)

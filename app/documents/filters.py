@@ -6,11 +6,10 @@ from typing import Any
 
 from app import json_text
 from app.documents import Document, is_empty
+from app.documents.secrets import SECRETS
 from app.kazoo_integers import to_integer
 
 _PREFIXES = ("filter_", "has_key", "key_missing", "has_value", "value_missing")
-# Members with passwords, their hashes, and keys.
-SECRETS = ("password", "pvt_md5_auth", "pvt_sha1_auth", "pvt_signature_secret", "pvt_api_key")
 _TIMES = {
     "created_from": ("pvt_created", False),
     "created_to": ("pvt_created", True),

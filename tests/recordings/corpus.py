@@ -18,8 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.recordings.comparison import same, short
-from tests.recordings.replay import Send, over_http
+from app.compare.conversation import Send
+from app.compare.equality import short
+from app.documents.branches import same
+from tests.recordings.replay import over_http
 
 Case = dict[str, Any]
 Answer = tuple[int, Any, Any]

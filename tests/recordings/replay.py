@@ -11,22 +11,17 @@ to dotted path in the answer's JSON, or ``header:name``). Exit status 0 when eve
 import argparse
 import http.client
 import json
-import re
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.recordings.comparison import Normaliser, differences
+from app.compare.conversation import RawAnswer, Send, Step, observe
+from app.compare.equality import differences, other_order
 
-Step = dict[str, Any]
-# Sends method, path, headers and body; returns status, headers by lower-case name, and body.
-Send = Callable[[str, str, dict[str, str], bytes | None], tuple[int, dict[str, str], bytes]]
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SECONDS = 30
 
 
@@ -48,9 +43,7 @@ def over_http(base: str) -> Send:
     """Sends over a connection of its own each time, with no header but those given."""
     address = urllib.parse.urlsplit(base)
 
-    def send(
-        method: str, path: str, headers: dict[str, str], body: bytes | None
-    ) -> tuple[int, dict[str, str], bytes]:
+    def send(method: str, path: str, headers: dict[str, str], body: bytes | None) -> RawAnswer:
         connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_SECONDS)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
@@ -77,61 +70,8 @@ def replay(transcript: dict[str, Any], send: Send) -> Iterator[Outcome]:
             yield Outcome(step, [f"no valid HTTP answer: {error!r}"])
             continue
         want = step["expect"]
-        found = list(differences(want, got, step.get("ignore", ())))
-        yield Outcome(step, found, None if found else _other_order(want, got))
-
-
-def observe(send: Send, step: Step, variables: dict[str, Any]) -> dict[str, Any]:
-    """Run one step; return what is to be compared, and put into `variables` what the step saves."""
-    status, headers, body = send(*_request(step["request"], variables))
-    for name, path in step.get("save", {}).items():
-        try:
-            variables[name] = _saved(path, headers, body)
-        except (KeyError, IndexError, TypeError, ValueError):
-            variables.setdefault(name, f"<not saved: {name}>")
-    return Normaliser(variables).answer(status, headers, body)
-
-
-def _request(request: dict[str, Any], variables: dict[str, Any]) -> tuple[str, str, dict[str, str], bytes | None]:
-    headers = {name: _filled(value, variables) for name, value in request.get("headers", {}).items()}
-    body = None
-    if "body" in request:
-        body = json.dumps(_filled(request["body"], variables), ensure_ascii=False).encode()
-        headers.setdefault("content-type", "application/json")
-    elif "raw" in request:
-        body = _filled(request["raw"], variables).encode()
-    headers = {name: value for name, value in headers.items() if value is not None}
-    if body is not None or request["method"] in ("PUT", "POST", "PATCH"):
-        headers["content-length"] = str(len(body or b""))
-    return request["method"], _filled(request["path"], variables), headers, body
-
-
-def _filled(value: Any, variables: dict[str, Any]) -> Any:
-    """A JSON value with its ``${name}`` filled in."""
-    if isinstance(value, str):
-        whole = _VARIABLE.fullmatch(value)
-        if whole:
-            return variables.get(whole.group(1), value)
-        return _VARIABLE.sub(lambda match: str(variables.get(match.group(1), match.group(0))), value)
-    if isinstance(value, list):
-        return [_filled(item, variables) for item in value]
-    if isinstance(value, dict):
-        return {_filled(name, variables): _filled(member, variables) for name, member in value.items()}
-    return value
-
-
-def _saved(path: str, headers: dict[str, str], body: bytes) -> Any:
-    if path.startswith("header:"):
-        return headers[path.removeprefix("header:")].strip('"')
-    value = json.loads(body)
-    for part in path.split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    return value
-
-
-def _other_order(want: dict[str, Any], got: dict[str, Any]) -> tuple[list[str], list[str]] | None:
-    wanted, found = want.get("keys"), got.get("keys")
-    return (wanted, found or []) if wanted and wanted != found else None
+        found = [difference.told() for difference in differences(want, got, step.get("ignore", ()))]
+        yield Outcome(step, found, None if found else other_order(want, got))
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from functools import cache
 
 import pytest
 
+from app.documents.branches import same
 from tests.in_process import InProcess, read_fixtures, services_with
 from tests.recordings import corpus, replay
 from tests.recordings.__main__ import KNOWN_DEVIATIONS
-from tests.recordings.comparison import same
 from tests.support import RECORDINGS
 
 TRANSCRIPTS = sorted(RECORDINGS.glob("transcripts/*.json")) + sorted(RECORDINGS.glob("ui/transcripts/*.json"))

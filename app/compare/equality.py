@@ -1,12 +1,20 @@
 """When two answers are equal: in status, in the headers that matter and in the whole body, but for what can never
-be the same twice (times, request ids, tokens, revisions, generated ids, `node` and `version`).
+be the same twice.
+
+`compare` and the replay of the recordings of a real Kazoo both use this.
 """
 
 import base64
 import json
 import re
 from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+from app.documents.secrets import MASK, SECRETS, masked
+
+# Status, headers, and `json` (with the order of its `keys`) or `text`: what `Normaliser.answer` makes.
+Answer = dict[str, Any]
 
 COMPARED_HEADERS = (
     "content-type",
@@ -24,6 +32,9 @@ COMPARED_HEADERS = (
     "x-rfc2616",
     "content-disposition",
 )
+# What one side has of a member that only the other has.
+ABSENT: Any = object()
+LONGEST_SHOWN = 200
 _SETS = ("allow", "access-control-allow-methods")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _REVISION = re.compile(r"(\d+)-[0-9a-f]{32}")
@@ -32,21 +43,42 @@ _SHORTEST_KNOWN, _SHORTEST_INSIDE, _SHORTEST_TOKEN = 8, 10, 60
 _GREGORIAN_FROM = 63_000_000_000
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A place, such as ``status``, ``header etag`` or ``json.data.name``, and what each side has there."""
+
+    place: str
+    wanted: Any
+    found: Any
+
+    def told(self, wanted: str = "want", found: str = "got") -> str:
+        """The difference in one line, without secrets, under these names of the sides."""
+        return f"{self.place}: {wanted} {self._shown(self.wanted)}, {found} {self._shown(self.found)}"
+
+    def _shown(self, value: Any) -> str:
+        if value is ABSENT:
+            return "nothing"
+        member = self.place.rpartition(".")[2].partition("[")[0]
+        return short(MASK if member in SECRETS else masked(value))
+
+
 class Normaliser:
     """Replaces what differs from run to run by names, the same way on both sides.
 
-    `variables` are the values of one conversation by name; a text that is one of them becomes ``${name}``.
+    `variables` are the values of one conversation by name; a text that is one of them becomes ``${name}``. With
+    `keeps_ids`, both sides have the same documents: their ids, revisions and times stay as they are.
     """
 
-    def __init__(self, variables: dict[str, Any]):
+    def __init__(self, variables: dict[str, Any], keeps_ids: bool = False):
+        self._keeps_ids = keeps_ids
         self._names: dict[str, str] = {}
         for name, value in variables.items():
             if isinstance(value, str) and len(value) >= _SHORTEST_KNOWN:
                 self._names.setdefault(value, f"${{{name}}}")
 
-    def answer(self, status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> Answer:
         """An answer as transcripts hold it: status, headers, and `json` (with the order of its `keys`) or `text`."""
-        seen: dict[str, Any] = {"status": status, "headers": self.headers(headers)}
+        seen: Answer = {"status": status, "headers": self.headers(headers)}
         if not body:
             return seen
         try:
@@ -59,15 +91,12 @@ class Normaliser:
         """A text without what is this run's own."""
         if value in self._names:
             return self._names[value]
-        if _ISO_TIME.fullmatch(value):
-            return "<timestamp>"
-        revision = _REVISION.fullmatch(value)
-        if revision:
-            return f"<rev {revision.group(1)}>"
+        if not self._keeps_ids and (particular := _particular(value)):
+            return particular
         for known in sorted(self._names, key=len, reverse=True):
             if len(known) >= _SHORTEST_INSIDE:
                 value = value.replace(known, self._names[known])
-        return _MD5.sub("<id>", value)
+        return value if self._keeps_ids else _MD5.sub("<id>", value)
 
     def envelope(self, value: Any) -> Any:
         """A body: crossbar's envelope, or any other JSON."""
@@ -97,6 +126,8 @@ class Normaliser:
                 return self._names.get(value, "<request id>")
             if name in ("node", "version"):
                 return f"<{name}>"
+            if name == "timestamp" and _ISO_TIME.fullmatch(value):
+                return "<timestamp>"
             if name == "revision" and _MD5.fullmatch(value):
                 return "<md5>"
             if name == "auth_token" and len(value) > _SHORTEST_TOKEN:
@@ -112,7 +143,7 @@ class Normaliser:
             return sorted(items) if "<id>" in items and all(isinstance(item, str) for item in items) else items
         if isinstance(value, str):
             return self._start_key(value) if name in ("start_key", "next_start_key") else self.text(value)
-        if name in ("created", "modified", "updated") and type(value) is int:
+        if name in ("created", "modified", "updated") and type(value) is int and not self._keeps_ids:
             return "<gregorian seconds>" if value > _GREGORIAN_FROM else "<other epoch>"
         return value
 
@@ -122,6 +153,14 @@ class Normaliser:
         except (ValueError, IndexError):
             return self.text(value)
         return {"<start_key>": self._value(term)}
+
+
+def _particular(value: str) -> str | None:
+    """The name of a whole text that is a time or a revision."""
+    if _ISO_TIME.fullmatch(value):
+        return "<timestamp>"
+    revision = _REVISION.fullmatch(value)
+    return f"<rev {revision.group(1)}>" if revision else None
 
 
 def _decode_term(data: bytes) -> Any:
@@ -151,60 +190,44 @@ def _decode_at(data: bytes, start: int) -> tuple[Any, int]:
     return items, after + 1
 
 
-def differences(want: dict[str, Any], got: dict[str, Any], ignore: Container[str] = ()) -> Iterator[str]:
-    """One line for each way in which `got` is not `want`. Both are what `Normaliser.answer` makes.
+def differences(wanted: Answer, found: Answer, ignore: Container[str] = ()) -> Iterator[Difference]:
+    """Each way in which the answer that was found is not the wanted one.
 
     `ignore` has ``header:NAME``, ``body``, or paths such as ``json.data.apps``.
     """
-    if want["status"] != got["status"]:
-        yield f"status: want {want['status']}, got {got['status']}"
+    if wanted["status"] != found["status"]:
+        yield Difference("status", wanted["status"], found["status"])
     for name in COMPARED_HEADERS:
-        wanted, found = want["headers"].get(name), got["headers"].get(name)
-        if wanted != found and f"header:{name}" not in ignore:
-            yield f"header {name}: want {wanted!r}, got {found!r}"
+        one, other = wanted["headers"].get(name), found["headers"].get(name)
+        if one != other and f"header:{name}" not in ignore:
+            yield Difference(f"header {name}", one, other)
     if "body" in ignore:
         return
     for kind in ("json", "text"):
-        if kind in want or kind in got:
-            yield from _deep(want.get(kind, "<absent>"), got.get(kind, "<absent>"), kind, ignore)
+        if kind in wanted or kind in found:
+            yield from _deep(wanted.get(kind, ABSENT), found.get(kind, ABSENT), kind, ignore)
 
 
-def _deep(want: Any, got: Any, path: str, ignore: Container[str]) -> Iterator[str]:
+def other_order(wanted: Answer, found: Answer) -> tuple[list[str], list[str]] | None:
+    """The members of both envelopes, if they are the same in another order."""
+    one, other = wanted.get("keys"), found.get("keys")
+    return (one, other or []) if one and one != other else None
+
+
+def _deep(wanted: Any, found: Any, path: str, ignore: Container[str]) -> Iterator[Difference]:
     if path in ignore:
         return
-    if isinstance(want, dict) and isinstance(got, dict):
-        for name in sorted(want.keys() | got.keys()):
-            yield from _deep_member(want, got, name, f"{path}.{name}", ignore)
-    elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
-        for index, (wanted, found) in enumerate(zip(want, got, strict=True)):
-            yield from _deep(wanted, found, f"{path}[{index}]", ignore)
-    elif want != got or type(want) is not type(got):
-        yield f"{path}: want {short(want)}, got {short(got)}"
-
-
-def _deep_member(want: dict, got: dict, name: str, path: str, ignore: Container[str]) -> Iterator[str]:
-    if path in ignore:
-        return
-    if name not in got:
-        yield f"{path}: missing, want {short(want[name])}"
-    elif name not in want:
-        yield f"{path}: not expected, got {short(got[name])}"
-    else:
-        yield from _deep(want[name], got[name], path, ignore)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal JSON, where 1, 1.0 and true are three different things."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for name in sorted(wanted.keys() | found.keys()):
+            yield from _deep(wanted.get(name, ABSENT), found.get(name, ABSENT), f"{path}.{name}", ignore)
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from _deep(one, other, f"{path}[{index}]", ignore)
+    elif wanted != found or type(wanted) is not type(found):
+        yield Difference(path, wanted, found)
 
 
 def short(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) < 200 else text[:197] + "..."
+    return text if len(text) < LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
