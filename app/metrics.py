@@ -42,6 +42,11 @@ def mark_failed() -> None:
     _counts().marks_failed.inc()
 
 
+def history_failed() -> None:
+    """Count a replaced version that could not be kept."""
+    _counts().history_failed.inc()
+
+
 def node_asked(node: str) -> None:
     """Count a request to a node of CouchDB; `node` is its host and port."""
     _node_requests(node).inc()
@@ -103,5 +108,6 @@ def _counts() -> SimpleNamespace:
         ),
         weak_writes=Counter("connectivity_weak_writes", "Writes that less than a majority of copies took at once"),
         conflicts=Counter("connectivity_conflicts", "Conflicting leaves of documents", ["outcome"]),
+        history_failed=Counter("connectivity_history_failed", "Replaced versions that were not kept"),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

@@ -12,6 +12,7 @@ from app.auth.keys import KeyRing
 from app.auth.tokens import Tokens
 from app.events.notices import Notices
 from app.events.publisher import Publisher
+from app.history.versions import History
 from app.numbers.assignment import Assignment
 from app.numbers.documents import NumberDocuments
 from app.schema import Schemas
@@ -36,6 +37,7 @@ class Services:
     numbers: NumberDocuments
     assignment: Assignment
     publisher: Publisher | None = None
+    history: History | None = None
 
     @cached_property
     def node_name(self) -> str:
@@ -83,4 +85,5 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         numbers=numbers,
         assignment=Assignment(numbers, cache, metrics.mark_failed),
         publisher=publisher,
+        history=History(store, settings.history_days, metrics.history_failed) if settings.history else None,
     )

@@ -15,6 +15,7 @@ Number = TypeVar("Number", int, float)
 COMMAND_TIMEOUT = 300.0
 # Megabytes: room for a body of the largest size and its answer.
 LEAST_BUFFERED = 32
+MOST_HISTORY_DAYS = 3660
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -44,6 +45,8 @@ class Settings:
     strict_tokens: bool = False
     tolerate_legacy_values: bool = False
     pbxs_api_url: str | None = None
+    history: bool = False
+    history_days: int = 90
 
     def __post_init__(self) -> None:
         """Check the values. Raises SettingsError. Its text never contains a URL, which may include a password."""
@@ -58,6 +61,7 @@ class Settings:
             (self.max_buffered >= LEAST_BUFFERED, f"MAX_BUFFERED must be {LEAST_BUFFERED} megabytes or more"),
             (self.metrics_port is None or _is_port(self.metrics_port), "METRICS_PORT must be 1 to 65535"),
             (self.metrics_port != self.port, "METRICS_PORT must not be PORT"),
+            (0 < self.history_days <= MOST_HISTORY_DAYS, f"HISTORY_DAYS must be 1 to {MOST_HISTORY_DAYS}"),
             (self.log_level in LOG_LEVELS, f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"),
             (
                 self.pbxs_api_url is None or _is_address(self.pbxs_api_url, "http", "https"),
@@ -115,6 +119,8 @@ class Settings:
             strict_tokens=read.flag("STRICT_TOKENS", cls.strict_tokens),
             tolerate_legacy_values=read.flag("TOLERATE_LEGACY_VALUES", cls.tolerate_legacy_values),
             pbxs_api_url=read.text("PBXS_API_URL", None),
+            history=read.flag("HISTORY", cls.history),
+            history_days=read.whole("HISTORY_DAYS", cls.history_days),
         )
 
 

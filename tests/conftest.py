@@ -18,7 +18,14 @@ from tests import support
 
 ENGINES = ("embedded", "couchdb")
 # Files with a server or accounts of their own that are dear to make: one process runs all their tests on an engine.
-TOGETHER = ("test_access.py", "test_broker.py", "test_browser.py", "test_faults.py", "test_package.py")
+TOGETHER = (
+    "test_access.py",
+    "test_broker.py",
+    "test_browser.py",
+    "test_faults.py",
+    "test_history.py",
+    "test_package.py",
+)
 _NUMBERS = itertools.count()
 
 # How long an example takes depends on what else the machine does.

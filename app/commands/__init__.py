@@ -10,6 +10,7 @@ from app.commands.audit import audit
 from app.commands.compare import compare
 from app.commands.conflicts import conflicts
 from app.commands.documents import export_documents, import_documents
+from app.commands.history import history
 from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
 from app.commands.users import create_user
@@ -38,6 +39,7 @@ for command in (
     conflicts,
     compare,
     audit,
+    history,
 ):
     cli.add_command(command)
 

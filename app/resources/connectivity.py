@@ -1,4 +1,7 @@
-"""Trunks: `/accounts/{ACCOUNT_ID}/connectivity[/{CONNECTIVITY_ID}]`, crossbar's cb_connectivity."""
+"""Trunks: `/accounts/{ACCOUNT_ID}/connectivity[/{CONNECTIVITY_ID}]`, crossbar's cb_connectivity.
+
+With the setting HISTORY also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, which Kazoo lacks.
+"""
 
 import logging
 import re
@@ -8,7 +11,7 @@ from app.auth import restrictions
 from app.context import Context, Stop, not_found_error, system_error, validation_error
 from app.documents import Document, connectivity, fields, names
 from app.numbers import ownership
-from app.resources import crossbar_doc, limits, request_data
+from app.resources import connectivity_history, crossbar_doc, limits, request_data
 from app.resources.base import Resource
 from app.schema.errors import error
 
@@ -28,8 +31,15 @@ class Connectivity(Resource):
     unless the client asks for a hard delete.
     """
 
-    METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE")}
+    METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE"), 2: ("GET",), 3: ("GET", "POST")}
     NEEDS_ACCOUNT = True
+
+    def resource_exists(self, context: Context, *params: str) -> bool:
+        """The collection, an item and, if versions are kept, the versions of an item."""
+        if len(params) < 2:
+            return True
+        is_history = context.services.history is not None and params[1] == connectivity_history.SEGMENT
+        return is_history and len(params) in self.METHODS
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer a GET. Otherwise fill in `doc`, to be written, and `stored`, the current one (not for a PUT)."""
@@ -38,7 +48,7 @@ class Connectivity(Resource):
     def execute(self, context: Context, *params: str) -> None:
         """Write `doc`, tell the other nodes, and (except for a PUT) mark its numbers."""
         if context.verb != "GET":
-            _EXECUTE[context.verb](context)
+            _EXECUTE[context.verb, len(params)](context, *params)
 
 
 def _list(context: Context) -> None:
@@ -87,6 +97,22 @@ def _validate_patch(context: Context, doc_id: str) -> None:
     _accept(context, {**checked, **fields.private(stored)})
 
 
+def _validate_restore(context: Context, doc_id: str, _: str, revision: str) -> None:
+    """What the version had, put upon the current document or, if that is deleted, in its place."""
+    version = connectivity_history.find_version(context, doc_id, revision)
+    stored = connectivity_history.find_stored(context, doc_id)
+    if stored is None and crossbar_doc.find(context, doc_id):
+        raise not_found_error(doc_id)
+    public = fields.public(version)
+    checked = request_data.validated(context, SCHEMA, public, lambda: stored)
+    if stored and not fields.is_deleted(stored):
+        crossbar_doc.write_upon(context, stored)
+    context.stored = stored or {}
+    kept = fields.private(stored) if stored else {"_id": doc_id, "pvt_type": connectivity.TYPE}
+    kept.pop("pvt_deleted", None)
+    _accept(context, {**checked, **kept})
+
+
 def _validate_delete(context: Context, doc_id: str) -> None:
     context.doc = crossbar_doc.load(context, doc_id, connectivity.TYPE)
     crossbar_doc.write_upon(context, context.doc)
@@ -115,14 +141,27 @@ def _create(context: Context) -> None:
     context.services.notices.created(context.db, stored)
 
 
-def _replace(context: Context) -> None:
+def _replace(context: Context, *params: str) -> None:
     stored = crossbar_doc.save(context, context.doc)
+    connectivity_history.keep(context, stored["_rev"])
     context.services.notices.edited(context.db, stored)
     _track_assignment(context, connectivity.dids(context.stored), connectivity.dids(stored))
 
 
-def _delete(context: Context) -> None:
+def _restore(context: Context, doc_id: str, _: str, revision: str) -> None:
+    before = context.stored
+    was_live = "_rev" in before and not fields.is_deleted(before)
+    stored = crossbar_doc.save(context, context.doc)
+    connectivity_history.keep(context, stored["_rev"], restored=revision)
+    if not was_live:
+        _flush_registrations(context)
+    context.services.notices.saved(context.db, stored, is_new="_rev" not in before)
+    _track_assignment(context, connectivity.dids(before) if was_live else [], connectivity.dids(stored))
+
+
+def _delete(context: Context, doc_id: str) -> None:
     deleted = crossbar_doc.delete(context, context.doc)
+    connectivity_history.keep(context, deleted["_rev"])
     _flush_registrations(context)
     context.services.notices.deleted(context.db, deleted)
     _track_assignment(context, connectivity.dids(context.stored), [])
@@ -145,5 +184,14 @@ _VALIDATE: dict[tuple[str, int], Any] = {
     ("POST", 1): _validate_replace,
     ("PATCH", 1): _validate_patch,
     ("DELETE", 1): _validate_delete,
+    ("GET", 2): connectivity_history.load_versions,
+    ("GET", 3): connectivity_history.load_version,
+    ("POST", 3): _validate_restore,
 }
-_EXECUTE = {"PUT": _create, "POST": _replace, "PATCH": _replace, "DELETE": _delete}
+_EXECUTE: dict[tuple[str, int], Any] = {
+    ("PUT", 0): _create,
+    ("POST", 1): _replace,
+    ("PATCH", 1): _replace,
+    ("DELETE", 1): _delete,
+    ("POST", 3): _restore,
+}

@@ -29,9 +29,14 @@ def load(context: Context, doc_id: str, pvt_type: str) -> Document:
 
 def of_type(document: Document, doc_id: str, pvt_type: str) -> Document:
     """The document itself, if it has this type or no type. Otherwise stops with 404."""
-    if is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type:
+    if has_type(document, pvt_type):
         return document
     raise not_found_error(doc_id)
+
+
+def has_type(document: Document, pvt_type: str) -> bool:
+    """Whether a document has this type, or none."""
+    return is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type
 
 
 def find(context: Context, doc_id: str) -> Document | None:

@@ -127,12 +127,25 @@ class Store(ABC):
         """Whether the database exists."""
 
     @abstractmethod
+    def delete_db(self, db: str) -> None:
+        """Delete a database with all that is in it. Nothing happens if there is none."""
+
+    @abstractmethod
     def database_names(self) -> list[str]:
         """The names of all databases, sorted."""
 
     @abstractmethod
     def load_docs(self, db: str, documents: Iterable[Document]) -> None:
         """Write documents with the revisions that they have (CouchDB's new_edits=false). Attachments are inline."""
+
+    @abstractmethod
+    def all_docs(
+        self, db: str, startkey: str, endkey: str, limit: int | None = None, descending: bool = False
+    ) -> list[Document]:
+        """Live documents with ids from `startkey` to `endkey`, both included; with `descending` from the end on.
+
+        Ids of ASCII letters, digits, `/` and `-` are in the order of their characters. Raises DatabaseMissing.
+        """
 
     @abstractmethod
     def iterate_docs(self, db: str) -> Iterator[Document]:

@@ -90,6 +90,10 @@ class CouchDBStore(Store):
             return False
         return True
 
+    def delete_db(self, db: str) -> None:
+        with suppress(NotFound):
+            self._request(Kind.REPEATABLE, "DELETE", [db])
+
     def database_names(self) -> list[str]:
         return sorted(self._read(["_all_dbs"]))
 
@@ -261,6 +265,18 @@ class CouchDBStore(Store):
         refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
         if refused:
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
+
+    def all_docs(
+        self, db: str, startkey: str, endkey: str, limit: int | None = None, descending: bool = False
+    ) -> list[Document]:
+        first, last = (endkey, startkey) if descending else (startkey, endkey)
+        params = {"startkey": json.dumps(first), "endkey": json.dumps(last), "include_docs": "true"}
+        if limit is not None:
+            params["limit"] = str(limit)
+        if descending:
+            params["descending"] = "true"
+        rows = self._read([db, "_all_docs"], params, _member("rows"))
+        return [row["doc"] for row in rows if row.get("doc")]
 
     def iterate_docs(self, db: str) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=True):

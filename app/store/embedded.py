@@ -67,6 +67,9 @@ CREATE INDEX IF NOT EXISTS place_of_long_value ON long_values (db, id, view, pos
 """
 
 _TABLES_OF_ROWS = ("rows", "long_values")
+_TABLES_OF_DATABASE = ("documents", "revisions", "attachments", "views", *_TABLES_OF_ROWS)
+# The name of a deleted database begins with this, and no other's does.
+_DELETED = "-"
 _LONG_VALUES = (
     f"LEFT JOIN long_values l ON r.value = '{ELSEWHERE}'"
     " AND l.db = r.db AND l.id = r.id AND l.view = r.view AND l.position = r.position"
@@ -110,11 +113,23 @@ class EmbeddedStore(Store):
     def has_db(self, db: str) -> bool:
         return bool(self._read("SELECT 1 FROM databases WHERE name = ?", db))
 
+    def delete_db(self, db: str) -> None:
+        with self._writing() as cursor:
+            found = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
+            if not found:
+                return
+            for table in _TABLES_OF_DATABASE:
+                cursor.execute(f"DELETE FROM {table} WHERE db = ?", found)
+            # Its number must not become another database's, because other processes may have cached it.
+            cursor.execute("UPDATE databases SET name = ? WHERE db = ?", (f"{_DELETED}{found[0]}", found[0]))
+        self._numbers.pop(db, None)
+
     def database_names(self) -> list[str]:
-        return [name for (name,) in self._read("SELECT name FROM databases ORDER BY name")]
+        names = (name for (name,) in self._read("SELECT name FROM databases ORDER BY name"))
+        return [name for name in names if not name.startswith(_DELETED)]
 
     def _number(self, db: str) -> int:
-        """The number of a database in the tables. Databases are never deleted, so the numbers can be cached."""
+        """The number of a database in the tables. It is never another's, so it can be cached."""
         number = self._numbers.get(db)
         if number is None:
             found = self._read("SELECT db FROM databases WHERE name = ?", db)
@@ -181,6 +196,19 @@ class EmbeddedStore(Store):
                 revision = document.get("_rev") or _next_revision(None, document)
                 if self._wins(cursor, number, document, revision):
                     self._put(cursor, number, db, document, revision)
+
+    def all_docs(
+        self, db: str, startkey: str, endkey: str, limit: int | None = None, descending: bool = False
+    ) -> list[Document]:
+        found = self._read(
+            "SELECT id, rev, body FROM documents WHERE db = ? AND id >= ? AND id <= ? AND NOT deleted"
+            f" ORDER BY id {'DESC' if descending else 'ASC'} LIMIT ?",
+            self._number(db),
+            startkey,
+            endkey,
+            -1 if limit is None else limit,
+        )
+        return [_document(*row) for row in found]
 
     def iterate_docs(self, db: str) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))

@@ -225,6 +225,29 @@ class Contract:
             f"d{number:04}" for number in range(count) if number != 3
         ]
 
+    def test_a_range_of_documents(self, store, db):
+        for doc_id in ("a/0001-b", "a/0001-c", "a/0002-a", "a/0010-f", "b/0001-a"):
+            store.save_doc(db, {"_id": doc_id, "n": 1})
+        store.delete_doc(db, "a/0001-c", store.open_doc(db, "a/0001-c")["_rev"])
+        assert [one["_id"] for one in store.all_docs(db, "a/", "a/9")] == ["a/0001-b", "a/0002-a", "a/0010-f"]
+        assert [one["_id"] for one in store.all_docs(db, "a/", "a/0002-a")] == ["a/0001-b", "a/0002-a"]
+        newest = store.all_docs(db, "a/", "a/9", limit=2, descending=True)
+        assert [one["_id"] for one in newest] == ["a/0010-f", "a/0002-a"] and newest[0]["n"] == 1
+        assert store.all_docs(db, "c/", "c/9") == []
+        with pytest.raises(DatabaseMissing):
+            store.all_docs(new_db(), "a", "b")
+
+    def test_a_deleted_database_is_missing_and_may_come_again(self, store, db):
+        store.save_doc(db, {"_id": "d", "keys": ["k"]})
+        store.delete_db(db)
+        store.delete_db(db)
+        assert not store.has_db(db) and db not in store.database_names() and store.find_doc(db, "d") is None
+        with pytest.raises(DatabaseMissing):
+            store.save_doc(db, {"_id": "d"})
+        store.create_db(db, [DESIGN])
+        assert store.find_doc(db, "d") is None and store.query_view(db, "test/by_key") == []
+        assert store.save_doc(db, {"_id": "d"}).startswith("1-")
+
     def test_documents_are_iterated_in_order_with_stubs(self, store, db):
         data = base64.b64encode(b"bytes").decode()
         rows = [{"_id": f"d{number:04}", "_rev": "1-" + "a" * 32, "n": number} for number in range(450)]

@@ -1,0 +1,163 @@
+"""The replaced versions, in one database for each month: ``connectivity_history/202611``.
+
+A version has the id ``{account}/{document}/{generation, 10 digits}-{hash of the revision}``, so that a range of ids
+has the versions of one document in their order. The document's id is percent-encoded there, with `-` for `%`.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from urllib.parse import quote
+
+from app.documents import Document
+from app.documents.clock import GREGORIAN_EPOCH
+from app.store import Conflict, DatabaseMissing, Store, StoreError
+
+PREFIX = "connectivity_history/"
+# As many months before the oldest kept one are looked for, to be deleted.
+MONTHS_DELETED = 24
+SECONDS_A_DAY = 86_400
+PAGE = 50
+_LAST_PLACE = "9999999999-z"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Write:
+    """The write that replaced a version: by whom, when (Gregorian seconds), and the revision that it made.
+
+    `restored` is the revision that it put back, if it did.
+    """
+
+    revision: str
+    verb: str | None
+    when: int | None
+    account_id: str | None = None
+    user_id: str | None = None
+    ip: str | None = None
+    request_id: str | None = None
+    restored: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A replaced version of a document, and the write that replaced it."""
+
+    document: Document
+    replaced_by: Write
+
+    @property
+    def revision(self) -> str:
+        """The revision of the version itself."""
+        revision: str = self.document["_rev"]
+        return revision
+
+
+class History:
+    """Keeps versions for `days`. `on_failure` is called when one could not be written."""
+
+    def __init__(self, store: Store, days: int, on_failure: Callable[[], None] = lambda: None):
+        self._store = store
+        self._days = days
+        self._on_failure = on_failure
+        self._cleaned_on = 0
+
+    def keep(self, account_id: str, replaced: Document, write: Write) -> None:
+        """Keep the version that this write replaced. Errors of the store are logged and not raised."""
+        try:
+            self._save(account_id, replaced, write)
+            self._delete_old()
+        except StoreError as error:
+            self._on_failure()
+            log.error("no history of %s %s: %s", account_id, replaced["_id"], error)
+
+    def versions(self, account_id: str, doc_id: str, first: str | None = None) -> Iterator[Version]:
+        """The versions of a document, newest first, read in pages; with `first`, from that revision on."""
+        prefix = _prefix(account_id, doc_id)
+        last = prefix + (place(first) if first else _LAST_PLACE)
+        oldest = time.time() - self._days * SECONDS_A_DAY + GREGORIAN_EPOCH
+        for db in self._databases():
+            for document in self._newest_first(db, prefix, last):
+                version = _version(document)
+                if (version.replaced_by.when or 0) >= oldest:
+                    yield version
+
+    def find(self, account_id: str, doc_id: str, revision: str) -> Version | None:
+        """A version by its revision; None if it was never kept, or is too old."""
+        version_id = _prefix(account_id, doc_id) + place(revision)
+        found = (self._store.find_doc(db, version_id) for db in self._databases())
+        return next((_version(document) for document in found if document), None)
+
+    def _save(self, account_id: str, replaced: Document, write: Write) -> None:
+        (db,) = _months_back(_month(time.time()), 1)
+        version: Document = {
+            "_id": _prefix(account_id, replaced["_id"]) + place(replaced["_rev"]),
+            "pvt_type": "connectivity_version",
+            "document": replaced,
+            "replaced_by": {name: value for name, value in asdict(write).items() if value is not None},
+        }
+        try:
+            self._store.save_doc(db, version)
+        except DatabaseMissing:
+            self._store.create_db(db)
+            self._store.save_doc(db, version)
+        except Conflict:
+            # The revision was current before, and an import has made it current again.
+            stored = self._store.open_doc(db, version["_id"])
+            self._store.save_doc(db, {**version, "_rev": stored["_rev"]})
+
+    def _delete_old(self) -> None:
+        """Delete the databases of months that are too old as a whole, once a day."""
+        today = int(time.time()) // SECONDS_A_DAY
+        if self._cleaned_on == today:
+            return
+        self._cleaned_on = today
+        for db in _months_back(self._oldest_month() - 1, MONTHS_DELETED):
+            self._store.delete_db(db)
+
+    def _databases(self) -> list[str]:
+        """The databases that may have versions, newest first."""
+        newest = _month(time.time())
+        return _months_back(newest, newest - self._oldest_month() + 1)
+
+    def _oldest_month(self) -> int:
+        return _month(time.time() - self._days * SECONDS_A_DAY)
+
+    def _newest_first(self, db: str, prefix: str, last: str) -> Iterator[Document]:
+        after = None
+        while True:
+            try:
+                page = self._store.all_docs(db, prefix, last, limit=PAGE, descending=True)
+            except DatabaseMissing:
+                return
+            yield from (document for document in page if document["_id"] != after)
+            if len(page) < PAGE:
+                return
+            last = after = page[-1]["_id"]
+
+
+def _prefix(account_id: str, doc_id: str) -> str:
+    return f"{quote(account_id, safe='')}/{quote(doc_id, safe='').replace('%', '-')}/"
+
+
+def place(revision: str) -> str:
+    """A revision in the form that sorts by its generation."""
+    generation, _, digest = revision.partition("-")
+    return f"{generation:0>10}-{digest}"
+
+
+def _version(document: Document) -> Version:
+    return Version(document["document"], Write(**document["replaced_by"]))
+
+
+def _month(at: float) -> int:
+    """The month of a time in Unix seconds, UTC, as a number: 12 a year."""
+    year, month = time.gmtime(at)[:2]
+    return 12 * year + month - 1
+
+
+def _months_back(newest: int, count: int) -> list[str]:
+    """The databases of so many months, newest first."""
+    return [f"{PREFIX}{month // 12:04}{month % 12 + 1:02}" for month in range(newest, newest - count, -1)]

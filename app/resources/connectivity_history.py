@@ -1,0 +1,85 @@
+"""The versions of a trunk: `…/connectivity/{ID}/history[/{REVISION}]`, which Kazoo lacks (docs/deviations.md)."""
+
+import itertools
+import re
+
+from app.admission import client_ip
+from app.context import Context, not_found_error
+from app.documents import Document, connectivity, fields, is_true, start_key
+from app.documents.clock import gregorian_now
+from app.history.timeline import is_at_or_before, timeline
+from app.history.versions import Write
+from app.resources import crossbar_doc
+from app.store import is_document_id
+
+SEGMENT = "history"
+_REVISION = re.compile(r"[0-9]{1,10}-[0-9a-z]{1,64}")
+
+
+def load_versions(context: Context, doc_id: str, _: str) -> None:
+    """Answer with the versions, newest first, one page of them. Stops with 404 if there are none."""
+    current = find_stored(context, doc_id)
+    asked = crossbar_doc.asked_start_key(context)
+    first = asked if isinstance(asked, str) and _REVISION.fullmatch(asked) else None
+    history = context.services.history
+    versions = history.versions(context.account_id, doc_id, first) if history else iter(())
+    entries = timeline(None if first and current and first != current["_rev"] else current, versions)
+    if first:
+        entries = itertools.dropwhile(lambda entry: not is_at_or_before(entry, first), entries)
+    paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
+    size = crossbar_doc.page_size(context) if paginates else None
+    page = list(itertools.islice(entries, size))
+    if not page and first is None:
+        raise not_found_error(doc_id)
+    if paginates:
+        following = next(entries, None)
+        context.paging = {"page_size": len(page)} | ({"start_key": start_key.encode(first)} if first else {})
+        if following:
+            context.paging["next_start_key"] = start_key.encode(following["revision"])
+    context.respond(page)
+
+
+def load_version(context: Context, doc_id: str, _: str, revision: str) -> None:
+    """Answer with the document as it was. Stops with 404 if that version was not kept."""
+    document = find_version(context, doc_id, revision)
+    context.respond_document(document, fields.answer_data(document))
+
+
+def find_version(context: Context, doc_id: str, revision: str) -> Document:
+    """A version, the current one included. Stops with 404 if there is none."""
+    history = context.services.history
+    if history and is_document_id(doc_id) and _REVISION.fullmatch(revision):
+        current = find_stored(context, doc_id)
+        if current and current["_rev"] == revision:
+            return current
+        version = history.find(context.account_id, doc_id, revision)
+        if version:
+            return version.document
+    raise not_found_error(revision)
+
+
+def find_stored(context: Context, doc_id: str) -> Document | None:
+    """The trunk as it is stored, also if it is softly deleted; None if there is none."""
+    if not is_document_id(doc_id):
+        return None
+    stored = context.services.store.find_doc(context.db, doc_id, merged=context.verb != "GET")
+    return stored if stored and crossbar_doc.has_type(stored, connectivity.TYPE) else None
+
+
+def keep(context: Context, revision: str, restored: str | None = None) -> None:
+    """Keep the version that this request has replaced by `revision`, if there is one and versions are kept."""
+    history, stored = context.services.history, context.stored
+    if history is None or "_rev" not in stored:
+        return
+    author = context.author
+    write = Write(
+        revision=revision,
+        verb=context.verb,
+        when=gregorian_now(),
+        account_id=author.account_id,
+        user_id=author.user_id,
+        ip=client_ip(context),
+        request_id=context.request_id,
+        restored=restored,
+    )
+    history.keep(context.account_id, stored, write)
