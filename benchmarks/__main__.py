@@ -32,6 +32,8 @@ RATIOS = (
     ("embedded: read / bare Flask view", ("embedded", "read"), ("bare", "read")),
     ("embedded: 304 / read", ("embedded", "304"), ("embedded", "read")),
     ("embedded: 401 / read", ("embedded", "401"), ("embedded", "read")),
+    ("embedded: replace, HISTORY / replace", ("embedded HISTORY", "replace"), ("embedded", "replace")),
+    ("CouchDB: replace, HISTORY / replace", ("couchdb HISTORY", "replace"), ("couchdb", "replace")),
     ("CouchDB: read / direct read", ("couchdb", "read"), ("direct", "read")),
     ("CouchDB: create / direct PUT", ("couchdb", "create"), ("direct", "create")),
     ("CouchDB: read / peer", ("couchdb", "read"), ("peer", "read")),
@@ -72,8 +74,9 @@ def _throughput(quick: bool) -> dict[str, Any]:
         with servers.off_the_first_cpu():
             embedded = stack.enter_context(servers.embedded())
             couchdb, direct = stack.enter_context(servers.on_couchdb())
+            histories = [stack.enter_context(servers.with_history(target)) for target in (embedded, couchdb)]
             bare = stack.enter_context(servers.bare(servers.size_of(embedded.requests["read"])))
-        targets = [target for target in (bare, embedded, direct, couchdb, servers.peer()) if target]
+        targets = [target for target in (bare, embedded, direct, couchdb, *histories, servers.peer()) if target]
         requests = {(target.name, name): request for target in targets for name, request in target.requests.items()}
         known = [ratio for ratio in RATIOS if ratio[2] in requests]
         # Both sides of a ratio are measured with the same generator.
@@ -171,9 +174,9 @@ def _draw(lines: Lines) -> None:
 
 def _print_throughput(medians: Medians) -> None:
     print("\nRequests a second, medians\n")
-    print(f"{'':>18}" + "".join(f"{f'{c} conn.':>10}" for c in medians))
+    print(f"{'':>24}" + "".join(f"{f'{c} conn.':>10}" for c in medians))
     for target, name in next(iter(medians.values())):
-        print(f"{f'{target} {name}':>18}" + "".join(f"{by[target, name]:>10.0f}" for by in medians.values()))
+        print(f"{f'{target} {name}':>24}" + "".join(f"{by[target, name]:>10.0f}" for by in medians.values()))
 
 
 def _print_ratios(ratios: dict[str, float]) -> None:

@@ -68,6 +68,14 @@ def on_couchdb() -> Iterator[tuple[Service, Target]]:
 
 
 @contextlib.contextmanager
+def with_history(target: Service) -> Iterator[Service]:
+    """This service in the same world with HISTORY, and its only scenario that this makes slower."""
+    with _service(f"{target.name} HISTORY", target.world, HISTORY="true") as service:
+        service.requests = {"replace": service.requests["replace"]}
+        yield service
+
+
+@contextlib.contextmanager
 def anywhere_on_couchdb() -> Iterator[tuple[Service, Service, Target]]:
     """This service with PIN_WORKERS and without, and its CouchDB; all of them use the CPUs that they choose."""
     with _couchdb_world() as (url, world), contextlib.ExitStack() as stack:
@@ -118,7 +126,8 @@ def _service(
     name: str, world: support.World, workers: int = 1, moves: bool = True, **environment: str
 ) -> Iterator[Service]:
     """This service in this world, with these settings. A lone worker moves to the first CPU if it `moves`."""
-    person = world.person(f"Bench {name}", f"{name}.example.com", world.master)
+    realm = f"{name.replace(' ', '-').lower()}.example.com"
+    person = world.person(f"Bench {name}", realm, world.master)
     server = support.service(world.environment | environment, workers=workers).start()
     if workers == 1 and moves:
         _use_first_cpu(server)

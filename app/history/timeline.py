@@ -20,13 +20,13 @@ def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[
     newer = current
     for version in versions:
         by = version.replaced_by
-        if newer is not None and newer["_rev"] == by.revision:
+        if newer is not None and _generation(newer["_rev"]) == _generation(version.revision) + 1:
             yield _entry(newer, by, version.document)
         else:
             if newer is not None:
                 yield _entry(newer, _noted(newer), version.document)
-            if by.verb == "DELETE":
-                yield _told(by, is_deleted=True)
+            if by.verb == "DELETE" and by.revision:
+                yield _told(by.revision, by, is_deleted=True)
         newer = version.document
     if newer is not None:
         yield _entry(newer, _noted(newer), None)
@@ -37,16 +37,20 @@ def is_at_or_before(entry: Entry, revision: str) -> bool:
     return place(entry["revision"]) <= place(revision)
 
 
+def _generation(revision: str) -> int:
+    return int(revision.partition("-")[0])
+
+
 def _entry(document: Document, by: Write, before: Document | None) -> Entry:
-    entry = _told(by, fields.is_deleted(document))
+    entry = _told(document["_rev"], by, fields.is_deleted(document))
     if before is not None:
         entry["patch"] = jsonpatch.make_patch(fields.public(before), fields.public(document)).patch
     return entry
 
 
-def _told(by: Write, is_deleted: bool) -> Entry:
+def _told(revision: str, by: Write, is_deleted: bool) -> Entry:
     return {
-        "revision": by.revision,
+        "revision": revision,
         "verb": by.verb,
         "when": by.when,
         "who": {"account_id": by.account_id, "user_id": by.user_id, "ip": by.ip},
@@ -60,7 +64,6 @@ def _told(by: Write, is_deleted: bool) -> Entry:
 def _noted(document: Document) -> Write:
     """What the document itself tells about the write that made it."""
     return Write(
-        revision=document["_rev"],
         verb="PUT" if document["_rev"].startswith("1-") else None,
         when=document.get("pvt_modified"),
         account_id=document.get("pvt_auth_account_id"),

@@ -7,12 +7,14 @@ has the versions of one document in their order. The document's id is percent-en
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from urllib.parse import quote
 
 from app.documents import Document
 from app.documents.clock import GREGORIAN_EPOCH
-from app.store import Conflict, DatabaseMissing, Store, StoreError
+from app.store import DatabaseMissing, Store, StoreError
 
 PREFIX = "connectivity_history/"
 # As many months before the oldest kept one are looked for, to be deleted.
@@ -26,18 +28,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Write:
-    """The write that replaced a version: by whom, when (Gregorian seconds), and the revision that it made.
+    """The write that replaced a version: by whom, and when (Gregorian seconds).
 
-    `restored` is the revision that it put back, if it did.
+    `revision` is what it made, where that was known when the version was kept. `restored` is the revision that it put
+    back, if it did.
     """
 
-    revision: str
     verb: str | None
     when: int | None
     account_id: str | None = None
     user_id: str | None = None
     ip: str | None = None
     request_id: str | None = None
+    revision: str | None = None
     restored: str | None = None
 
 
@@ -64,14 +67,24 @@ class History:
         self._on_failure = on_failure
         self._cleaned_on = 0
 
+    def replace(self, account_id: str, replaced: Document, write: Write, db: str, document: Document) -> str:
+        """Write a document in place of a version, and keep that. Returns the new revision. Raises as `save_doc`."""
+        revision, error = self._store.save_with(db, document, self._newest(), _kept(account_id, replaced, write))
+        self._finish(account_id, replaced, error)
+        return revision
+
     def keep(self, account_id: str, replaced: Document, write: Write) -> None:
-        """Keep the version that this write replaced. Errors of the store are logged and not raised."""
+        """Keep a version that has been replaced. Errors of the store are logged and not raised."""
+        version, db, error = _kept(account_id, replaced, write), self._newest(), None
         try:
-            self._save(account_id, replaced, write)
-            self._delete_old()
-        except StoreError as error:
-            self._on_failure()
-            log.error("no history of %s %s: %s", account_id, replaced["_id"], error)
+            try:
+                self._store.save_doc(db, version)
+            except DatabaseMissing:
+                self._store.create_db(db)
+                self._store.save_doc(db, version)
+        except StoreError as fault:
+            error = fault
+        self._finish(account_id, replaced, error)
 
     def versions(self, account_id: str, doc_id: str, first: str | None = None) -> Iterator[Version]:
         """The versions of a document, newest first, read in pages; with `first`, from that revision on."""
@@ -90,32 +103,24 @@ class History:
         found = (self._store.find_doc(db, version_id) for db in self._databases())
         return next((_version(document) for document in found if document), None)
 
-    def _save(self, account_id: str, replaced: Document, write: Write) -> None:
-        (db,) = _months_back(_month(time.time()), 1)
-        version: Document = {
-            "_id": _prefix(account_id, replaced["_id"]) + place(replaced["_rev"]),
-            "pvt_type": "connectivity_version",
-            "document": replaced,
-            "replaced_by": {name: value for name, value in asdict(write).items() if value is not None},
-        }
-        try:
-            self._store.save_doc(db, version)
-        except DatabaseMissing:
-            self._store.create_db(db)
-            self._store.save_doc(db, version)
-        except Conflict:
-            # The revision was current before, and an import has made it current again.
-            stored = self._store.open_doc(db, version["_id"])
-            self._store.save_doc(db, {**version, "_rev": stored["_rev"]})
+    def _finish(self, account_id: str, replaced: Document, error: StoreError | None) -> None:
+        if error is not None:
+            self._on_failure()
+            log.error("version %s of %s %s is not kept: %s", replaced["_rev"], account_id, replaced["_id"], error)
+            return
+        today = int(time.time()) // SECONDS_A_DAY
+        if self._cleaned_on != today:
+            self._cleaned_on = today
+            self._delete_old()
 
     def _delete_old(self) -> None:
-        """Delete the databases of months that are too old as a whole, once a day."""
-        today = int(time.time()) // SECONDS_A_DAY
-        if self._cleaned_on == today:
-            return
-        self._cleaned_on = today
-        for db in _months_back(self._oldest_month() - 1, MONTHS_DELETED):
-            self._store.delete_db(db)
+        """Delete the databases of months that are too old as a whole."""
+        with suppress(StoreError):
+            for db in _months_back(self._oldest_month() - 1, MONTHS_DELETED):
+                self._store.delete_db(db)
+
+    def _newest(self) -> str:
+        return _months_back(_month(time.time()), 1)[0]
 
     def _databases(self) -> list[str]:
         """The databases that may have versions, newest first."""
@@ -148,8 +153,19 @@ def place(revision: str) -> str:
     return f"{generation:0>10}-{digest}"
 
 
+def _kept(account_id: str, replaced: Document, write: Write) -> Document:
+    """The document of a version."""
+    return {
+        "_id": _prefix(account_id, replaced["_id"]) + place(replaced["_rev"]),
+        "pvt_type": "connectivity_version",
+        "document": replaced,
+        "replaced_by": {name: value for name, value in asdict(write).items() if value is not None},
+    }
+
+
 def _version(document: Document) -> Version:
-    return Version(document["document"], Write(**document["replaced_by"]))
+    by = document["replaced_by"]
+    return Version(document["document"], Write(**{each.name: by.get(each.name) for each in dataclass_fields(Write)}))
 
 
 def _month(at: float) -> int:

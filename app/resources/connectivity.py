@@ -142,8 +142,7 @@ def _create(context: Context) -> None:
 
 
 def _replace(context: Context, *params: str) -> None:
-    stored = crossbar_doc.save(context, context.doc)
-    connectivity_history.keep(context, stored["_rev"])
+    stored = connectivity_history.save(context)
     context.services.notices.edited(context.db, stored)
     _track_assignment(context, connectivity.dids(context.stored), connectivity.dids(stored))
 
@@ -151,8 +150,7 @@ def _replace(context: Context, *params: str) -> None:
 def _restore(context: Context, doc_id: str, _: str, revision: str) -> None:
     before = context.stored
     was_live = "_rev" in before and not fields.is_deleted(before)
-    stored = crossbar_doc.save(context, context.doc)
-    connectivity_history.keep(context, stored["_rev"], restored=revision)
+    stored = connectivity_history.save(context, restored=revision)
     if not was_live:
         _flush_registrations(context)
     context.services.notices.saved(context.db, stored, is_new="_rev" not in before)
@@ -161,7 +159,7 @@ def _restore(context: Context, doc_id: str, _: str, revision: str) -> None:
 
 def _delete(context: Context, doc_id: str) -> None:
     deleted = crossbar_doc.delete(context, context.doc)
-    connectivity_history.keep(context, deleted["_rev"])
+    connectivity_history.keep_deleted(context, deleted["_rev"])
     _flush_registrations(context)
     context.services.notices.deleted(context.db, deleted)
     _track_assignment(context, connectivity.dids(context.stored), [])

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+from dataclasses import replace
+from functools import partial
 
 from app.admission import client_ip
 from app.context import Context, not_found_error
@@ -66,20 +68,30 @@ def find_stored(context: Context, doc_id: str) -> Document | None:
     return stored if stored and crossbar_doc.has_type(stored, connectivity.TYPE) else None
 
 
-def keep(context: Context, revision: str, restored: str | None = None) -> None:
-    """Keep the version that this request has replaced by `revision`, if there is one and versions are kept."""
-    history, stored = context.services.history, context.stored
-    if history is None or "_rev" not in stored:
-        return
+def save(context: Context, restored: str | None = None) -> Document:
+    """Save `doc` in place of `stored`, whose version is kept if versions are kept. Raises Conflict."""
+    history = context.services.history
+    if history is None or "_rev" not in context.stored:
+        return crossbar_doc.save(context, context.doc)
+    write = replace(_write(context), restored=restored)
+    return crossbar_doc.save(
+        context, context.doc, put=partial(history.replace, context.account_id, context.stored, write)
+    )
+
+
+def keep_deleted(context: Context, revision: str) -> None:
+    """Keep `stored`, in place of which there is now a deletion with this revision, if versions are kept."""
+    if context.services.history:
+        context.services.history.keep(context.account_id, context.stored, replace(_write(context), revision=revision))
+
+
+def _write(context: Context) -> Write:
     author = context.author
-    write = Write(
-        revision=revision,
+    return Write(
         verb=context.verb,
         when=gregorian_now(),
         account_id=author.account_id,
         user_id=author.user_id,
         ip=client_ip(context),
         request_id=context.request_id,
-        restored=restored,
     )
-    history.keep(context.account_id, stored, write)

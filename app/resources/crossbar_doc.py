@@ -4,6 +4,7 @@ Spec: docs/kazoo/documents.md, sections 2 to 5.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from app import json_text
@@ -56,10 +57,15 @@ def write_upon(context: Context, document: Document) -> None:
     context.etag = f'"{document["_rev"]}"'
 
 
-def save(context: Context, document: Document, status: int = 200) -> Document:
-    """Stamp and write a document, answer with it, and return it as stored. Raises Conflict."""
+def save(
+    context: Context, document: Document, status: int = 200, put: Callable[[str, Document], str] | None = None
+) -> Document:
+    """Stamp and write a document, answer with it, and return it as stored. Raises Conflict.
+
+    `put` writes the document to a database and returns its revision; by default that is the store's `save_doc`.
+    """
     stored = fields.stamp(document, context.account_id, context.author)
-    stored["_rev"] = context.services.store.save_doc(context.db, stored)
+    stored["_rev"] = (put or context.services.store.save_doc)(context.db, stored)
     context.respond_document(stored, fields.answer_data(stored), status)
     return stored
 

@@ -91,6 +91,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
+        """`save_doc`, and meanwhile write another document. Returns the new revision, and why the other one failed.
+
+        The other one replaces what has its id, in a database that is created if it is missing. It is not written if
+        the document is refused with Conflict, DatabaseMissing or TooLarge, which are raised.
+        """
+
+    @abstractmethod
     def revisions(self, db: str, doc_id: str) -> list[str]:
         """The revision history of a document, newest first. Raises NotFound."""
 

@@ -5,7 +5,10 @@ write to a single server is never sent twice. On a cluster, what became of a wri
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +33,7 @@ from app.store import (
     ViewMissing,
 )
 from app.store import conflicts as leaf_conflicts
+from app.store.batches import Batches
 from app.store.cluster import Cluster, Kind, LostAnswer, Node
 from app.store.leaves import Leaf, history_of
 from app.store.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
@@ -54,6 +58,7 @@ class CouchDBStore(Store):
     def __init__(self, urls: list[str], timeout: float = 5.0):
         self.cluster = Cluster(urls, timeout)
         self._repairs = RepairList(self.repair)
+        self._batches = Batches(self._write_batch)
 
     def engine(self) -> str:
         welcome = self._read([])
@@ -72,16 +77,22 @@ class CouchDBStore(Store):
     # Databases
 
     def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
-        try:
-            self._request(Kind.WRITE, "PUT", [db])
-        except couchdb_http.PreconditionFailed:
+        if not self._create(db):
             return
-        except LostAnswer as error:
-            if len(self.cluster.nodes) == 1 or not self.has_db(db):
-                raise Unavailable(str(error)) from error.__cause__
         for document in design_documents:
             with suppress(Conflict):
                 self.save_doc(db, document)
+
+    def _create(self, db: str, params: dict[str, str] | None = None) -> bool:
+        """Create a database; whether it was not there."""
+        try:
+            self._request(Kind.WRITE, "PUT", [db], params=params)
+        except couchdb_http.PreconditionFailed:
+            return False
+        except LostAnswer as error:
+            if len(self.cluster.nodes) == 1 or not self.has_db(db):
+                raise Unavailable(str(error)) from error.__cause__
+        return True
 
     def has_db(self, db: str) -> bool:
         try:
@@ -143,6 +154,48 @@ class CouchDBStore(Store):
         if is_weak and not self._stays(db, document, revision):
             raise Conflict(document["_id"])
         return revision
+
+    def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
+        """At the same time, because each of both waits for CouchDB's disk."""
+        end = deadline.within(2 * self.cluster.timeout)
+        done = self._batches.put(other_db, other)
+        try:
+            revision = self.save_doc(db, document)
+        except (Conflict, DatabaseMissing, TooLarge):
+            self._withdraw(other_db, other, done, end)
+            raise
+        return revision, _outcome(done, end)
+
+    def _withdraw(self, db: str, document: Document, done: Future[StoreError | None], end: float) -> None:
+        """Delete what was written beside a write that was refused, unless somebody has replaced it."""
+        if _outcome(done, end) is not None:
+            return
+        with suppress(StoreError):
+            stored = self.open_doc(db, document["_id"])
+            if {**document, "_rev": stored["_rev"]} == stored:
+                self.delete_doc(db, stored["_id"], stored["_rev"])
+
+    def _write_batch(self, db: str, texts: list[bytes]) -> list[StoreError | None]:
+        body = b'{"docs":[' + b",".join(texts) + b"]}"
+        try:
+            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+        except DatabaseMissing:
+            self._create(db, {"q": "1"})
+            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+        return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=True)]
+
+    def _written(self, db: str, text: bytes, answer: Any) -> StoreError | None:
+        if "error" not in answer:
+            return None
+        if answer["error"] != "conflict":
+            return StoreError(f"{answer['error']}: {answer.get('reason')}")
+        document: Document = json_text.loads(text)
+        try:
+            stored = self.find_doc(db, document["_id"])
+            self.save_doc(db, {**document, "_rev": stored["_rev"]} if stored else document)
+        except StoreError as error:
+            return error
+        return None
 
     def _stays(self, db: str, document: Document, revision: str) -> bool:
         """Whether a write that fewer copies than a majority have taken is done."""
@@ -382,11 +435,19 @@ class CouchDBStore(Store):
         target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
         if params:
             target += "?" + urlencode(params)
-        data = None if body is None else json_text.dumps(body).encode("utf-8")
+        data = body if body is None or isinstance(body, bytes) else json_text.dumps(body).encode("utf-8")
         try:
             return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
         except couchdb_http.ResourceNotFound as error:
             raise _not_found(error, path) from error
+
+
+def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
+    """Why a document of a batch was not written by then."""
+    try:
+        return done.result(max(0.0, end - time.monotonic()))
+    except FutureTimeout:
+        return Unavailable("the batch was not written in time")
 
 
 def _member(name: str) -> Callable[[bytes], Any]:

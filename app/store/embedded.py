@@ -170,6 +170,25 @@ class EmbeddedStore(Store):
         with self._writing() as cursor:
             return self._save(cursor, number, db, document)
 
+    def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
+        """In one transaction."""
+        number = self._number(db)
+        with self._writing() as cursor:
+            revision = self._save(cursor, number, db, document)
+            try:
+                self._overwrite(cursor, other_db, other)
+            except StoreError as error:
+                return revision, error
+        return revision, None
+
+    def _overwrite(self, cursor: sqlite3.Cursor, db: str, document: Document) -> None:
+        cursor.execute("INSERT OR IGNORE INTO databases (name) VALUES (?)", (db,))
+        (number,) = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
+        found = cursor.execute(
+            "SELECT rev FROM documents WHERE db = ? AND id = ? AND NOT deleted", (number, document["_id"])
+        ).fetchone()
+        self._save(cursor, number, db, {**document, "_rev": found[0]} if found else document)
+
     def revisions(self, db: str, doc_id: str) -> list[str]:
         found = self._read(
             "SELECT rev FROM revisions WHERE db = ? AND id = ? ORDER BY generation DESC",

@@ -237,6 +237,38 @@ class Contract:
         with pytest.raises(DatabaseMissing):
             store.all_docs(new_db(), "a", "b")
 
+    def test_two_documents_at_once(self, store, db):
+        first = store.save_doc(db, {"_id": "d", "n": 1})
+        other_db = new_db()
+        revision, error = store.save_with(db, {"_id": "d", "_rev": first, "n": 2}, other_db, {"_id": "o", "n": 1})
+        assert error is None and store.open_doc(db, "d") == {"_id": "d", "_rev": revision, "n": 2}
+        assert store.open_doc(other_db, "o")["n"] == 1
+        for refused in (Conflict, DatabaseMissing):
+            name = db if refused is Conflict else new_db()
+            with pytest.raises(refused):
+                store.save_with(name, {"_id": "d", "_rev": first, "n": 3}, other_db, {"_id": "p", "n": 1})
+            assert store.find_doc(other_db, "p") is None and store.open_doc(db, "d")["n"] == 2
+        # The other one takes the place of what is there.
+        revision, error = store.save_with(db, {"_id": "d", "_rev": revision, "n": 4}, other_db, {"_id": "o", "n": 5})
+        assert error is None and store.open_doc(other_db, "o")["n"] == 5 and store.open_doc(db, "d")["n"] == 4
+
+    def test_many_write_two_documents_at_once(self, store, db):
+        other_db, errors = new_db(), []
+        revisions = [store.save_doc(db, {"_id": f"d{number}"}) for number in range(12)]
+
+        def write(number):
+            document = {"_id": f"d{number}", "_rev": revisions[number], "n": number}
+            errors.append(store.save_with(db, document, other_db, {"_id": f"o{number}", "n": number})[1])
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == [None] * 12
+        found = store.find_docs(other_db, [f"o{number}" for number in range(12)])
+        assert {doc_id: document["n"] for doc_id, document in found.items()} == {f"o{n}": n for n in range(12)}
+
     def test_a_deleted_database_is_missing_and_may_come_again(self, store, db):
         store.save_doc(db, {"_id": "d", "keys": ["k"]})
         store.delete_db(db)
