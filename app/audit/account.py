@@ -10,7 +10,7 @@ from app.documents.names import account_db
 from app.schema import Schemas
 from app.store import Store
 from app.store.cache import DocumentCache
-from app.store.design import documents_for
+from app.store.view_comparison import ViewComparison
 
 SCHEMA = "connectivity"
 SYSTEM_SCHEMAS = "system_schemas"
@@ -18,12 +18,22 @@ SYSTEM_SCHEMAS = "system_schemas"
 
 @dataclass
 class Report:
-    """What was found in an account. `name` is the account's."""
+    """What was found in an account, whose document is `account`. `trunks` are its documents, deleted ones too."""
 
     account_id: str
-    name: str = ""
+    account: Document = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    trunks: int = 0
+    trunks: list[Document] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return str(self.account.get("name", ""))
+
+    @property
+    def counting(self) -> int:
+        """How many of the findings are more than notes."""
+        return sum(finding.severity > Severity.NOTE for finding in self.findings)
 
 
 class Auditor:
@@ -34,23 +44,22 @@ class Auditor:
         self._cache = cache
         self._schema = schemas.get(SCHEMA)
         self._places = Places()
+        self._views = ViewComparison(store.engine())
 
     def account(self, account_id: str) -> Report:
         """The findings of an account, the worst first. Raises DatabaseMissing, Unavailable."""
         db = account_db(account_id)
         documents = self._documents(db)
-        account = next((one for one in documents if one["_id"] == account_id), None)
-        report = Report(account_id)
-        if account is None:
+        found = next((one for one in documents if one["_id"] == account_id), None)
+        report = Report(account_id, found or {"_id": account_id}, trunks=list(filter(trunk.is_trunk, documents)))
+        if found is None:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
-            account = {"_id": account_id}
-        report.name = str(account.get("name", ""))
-        trunks = [one for one in documents if trunk.is_trunk(one)]
-        report.trunks = len(trunks)
-        for one in trunks:
-            report.findings += trunk.findings(one, account, self._schema)
-        live = [one for one in trunks if not fields.is_deleted(one) and one.get("pvt_type") == connectivity.TYPE]
+        for one in report.trunks:
+            report.findings += trunk.findings(one, report.account, self._schema)
+        live = [
+            one for one in report.trunks if not fields.is_deleted(one) and one.get("pvt_type") == connectivity.TYPE
+        ]
         for one in live:
             report.findings += [found.in_document(one["_id"]) for found in self._places.findings(account_id, one)]
         report.findings += numbers.findings(self._store, self._cache, account_id, live)
@@ -60,7 +69,7 @@ class Auditor:
 
     def system(self) -> Report:
         """What concerns all accounts: the schema that Kazoo and its other services use."""
-        report = Report("system", "system")
+        report = Report("system", {"name": "system"})
         stored = self._store.find_doc(SYSTEM_SCHEMAS, SCHEMA)
         if stored is not None:
             raw = fields.public(self._schema.raw)
@@ -84,13 +93,12 @@ class Auditor:
 
     def _database(self, db: str, documents: list[Document]) -> list[Finding]:
         found = []
-        stored = {document["_id"]: document for document in documents}
-        for wanted in documents_for(db):
-            views = (stored.get(wanted["_id"]) or {}).get("views") or {}
-            for name in wanted["views"]:
-                if name not in views:
-                    message = f"the view {name} is missing: `views install` writes it"
-                    found.append(Finding(Severity.WARNING, "views", message, "", wanted["_id"]))
+        designs = {one["_id"]: one for one in documents if one["_id"].startswith("_design/")}
+        others = [one for one in documents if one["_id"] not in designs]
+        for finding in self._views.findings(db, designs, others):
+            design, _, problem = finding.partition(": ")
+            message = f"{problem}: `views install` replaces it"
+            found.append(Finding(Severity.WARNING, "views", message, "", f"_design/{design}"))
         for doc_id in self._store.documents_with_leaves(db):
             if len([leaf for leaf in self._store.leaves(db, doc_id) if not leaf.is_deleted]) > 1:
                 message = "the document has conflicting leaves: `conflicts repair` merges them"

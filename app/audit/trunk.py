@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from app.audit import Finding, Severity
+from app.audit import Finding, Severity, fixes
 from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS
@@ -27,7 +27,7 @@ def findings(document: Document, account: Document, schema: Schema) -> list[Find
     """What is wrong with a trunk document by itself. `account` is the account's document."""
     found = [*_private(document, account), *_servers_are_seen(document)]
     if not fields.is_deleted(document):
-        found += [*_schema(document, schema), *_realm(document, account), *_dids(document)]
+        found += [*_schema(document, account, schema), *_realm(document, account), *_dids(document)]
         for index, server in enumerate(_servers(document)):
             found += _server(f"servers.{index}", server)
     return [finding.in_document(document["_id"]) for finding in found]
@@ -39,17 +39,27 @@ def _servers(document: Document) -> list[Document]:
     return [server if isinstance(server, dict) else {} for server in servers] if isinstance(servers, list) else []
 
 
-def _schema(document: Document, schema: Schema) -> Iterator[Finding]:
-    public = copy.deepcopy(fields.public(document))
+def _schema(document: Document, account: Document, schema: Schema) -> Iterator[Finding]:
+    invalid = _refusal(document, schema)
+    if invalid is None:
+        return
+    repaired = _refusal(fixes.inbound_format(document, account), schema)
+    left = set(repaired.paths) if repaired else set()
+    # Tolerated is only what the stored document has, all of it.
+    is_tolerable = not invalid.has_more and all(value_at(document, path) is not MISSING for path in invalid.paths)
+    for path in invalid.paths:
+        ways = ["TOLERATE_LEGACY_VALUES=true lets it through"] if is_tolerable else []
+        ways += ["`audit --fix inbound-format` repairs it"] if path not in left else []
+        message = f"the schema refuses {_shown(path, value_at(document, path))}: a client cannot save the document"
+        yield Finding(Severity.ERROR, "schema", "; ".join([message, *ways]), ".".join(map(str, path)))
+
+
+def _refusal(document: Document, schema: Schema) -> Invalid | None:
     try:
-        schema.validate(public)
+        schema.validate(copy.deepcopy(fields.public(document)))
     except Invalid as invalid:
-        for path in invalid.paths:
-            text = ".".join(map(str, path))
-            value = _shown(path, value_at(document, path))
-            message = f"the schema refuses {value}: a client cannot save the document"
-            hint = "; TOLERATE_LEGACY_VALUES=true lets it through" if value_at(document, path) is not MISSING else ""
-            yield Finding(Severity.ERROR, "schema", message + hint, text)
+        return invalid
+    return None
 
 
 def _shown(path: tuple[str | int, ...], value: Any) -> str:

@@ -1,13 +1,21 @@
-"""`audit`: what is wrong with the trunks of accounts, read from the store. Nothing is changed."""
+"""`audit`: what is wrong with the trunks of accounts, read from the store; and repairs of what can be repaired."""
 
 import json
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from app.audit import Severity
 from app.audit.account import Auditor, Report
+from app.audit.fixes import FIXES, MARKS
+from app.audit.page import Page, page_in
+from app.audit.repairs import Repairer
 from app.commands.accounts import database_of
+from app.commands.patches import line_of
+from app.documents.clock import iso_now
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
 from app.settings import Settings
@@ -21,18 +29,33 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "b
 @click.argument("account_ids", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All accounts, and what concerns all of them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each account, on a line of its own.")
-def audit(account_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this page, too.")
+@click.option(
+    "--fix", "rules", multiple=True, type=click.Choice([*FIXES, MARKS]), help="Repair this. May be repeated."
+)
+@click.option("--dry-run/--apply", "is_dry", default=True, help="Only show the repairs (the default), or write them.")
+def audit(
+    account_ids: tuple[str, ...], every: bool, as_json: bool, html: Path | None, rules: tuple[str, ...], is_dry: bool
+) -> None:
     """Show what prevents calls or saves in the trunks of ACCOUNT_IDS, or bills calls to the wrong account.
 
     The worst findings of each account come first. The exit status is 0 if nothing was found, 1 if something was
     (notes do not count), and 2 if an account could not be read.
+
+    With --fix the repairs are shown instead, and with --apply written. Then the exit status is 1 if something is
+    left to be repaired.
     """
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
+    if not is_dry and not rules:
+        raise click.UsageError("--apply needs --fix")
     services = make_services(Settings.from_environment().for_commands())
     try:
-        status = _audit_all(services, account_ids, every, as_json)
-    except StoreError as error:
+        with ExitStack() as stack:
+            page = stack.enter_context(page_in(html, iso_now())) if html else None
+            repairer = Repairer(services, rules, writes=not is_dry) if rules else None
+            status = _Run(services, page, repairer, as_json).audit(account_ids, every)
+    except (StoreError, OSError) as error:
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
         status = COULD_NOT_LOOK
     finally:
@@ -40,36 +63,57 @@ def audit(account_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     raise SystemExit(status)
 
 
-def _audit_all(services: Services, account_ids: tuple[str, ...], every: bool, as_json: bool) -> int:
-    for account_id in account_ids:
-        database_of(services.store, account_id)
-    chosen = list(accounts(services.store)) if every else list(account_ids)
-    auditor = Auditor(services.store, services.cache, services.schemas)
-    found = trunks = 0
-    unread = []
-    with click.progressbar(chosen, label="accounts", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        for account_id in bar:
-            try:
-                report = auditor.account(account_id)
-            except DatabaseMissing:
-                unread.append(account_id)
-                click.echo(f"warning: the account {account_id} has no database", err=True)
-                continue
-            trunks += report.trunks
-            found += _tell(report, as_json)
-    if every:
-        found += _tell(auditor.system(), as_json)
-    if not as_json:
-        click.echo(f"{found} findings in {trunks} trunks of {len(chosen)} accounts")
-    if unread:
-        return COULD_NOT_LOOK
-    return FOUND if found else NOTHING_FOUND
+@dataclass
+class _Run:
+    """One run of the command, and what it has counted."""
+
+    services: Services
+    page: Page | None
+    repairer: Repairer | None
+    as_json: bool
+    trunks: int = 0
+    found: int = 0
+    unread: int = 0
+
+    def audit(self, account_ids: tuple[str, ...], every: bool) -> int:
+        """Audit the accounts, and return the exit status."""
+        services = self.services
+        for account_id in account_ids:
+            database_of(services.store, account_id)
+        chosen = list(accounts(services.store)) if every else list(account_ids)
+        auditor = Auditor(services.store, services.cache, services.schemas)
+        with click.progressbar(chosen, label="accounts", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+            for account_id in bar:
+                try:
+                    report = auditor.account(account_id)
+                except DatabaseMissing:
+                    self.unread += 1
+                    click.echo(f"warning: the account {account_id} has no database", err=True)
+                    continue
+                self._take(report)
+        if every and not self.repairer:
+            self._take(auditor.system())
+        if not self.as_json:
+            noun = "repairs" if self.repairer else "findings"
+            click.echo(f"{self.found} {noun} in {self.trunks} trunks of {len(chosen)} accounts")
+        if self.unread:
+            return COULD_NOT_LOOK
+        return FOUND if self.found else NOTHING_FOUND
+
+    def _take(self, report: Report) -> None:
+        self.trunks += len(report.trunks)
+        if self.page:
+            self.page.add(report)
+        if self.repairer:
+            self.found += _repair(self.repairer, report, self.as_json)
+        else:
+            self.found += report.counting
+            _tell(report, self.as_json)
 
 
-def _tell(report: Report, as_json: bool) -> int:
-    """Print a report, and return how many of its findings count."""
+def _tell(report: Report, as_json: bool) -> None:
     if as_json:
-        members = {"account_id": report.account_id, "name": report.name, "trunks": report.trunks}
+        members = {"account_id": report.account_id, "name": report.name, "trunks": len(report.trunks)}
         findings = [finding.as_json() for finding in report.findings]
         click.echo(json.dumps({**members, "findings": findings}, ensure_ascii=False))
     elif report.findings:
@@ -78,4 +122,18 @@ def _tell(report: Report, as_json: bool) -> int:
             severity = click.style(f"{finding.severity.name.lower():7}", fg=_COLOURS[finding.severity])
             place = " ".join(filter(None, (finding.document_id, finding.path)))
             click.echo(f"  {severity} {finding.rule}: {place}: {finding.message}")
-    return sum(finding.severity > Severity.NOTE for finding in report.findings)
+
+
+def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
+    """Show the repairs of an account, and do them where that is wanted. Returns how many are left to be done."""
+    left = 0
+    for repair in repairer.repair(report):
+        left += not repair.is_done
+        if as_json:
+            members = {"account_id": report.account_id, "document_id": repair.document_id, "patch": repair.patch}
+            click.echo(json.dumps({**members, "outcome": repair.outcome}, ensure_ascii=False))
+            continue
+        click.echo(f"{report.account_id} {repair.document_id}: {repair.outcome}")
+        for operation in repair.patch:
+            click.echo(f"    {line_of(operation)}")
+    return left

@@ -8,6 +8,7 @@ import click
 
 from app.auth import AuthDoc, hierarchy
 from app.commands.accounts import database_of
+from app.commands.patches import line_of
 from app.context import Context, Request, Stop
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.names import new_id
@@ -20,7 +21,6 @@ from app.services import Services, make_services
 from app.settings import Settings
 
 NOUN = "connectivity"
-_COLOURS = {"add": "green", "remove": "red"}
 
 
 @click.command()
@@ -79,15 +79,4 @@ def _told(entry: dict[str, Any]) -> str:
     verb = "deleted" if entry["deleted"] else entry["verb"] or "written elsewhere"
     restored = f" (puts back {entry['restored']})" if entry["restored"] else ""
     lines = [f"{click.style(entry['revision'], fg='yellow')} {at} {verb}{restored}", f"    by {by or 'unknown'}"]
-    return "\n".join(lines + [f"    {_operation(operation)}" for operation in entry["patch"] or ()])
-
-
-def _operation(operation: dict[str, Any]) -> str:
-    """An operation of a JSON Patch in one line, without secrets."""
-    name = operation["path"].rpartition("/")[2]
-    parts = [operation["op"], operation["path"]]
-    if "from" in operation:
-        parts.append(f"from {operation['from']}")
-    if "value" in operation:
-        parts.append(json.dumps(masked({name: operation["value"]})[name], ensure_ascii=False))
-    return click.style(" ".join(parts), fg=_COLOURS.get(operation["op"], "yellow"))
+    return "\n".join(lines + [f"    {line_of(operation)}" for operation in entry["patch"] or ()])

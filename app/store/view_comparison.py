@@ -4,10 +4,11 @@ Comparing their texts is not enough: Kazoo's views and ours differ in text but e
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.documents import Document
+from app.store.design import documents_for, needs_old_engine
 from app.store.javascript import EmitsTooMuch, MapFunctions
 
 _SERVER: Document = {
@@ -65,10 +66,41 @@ _SAMPLES: tuple[Document, ...] = tuple(
 
 
 class ViewComparison:
-    """Compares the map functions of databases. Functions that several databases share are compiled only once."""
+    """Compares stored design documents with those of `couchdb_views/`, in many databases of one engine.
 
-    def __init__(self) -> None:
+    Functions that several databases share are compiled, and run on the samples, only once.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self.runs_iterator = _runs_iterator(engine)
         self._maps = MapFunctions()
+        self._in_samples: dict[tuple[str, str], str | None] = {}
+
+    def findings(self, db: str, designs: Mapping[str, Document], documents: Iterable[Document]) -> list[str]:
+        """The findings on a database's design documents, sorted, each as ``design: finding``.
+
+        `designs` are the stored ones by id. `documents` are read only if there are functions to compare.
+        """
+        findings: list[str] = []
+        pairs: dict[str, tuple[str, str]] = {}
+        for wanted in documents_for(db):
+            design = wanted["_id"].removeprefix("_design/")
+            stored = designs.get(wanted["_id"])
+            if stored is None:
+                findings.append(f"{design}: missing")
+                continue
+            for name, view in wanted["views"].items():
+                problem = self._problem(name, (stored.get("views") or {}).get(name), view)
+                if problem:
+                    findings.append(f"{design}: {problem}")
+                else:
+                    pairs[f"{design}: view {name}"] = (stored["views"][name]["map"], view["map"])
+        # Functions with the same text emit the same rows.
+        pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        if pairs:
+            differing = self.differing(pairs, documents)
+            findings += [f"{name} has other rows for {doc_id}" for name, doc_id in differing.items()]
+        return sorted(findings)
 
     def differing(self, pairs: dict[str, tuple[str, str]], documents: Iterable[Document]) -> dict[str, str]:
         """The pairs of functions that emit different rows, as {name: id of the first document with a difference}.
@@ -76,14 +108,33 @@ class ViewComparison:
         Reading stops as soon as every pair has a difference.
         """
         found: dict[str, str] = {}
-        for document in _both(_SAMPLES, documents):
-            open_pairs = {name: pair for name, pair in pairs.items() if name not in found}
-            if not open_pairs:
-                break
-            for name, (one, other) in open_pairs.items():
-                if self._rows(one, document) != self._rows(other, document):
+        for name, pair in pairs.items():
+            if pair not in self._in_samples:
+                self._in_samples[pair] = next((one["_id"] for one in _SAMPLES if self._differ(pair, one)), None)
+            if sample := self._in_samples[pair]:
+                found[name] = sample
+        for document in documents if len(found) < len(pairs) else ():
+            for name, pair in pairs.items():
+                if name not in found and self._differ(pair, document):
                     found[name] = document["_id"]
+            if len(found) == len(pairs):
+                break
         return found
+
+    def _problem(self, name: str, found: Any, wanted: Document) -> str | None:
+        """The fault of a stored view that shows before its rows are compared; None if there is none."""
+        if not isinstance(found, dict) or not isinstance(found.get("map"), str):
+            return f"view {name} is missing"
+        if needs_old_engine(found["map"]):
+            if self.runs_iterator:
+                return f"view {name} uses Iterator(), so its rows were not compared"
+            return f"view {name} uses Iterator(), which this CouchDB lacks: it is empty"
+        if "reduce" in wanted and found.get("reduce") != wanted["reduce"]:
+            return f"view {name} counts otherwise"
+        return None
+
+    def _differ(self, pair: tuple[str, str], document: Document) -> bool:
+        return self._rows(pair[0], document) != self._rows(pair[1], document)
 
     def _rows(self, source: str, document: Document) -> list[tuple[Any, Any]] | None:
         """The rows of a function; None if they are too many."""
@@ -94,6 +145,7 @@ class ViewComparison:
         return [(key, json.loads(value)) for key, value in rows]
 
 
-def _both(samples: Iterable[Document], documents: Iterable[Document]) -> Iterator[Document]:
-    yield from samples
-    yield from documents
+def _runs_iterator(engine: str) -> bool:
+    """Whether the engine's JavaScript has Iterator(), as that of CouchDB up to 2.x does."""
+    name, _, version = engine.partition(" ")
+    return name == "couchdb" and version.split(".")[0] in ("1", "2")

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -27,17 +29,18 @@ def server(auth=None, **members):
     return {"auth": {**GOOD, **(auth or {})}, "options": {"enabled": True}, "DIDs": {}, **members}
 
 
+def printed(world, *arguments, code, **environment):
+    """What `audit` printed. `support.run` gives the errors where the exit status is not 0."""
+    environment = {**support.os.environ, **support.NO_SERVERS, **world.environment, **environment}
+    told = support._run_anew(environment, ("audit", *arguments), "")
+    assert told.returncode == code, told.stdout + told.stderr
+    return told.stdout
+
+
 def audited(world, *account_ids, code=1):
     """The findings that count, as {(rule, document, path): severity}."""
-    told = run(world.environment, "audit", "--json", *account_ids, code=code) if code == 0 else None
-    if told is None:
-        # With a status other than 0 `run` gives the errors, so the lines are read from a process of its own.
-        told = support._run_anew(
-            {**support.os.environ, **support.NO_SERVERS, **world.environment}, ("audit", "--json", *account_ids), ""
-        )
-        assert told.returncode == code, told.stderr
-        told = told.stdout
-    reports = [json.loads(line) for line in told.splitlines()]
+    told = run(world.environment, "audit", "--json", *account_ids) if code == 0 else None
+    reports = map(json.loads, (told or printed(world, "--json", *account_ids, code=code)).splitlines())
     return {
         (found["rule"], found["document_id"], found["path"]): found["severity"]
         for report in reports
@@ -182,8 +185,97 @@ def test_passwords_are_not_shown_and_mistakes_have_a_status_of_their_own(world, 
     bad = trunk(person, "t", server({"auth_password": 12345678}))
     bad["servers"][0]["auth"]["auth_password"] = ["hunter22"]
     world.store.save_doc(account_db(person.account_id), bad)
-    environment = {**support.os.environ, **support.NO_SERVERS, **world.environment}
-    told = support._run_anew(environment, ("audit", person.account_id), "")
-    assert told.returncode == 1 and "hunter22" not in told.stdout and "auth_password" in told.stdout
+    told = printed(world, person.account_id, code=1)
+    assert "hunter22" not in told and "auth_password" in told
     assert run({"DATA_DIR": str(tmp_path / "nothing")}, "audit", "--all", code=2).startswith("error")
     assert "name accounts, or --all" in run(world.environment, "audit", code=2)
+
+
+BROKEN = {
+    "realm": (lambda t: t["account"].update(auth_realm="old.example.com"), "replace /account/auth_realm"),
+    "inbound-format": (
+        lambda t: t["servers"][0]["options"].update(inbound_format="npanxxxxxx"),
+        'replace /servers/0/options/inbound_format "npan"',
+    ),
+    "private": (lambda t: t.update(pvt_account_id="x"), "replace /pvt_account_id"),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_repair_is_shown_then_written(world, rule):
+    person = make_person(world)
+    db = account_db(person.account_id)
+    change, told = BROKEN[rule]
+    options = {"enabled": True, "inbound_format": "npan"}
+    good = trunk(person, "t", server(options=options), name="kept", extra={"kept": 1})
+    broken = copy.deepcopy(good)
+    change(broken)
+    revision = world.store.save_doc(db, broken)
+    shown = printed(world, person.account_id, "--fix", rule, code=1)
+    assert told in shown and "not written" in shown and "a long secret" not in shown
+    assert world.store.open_doc(db, "t")["_rev"] == revision
+    others = [f"--fix={other}" for other in (*BROKEN, "number-mark") if other != rule]
+    assert "0 repairs" in printed(world, person.account_id, *others, "--apply", code=0)
+    done = printed(world, person.account_id, "--fix", rule, "--apply", code=0, HISTORY="true")
+    assert told in done and "t: written" in done
+    stored = world.store.open_doc(db, "t")
+    assert {name: stored.get(name) for name in good} == good and stored["pvt_modified"] > 63_000_000_000
+    history = run({**world.environment, "HISTORY": "true"}, "history", person.account_id, "t", "--json")
+    newest = json.loads(history.splitlines()[0])
+    assert newest["verb"] == "FIX" and newest["revision"] == stored["_rev"]
+    assert "0 repairs" in printed(world, person.account_id, "--fix", rule, "--apply", code=0)
+
+
+def test_what_the_schema_refuses_and_how_to_let_it_through(world):
+    person = make_person(world)
+    legacy, new = server(), server()
+    legacy["options"]["inbound_format"], new["options"]["inbound_format"] = "e.164", "e164_without_plus"
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", legacy, new))
+    lines = [line for line in printed(world, person.account_id, code=1).splitlines() if " schema: " in line]
+    assert len(lines) == 2 and all("TOLERATE_LEGACY_VALUES" in line for line in lines)
+    assert ["--fix inbound-format" in line for line in lines] == [True, False]
+
+
+def test_marks_are_repaired(world):
+    person, number = make_person(world), "+14155553001"
+    world.store.create_db(number_db(number))
+    world.store.save_doc(number_db(number), new_number(number, person.account_id, "knm_local"))
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(DIDs={number: {}})))
+    assert f"{number}: not written" in printed(world, person.account_id, "--fix", "number-mark", code=1)
+    assert "pvt_used_by" not in world.store.open_doc(number_db(number), number)
+    printed(world, person.account_id, "--fix", "number-mark", "--apply", code=0)
+    assert world.store.open_doc(number_db(number), number)["pvt_used_by"] == "trunkstore"
+
+
+def test_the_page(world, tmp_path):
+    person, other = make_person(world), make_person(world)
+    name = "<script>alert(1)</script>"
+    bad = server(
+        {"auth_method": "IP", "ip": "10.0.0.9"}, DIDs={f"+1415555600{n}": {} for n in range(5)}, server_name=name
+    )
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(), bad, name=name))
+    world.store.save_doc(account_db(other.account_id), trunk(other, "fine", server()))
+    path = tmp_path / "report.html"
+    printed(world, other.account_id, person.account_id, "--html", str(path), code=1)
+    text = path.read_text("utf-8")
+    assert path.stat().st_mode & 0o077 == 0 and "<script" not in text and "a long secret" not in text
+    assert not re.search(r'(src|href)="(?!#)', text) and "url(" not in text
+    assert text.index(person.account_id) < text.index(other.account_id)
+    drawn = {
+        account_id: ElementTree.fromstring(
+            re.search(rf'<section id="{account_id}">.*?(<svg.*?</svg>)', text, re.DOTALL).group(1)
+        )
+        for account_id in (person.account_id, other.account_id)
+    }
+    of_bad = [
+        "".join(part.itertext())
+        for part in drawn[person.account_id].iter("g")
+        if part.get("class") in ("error", "warning")
+    ]
+    assert any("10.0.0.9" in each for each in of_bad) and any("and 2 more" in each for each in of_bad), of_bad
+    assert not any("pbx-one@" in each or "password of" in each for each in of_bad)
+    assert [part.get("class") for part in drawn[other.account_id].iter("g") if part.get("class")] == []
+    assert list(tmp_path.iterdir()) == [path]
+    assert "No such file" in run(
+        world.environment, "audit", person.account_id, "--html", "/nonexistent/x.html", code=2
+    )

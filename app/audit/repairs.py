@@ -1,0 +1,82 @@
+"""Writes the repairs of `fixes.py`, each upon the revision that was looked at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonpatch
+
+from app.audit import fixes
+from app.audit.account import Report
+from app.documents import Document, fields
+from app.documents.clock import gregorian_now
+from app.documents.fields import Author
+from app.documents.names import account_db, new_id
+from app.history.versions import Write
+from app.numbers import reconcile
+from app.numbers.ownership import TRUNKSTORE
+from app.services import Services
+from app.store import Conflict
+
+VERB = "FIX"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A document or a number, the JSON Patch that repairs it, and what became of that."""
+
+    document_id: str
+    patch: list[dict[str, Any]]
+    outcome: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was written."""
+        return self.outcome == DONE
+
+
+DONE, NOT_WRITTEN, FAILED = "written", "not written", "not written: it has changed meanwhile"
+
+
+class Repairer:
+    """Repairs what these rules find. With `writes` false it only tells what it would do."""
+
+    def __init__(self, services: Services, rules: tuple[str, ...], writes: bool):
+        self._services = services
+        self._rules = rules
+        self._writes = writes
+
+    def repair(self, report: Report) -> Iterator[Repair]:
+        """Repair the trunks of an account, then the marks of its numbers."""
+        for trunk in report.trunks:
+            repaired = fixes.fixed(self._rules, trunk, report.account)
+            if repaired != trunk:
+                patch = jsonpatch.make_patch(trunk, repaired).patch
+                outcome = self._save(report.account_id, trunk, repaired) if self._writes else NOT_WRITTEN
+                yield Repair(trunk["_id"], patch, outcome)
+        if fixes.MARKS in self._rules:
+            yield from self._marks(report.account_id)
+
+    def _save(self, account_id: str, trunk: Document, repaired: Document) -> str:
+        """The document keeps its author. Kazoo's nodes are told."""
+        services, db, request_id = self._services, account_db(account_id), new_id()
+        stamped = fields.stamp(repaired, account_id, Author(request_id, is_authenticated=False))
+        try:
+            if services.history:
+                write = Write(VERB, gregorian_now(), account_id, ip="command", request_id=request_id)
+                stamped["_rev"] = services.history.replace(account_id, trunk, write, db, stamped)
+            else:
+                stamped["_rev"] = services.store.save_doc(db, stamped)
+        except Conflict:
+            return FAILED
+        services.notices.edited(db, stamped)
+        return DONE
+
+    def _marks(self, account_id: str) -> Iterator[Repair]:
+        services = self._services
+        for one in reconcile.differences(services.store, services.cache, account_id):
+            outcome = NOT_WRITTEN
+            if self._writes:
+                outcome = DONE if services.assignment.mark(account_id, one.number, one.wanted) else FAILED
+            operation = {"op": "add", "value": TRUNKSTORE} if one.wanted else {"op": "remove"}
+            yield Repair(one.number, [{**operation, "path": "/pvt_used_by"}], outcome)

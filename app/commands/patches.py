@@ -1,0 +1,21 @@
+"""JSON Patches (RFC 6902) as people read them on a terminal."""
+
+import json
+from typing import Any
+
+import click
+
+from app.documents.secrets import masked
+
+_COLOURS = {"add": "green", "remove": "red"}
+
+
+def line_of(operation: dict[str, Any]) -> str:
+    """An operation in one line, without secrets."""
+    name = operation["path"].rpartition("/")[2]
+    parts = [operation["op"], operation["path"]]
+    if "from" in operation:
+        parts.append(f"from {operation['from']}")
+    if "value" in operation:
+        parts.append(json.dumps(masked({name: operation["value"]})[name], ensure_ascii=False))
+    return click.style(" ".join(parts), fg=_COLOURS.get(operation["op"], "yellow"))
