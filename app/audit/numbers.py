@@ -3,25 +3,32 @@
 from collections.abc import Iterator
 
 from app.audit import Finding, Severity
+from app.audit.number_index import Find
 from app.documents import Document, connectivity
 from app.numbers import ownership
 from app.numbers.assignment import needs_mark
 from app.numbers.normalise import known_numbers
 from app.numbers.ownership import IN_SERVICE, PORT_IN, TRUNKSTORE
-from app.store import Store
 from app.store.cache import DocumentCache
 
 _RINGING = (IN_SERVICE, PORT_IN)
 
 
-def findings(store: Store, cache: DocumentCache, account_id: str, trunks: list[Document]) -> Iterator[Finding]:
-    """What is wrong with the numbers of an account's trunks. One request to each database of numbers."""
+def findings(
+    find: Find, look_again: Find, cache: DocumentCache, account_id: str, trunks: list[Document]
+) -> Iterator[Finding]:
+    """What is wrong with the numbers of an account's trunks.
+
+    What `find` knows may be old, so numbers that look wrong are looked up with `look_again`.
+    """
     known = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
-    documents = ownership.number_documents(store, set(known.values()))
+    documents = find(set(known.values()))
+    doubtful = {number for number in known.values() if any(_of_number(cache, account_id, documents.get(number)))}
+    documents = look_again(doubtful) if doubtful else {}
     for trunk in trunks:
         for did in connectivity.dids(trunk):
-            if did in known:
-                number = known[did]
+            number = known.get(did)
+            if number in doubtful:
                 for severity, rule, message in _of_number(cache, account_id, documents.get(number)):
                     yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
 
@@ -32,9 +39,9 @@ def _of_number(
     if document is None:
         yield Severity.ERROR, "number-missing", "is not in the system: its calls are rejected"
         return
-    if not ownership.may_use(cache, account_id, document):
-        owner = document.get("pvt_assigned_to") or "nobody"
-        yield Severity.ERROR, "number-owner", f"belongs to {owner}: its calls go there"
+    owner = document.get("pvt_assigned_to")
+    if owner != account_id and not ownership.may_use(cache, account_id, document):
+        yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there"
         return
     state = ownership.state(document)
     if state not in _RINGING:
@@ -42,4 +49,4 @@ def _of_number(
     if needs_mark(document, TRUNKSTORE):
         mark = document.get("pvt_used_by")
         text = f"is marked as used by {mark}" if mark else "has no mark that a trunk uses it"
-        yield Severity.WARNING, "number-mark", f"{text}: `reconcile-numbers --apply` sets it"
+        yield Severity.WARNING, "number-mark", f"{text}: `audit --fix number-mark` sets it"

@@ -1,7 +1,7 @@
 """The rules for one trunk document (docs/kazoo/documents.md, sections 2, 7.3 and 8)."""
 
-import copy
 import ipaddress
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +56,8 @@ def _schema(document: Document, account: Document, schema: Schema) -> Iterator[F
 
 def _refusal(document: Document, schema: Schema) -> Invalid | None:
     try:
-        schema.validate(copy.deepcopy(fields.public(document)))
+        # Validation fills in defaults. To write and read JSON is the fastest way to a copy.
+        schema.validate(json.loads(json.dumps(fields.public(document))))
     except Invalid as invalid:
         return invalid
     return None

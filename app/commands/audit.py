@@ -2,15 +2,18 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from app.audit import Severity
 from app.audit.account import Auditor, Report
 from app.audit.fixes import FIXES, MARKS
+from app.audit.number_index import NumberIndex, databases_of_numbers
 from app.audit.page import Page, page_in
 from app.audit.repairs import Repairer
 from app.commands.accounts import database_of
@@ -19,7 +22,7 @@ from app.documents.clock import iso_now
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
 from app.settings import Settings
-from app.store import DatabaseMissing, StoreError
+from app.store import StoreError
 
 NOTHING_FOUND, FOUND, COULD_NOT_LOOK = 0, 1, 2
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
@@ -58,6 +61,9 @@ def audit(
     except (StoreError, OSError) as error:
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
         status = COULD_NOT_LOOK
+    except KeyboardInterrupt:
+        click.echo("interrupted: not everything was looked at", err=True)
+        status = COULD_NOT_LOOK
     finally:
         services.close()
     raise SystemExit(status)
@@ -81,16 +87,16 @@ class _Run:
         for account_id in account_ids:
             database_of(services.store, account_id)
         chosen = list(accounts(services.store)) if every else list(account_ids)
-        auditor = Auditor(services.store, services.cache, services.schemas)
-        with click.progressbar(chosen, label="accounts", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-            for account_id in bar:
-                try:
-                    report = auditor.account(account_id)
-                except DatabaseMissing:
+        index = self._index() if every else None
+        find = index.find if index else None
+        auditor = Auditor(services.store, services.cache, services.schemas, find)
+        with _progress(auditor.accounts(chosen), "accounts", len(chosen)) as reports:
+            for account_id, report in zip(chosen, reports, strict=True):
+                if report is None:
                     self.unread += 1
                     click.echo(f"warning: the account {account_id} has no database", err=True)
-                    continue
-                self._take(report)
+                else:
+                    self._take(report)
         if every and not self.repairer:
             self._take(auditor.system())
         if not self.as_json:
@@ -99,6 +105,13 @@ class _Run:
         if self.unread:
             return COULD_NOT_LOOK
         return FOUND if self.found else NOTHING_FOUND
+
+    def _index(self) -> NumberIndex:
+        index, databases = NumberIndex(), databases_of_numbers(self.services.store)
+        with _progress(index.fill(self.services.store, databases), "numbers", len(databases)) as bar:
+            for _ in bar:
+                pass
+        return index
 
     def _take(self, report: Report) -> None:
         self.trunks += len(report.trunks)
@@ -109,6 +122,10 @@ class _Run:
         else:
             self.found += report.counting
             _tell(report, self.as_json)
+
+
+def _progress(items: Iterable[Any], label: str, length: int) -> Any:
+    return click.progressbar(items, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _tell(report: Report, as_json: bool) -> None:

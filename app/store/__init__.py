@@ -156,8 +156,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def iterate_docs(self, db: str) -> Iterator[Document]:
-        """All live documents, sorted by id, with attachments as stubs, read in pages. Raises DatabaseMissing."""
+    def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
+        """All live documents, sorted by id, with attachments as stubs, read in pages. Raises DatabaseMissing.
+
+        With `conflicts`, a document with several living leaves has their other revisions in `_conflicts`.
+        """
 
     @abstractmethod
     def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:

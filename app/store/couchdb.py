@@ -331,8 +331,8 @@ class CouchDBStore(Store):
         rows = self._read([db, "_all_docs"], params, _member("rows"))
         return [row["doc"] for row in rows if row.get("doc")]
 
-    def iterate_docs(self, db: str) -> Iterator[Document]:
-        for row in self._all_docs(db, include_docs=True):
+    def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
+        for row in self._all_docs(db, include_docs=True, conflicts=conflicts):
             # A document that was deleted meanwhile is null.
             if row.get("doc"):
                 yield row["doc"]
@@ -349,9 +349,11 @@ class CouchDBStore(Store):
                     raise
                 on_fault(row["id"], error)
 
-    def _all_docs(self, db: str, include_docs: bool) -> Iterator[dict[str, Any]]:
+    def _all_docs(self, db: str, include_docs: bool, conflicts: bool = False) -> Iterator[dict[str, Any]]:
         """The rows of `_all_docs`, read in pages."""
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
+        if conflicts:
+            params["conflicts"] = "true"
         while page := self._read([db, "_all_docs"], params, _member("rows")):
             yield from page[:DUMP_BATCH]
             if len(page) <= DUMP_BATCH:

@@ -229,7 +229,7 @@ class EmbeddedStore(Store):
         )
         return [_document(*row) for row in found]
 
-    def iterate_docs(self, db: str) -> Iterator[Document]:
+    def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
 
     def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:

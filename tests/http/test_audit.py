@@ -279,3 +279,17 @@ def test_the_page(world, tmp_path):
     assert "No such file" in run(
         world.environment, "audit", person.account_id, "--html", "/nonexistent/x.html", code=2
     )
+
+
+def test_conflicting_leaves(world):
+    if world.store.is_embedded:
+        assert list(world.store.documents_with_leaves("accounts")) == []
+        return
+    person = make_person(world)
+    one = trunk(person, "t", server())
+    other = {"_id": "other", "pvt_type": "sms", "n": 1}
+    for document in (one, other):
+        leaves = [{**document, "_rev": f"1-{letter * 32}", "n": letter} for letter in "ab"]
+        world.store.load_docs(account_db(person.account_id), leaves)
+    found = audited(world, person.account_id)
+    assert {(rule, doc_id) for rule, doc_id, _ in found} == {("conflict", "t"), ("conflict", "other")}
