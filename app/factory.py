@@ -8,8 +8,10 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from app import metrics
-from app.blueprint import crossbar, handle, read_request
+from app.blueprint import answer_request, crossbar, handle, read_request
+from app.console.pages import console_pages
 from app.health import health
+from app.operators import operators
 from app.services import Services
 
 API_PATHS = ("/v1/", "/v2/")
@@ -45,5 +47,8 @@ def create_app(services: Services) -> Flask:
     app = Application("app", static_folder=None)
     app.extensions["services"] = services
     app.register_blueprint(health)
+    if services.settings.console:
+        app.register_blueprint(console_pages(answer_request))
+        app.register_blueprint(operators)
     app.register_blueprint(crossbar)
     return app

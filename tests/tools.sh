@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server from
-# npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
+# Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server and axe-core
+# from npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
 set -u
 
 # Node does not look at the certificates of the system by itself.
@@ -20,7 +20,15 @@ if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null
   done
 fi
 
-# Only an unbuilt Monster UI needs it. In a folder of its own, since npm removes what it was not asked for.
+# What finds barriers for people in the console. In a folder of its own, since npm removes what it was not asked for.
+if [ ! -e .tools/axe/node_modules/axe-core/axe.min.js ] && command -v npm >/dev/null 2>&1; then
+  echo "installing axe-core"
+  mkdir -p .tools/axe
+  timeout 150 npm install --prefix .tools/axe --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
+    --loglevel=error --fetch-timeout=30000 axe-core@4.10.3 >/dev/null || echo "axe-core could not be installed" >&2
+fi
+
+# Only an unbuilt Monster UI needs it. In a folder of its own, as above.
 if [ -n "${MONSTER_UI_DIR:-}" ] && [ ! -x .tools/sass/node_modules/.bin/sass ] && command -v npm >/dev/null 2>&1; then
   echo "installing sass"
   mkdir -p .tools/sass

@@ -1,0 +1,57 @@
+"""Serves the console's files, and the page that browsers get at `/`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, send_from_directory
+from werkzeug.exceptions import NotFound
+
+STATIC = Path(__file__).parent / "static"
+PAGE = "index.html"
+# No inline script or style, nothing from elsewhere, and no page around this one.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def console_pages(answer_others: Callable[[str], Any]) -> Blueprint:
+    """The blueprint. `answer_others` answers a request for `/` of a client that is no browser."""
+    console = Blueprint("console", __name__, template_folder="templates")
+
+    @console.get("/console", strict_slashes=False)
+    def show_console() -> Response:
+        return _with_headers(send_from_directory(STATIC, PAGE))
+
+    @console.get("/console/<path:name>")
+    def show_file(name: str) -> Response:
+        try:
+            return _with_headers(send_from_directory(STATIC, name))
+        except NotFound:
+            return Response("not found\n", 404, content_type="text/plain; charset=UTF-8")
+
+    @console.get("/")
+    def show_landing_page() -> Any:
+        if not _wants_html():
+            return answer_others("")
+        return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
+
+    return console
+
+
+def _wants_html() -> bool:
+    """Whether the client asks for HTML by name, as browsers do and `*/*` does not."""
+    return any(mimetype == "text/html" and quality > 0 for mimetype, quality in request.accept_mimetypes)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,264 @@
+// A form made from a JSON schema. It changes the document in place and knows nothing of trunks, so that a change of
+// the schema changes the form. Members that the schema does not have stay as they are.
+
+import {h, replace} from './dom.js';
+import {at, isObject, put, same, written} from './paths.js';
+
+export class SchemaForm {
+  // `suggestions` gives values for the names of a map, by the map's name. `onChange` is called after each change.
+  constructor(schema, {onChange, suggestions = {}}) {
+    this.schema = schema;
+    this.onChange = onChange;
+    this.suggestions = suggestions;
+    this.document = {};
+    this.opened = new Set();
+    this.element = h('div', {class: 'form'});
+  }
+
+  show(document) {
+    this.document = document;
+    replace(this.element, this.#members(this.schema, []));
+  }
+
+  // Opens what is around a field, and focuses it. Whether there is such a field.
+  focus(path) {
+    const field = this.#reveal(path);
+    if (!field) return false;
+    const control = field.matches('details') ? field.querySelector('summary') : field.querySelector('input, select, textarea, button');
+    if (control) control.focus();
+    field.scrollIntoView({block: 'center'});
+    return true;
+  }
+
+  // Shows messages at their fields. `errors` has texts by written path.
+  showErrors(errors) {
+    this.element.querySelectorAll('.error').forEach((element) => element.remove());
+    this.element.querySelectorAll('[aria-invalid]').forEach((element) => {
+      element.removeAttribute('aria-invalid');
+      element.removeAttribute('aria-describedby');
+    });
+    for (const [path, text] of Object.entries(errors)) {
+      const field = this.#reveal(this.#known(path));
+      if (!field) continue;
+      const id = `error-${path}`;
+      const message = h('p', {class: 'error', id}, text);
+      if (field.matches('details')) field.querySelector('summary').after(message);
+      else field.append(message);
+      const control = field.querySelector(':scope > input, :scope > select, :scope > textarea');
+      if (control) {
+        control.setAttribute('aria-invalid', 'true');
+        control.setAttribute('aria-describedby', id);
+      }
+    }
+  }
+
+  // A written path as steps; indexes of arrays are numbers.
+  #known(path) {
+    return path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  }
+
+  #find(path) { return this.element.querySelector(`[data-path="${CSS.escape(written(path))}"]`); }
+
+  #reveal(path) {
+    for (let length = 1; length <= path.length; length++) {
+      const around = this.#find(path.slice(0, length));
+      if (around && around.matches('details') && length < path.length) this.#open(around);
+    }
+    // The nearest that there is: a required member may be missing, and have no field.
+    for (let length = path.length; length > 0; length--) {
+      const found = this.#find(path.slice(0, length));
+      if (found) return found;
+    }
+    return null;
+  }
+
+  #open(details) {
+    details.open = true;
+    if (details.fill) details.fill();
+  }
+
+  #value(path) { return at(this.document, path); }
+
+  #set(path, value) {
+    put(this.document, path, value);
+    this.onChange();
+  }
+
+  #members(schema, path) {
+    const required = schema.required || [];
+    return Object.entries(schema.properties || {})
+      .map(([name, member]) => this.#field(member, [...path, name], required.includes(name)));
+  }
+
+  #field(schema, path, isRequired) {
+    if (schema.enum) return this.#choice(schema, path, schema.enum);
+    if (schema.type === 'boolean') return this.#choice(schema, path, [true, false]);
+    if (schema.type === 'object') return this.#object(schema, path, isRequired);
+    if (schema.type === 'array') return this.#array(schema, path);
+    return this.#input(schema, path);
+  }
+
+  #labelled(schema, path, control) {
+    const hint = schema.description ? h('small', {}, schema.description) : null;
+    return h('label', {class: 'field', 'data-path': written(path)}, h('span', {}, labelOf(path)), control, hint);
+  }
+
+  #choice(schema, path, values) {
+    const current = this.#value(path);
+    const options = current === undefined || values.some((value) => same(value, current)) ? values : [...values, current];
+    const unset = schema.default === undefined ? '–' : `default (${textOf(schema.default)})`;
+    const select = h('select', {
+      onchange: () => this.#set(path, select.value === '' ? undefined : JSON.parse(select.value)),
+    }, h('option', {value: ''}, unset),
+    options.map((value) => h('option', {value: JSON.stringify(value), selected: same(value, current)}, textOf(value))));
+    return this.#labelled(schema, path, select);
+  }
+
+  #input(schema, path) {
+    const isNumber = schema.type === 'integer' || schema.type === 'number';
+    const isSecret = /password/.test(String(path[path.length - 1]));
+    const current = this.#value(path);
+    const input = h('input', {
+      type: isNumber ? 'number' : isSecret ? 'password' : 'text',
+      min: schema.minimum, max: schema.maximum, maxlength: schema.maxLength,
+      autocomplete: isSecret ? 'new-password' : 'off', spellcheck: 'false',
+      placeholder: schema.default === undefined ? null : textOf(schema.default),
+      value: current === undefined ? '' : textOf(current),
+      oninput: () => this.#set(path, input.value === '' ? undefined : isNumber ? Number(input.value) : input.value),
+    });
+    const field = this.#labelled(schema, path, input);
+    if (!isSecret) return field;
+    const show = h('button', {type: 'button', onclick: () => {
+      input.type = input.type === 'password' ? 'text' : 'password';
+      show.textContent = input.type === 'password' ? 'Show' : 'Hide';
+    }}, 'Show');
+    return h('div', {class: 'with-button'}, field, show);
+  }
+
+  // Closed parts of a large document are made when they are opened.
+  #details(path, summary, content, isOpen, extra = null) {
+    const key = written(path);
+    const body = h('div', {class: 'body'});
+    const details = h('details', {'data-path': key}, h('summary', {}, summary), extra, body);
+    details.fill = () => { if (!body.childElementCount) replace(body, content()); };
+    if (isOpen || this.opened.has(key)) this.#open(details);
+    details.addEventListener('toggle', () => {
+      if (details.open) { details.fill(); this.opened.add(key); } else this.opened.delete(key);
+    });
+    return details;
+  }
+
+  #object(schema, path, isRequired) {
+    const patterns = Object.entries(schema.patternProperties || {});
+    const content = () => [this.#members(schema, path), patterns.map(([, member]) => this.#map(member, path, patterns[0][0]))];
+    return this.#details(path, labelOf(path), content, isRequired || (path.length < 3 && isObject(this.#value(path))));
+  }
+
+  // An object whose names are data, such as numbers.
+  #map(schema, path, pattern) {
+    const name = String(path[path.length - 1]);
+    const list = `list-${written(path)}`;
+    const suggestions = this.suggestions[name] || [];
+    const input = h('input', {type: 'text', list, pattern, autocomplete: 'off'});
+    const entries = h('div', {class: 'entries'});
+    const fill = () => replace(entries, Object.keys(this.#value(path) || {}).map((key) => this.#entry(schema, [...path, key], fill)));
+    const add = () => {
+      const key = input.value.trim();
+      if (!key || !new RegExp(pattern).test(key)) return input.reportValidity();
+      if (!isObject(this.#value(path))) put(this.document, path, {});
+      if (!(key in this.#value(path))) this.#set([...path, key], {});
+      input.value = '';
+      fill();
+      input.focus();
+    };
+    input.addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); add(); } });
+    fill();
+    return [entries, h('div', {class: 'with-button'},
+      h('label', {class: 'field'}, h('span', {}, `Add to ${labelOf(path)}`), input),
+      h('datalist', {id: list}, suggestions.map((value) => h('option', {value}))),
+      h('button', {type: 'button', onclick: add}, 'Add'))];
+  }
+
+  #entry(schema, path, refresh) {
+    const key = String(path[path.length - 1]);
+    const remove = h('button', {type: 'button', class: 'remove', 'aria-label': `Remove ${key}`, onclick: () => {
+      this.#set(path, undefined);
+      refresh();
+    }}, 'Remove');
+    return this.#details(path, key, () => this.#members(schema, path), false, remove);
+  }
+
+  #array(schema, path) {
+    const items = schema.items || {};
+    if (items.enum) return this.#checks(items.enum, path);
+    if (items.type === 'object' && items.properties) return this.#cards(items, path);
+    if (items.type === 'string') return this.#strings(schema, path);
+    return null;
+  }
+
+  #checks(values, path) {
+    const toggle = (value, isOn) => {
+      const kept = (this.#value(path) || []).filter((other) => !same(other, value));
+      this.#set(path, isOn ? [...kept, value] : kept);
+    };
+    const current = this.#value(path) || [];
+    return h('fieldset', {'data-path': written(path)}, h('legend', {}, labelOf(path)), values.map((value) => h('label', {},
+      h('input', {type: 'checkbox', checked: current.includes(value), onchange: (event) => toggle(value, event.target.checked)}),
+      textOf(value))));
+  }
+
+  #strings(schema, path) {
+    const current = this.#value(path);
+    const input = h('input', {type: 'text', autocomplete: 'off', value: Array.isArray(current) ? current.join(', ') : '',
+      oninput: () => {
+        const values = input.value.split(',').map((text) => text.trim()).filter(Boolean);
+        this.#set(path, values.length ? values : undefined);
+      }});
+    return this.#labelled({description: schema.description || 'Separated by commas'}, path, input);
+  }
+
+  #cards(schema, path) {
+    const cards = h('div', {class: 'cards'});
+    const one = labelOf(path).replace(/s$/, '');
+    const fill = () => replace(cards, (this.#value(path) || []).map((value, index) => {
+      const place = [...path, index];
+      const remove = h('button', {type: 'button', class: 'remove', 'aria-label': `Remove ${one} ${index + 1}`, onclick: () => {
+        this.#set(place, undefined);
+        this.opened.clear();
+        fill();
+      }}, 'Remove');
+      return this.#details(place, titleOf(value, one, index), () => this.#members(schema, place), false, remove);
+    }));
+    const add = h('button', {type: 'button', onclick: () => {
+      const index = (this.#value(path) || []).length;
+      this.#set([...path, index], made(schema));
+      fill();
+      this.focus([...path, index, Object.keys(schema.properties)[0]]);
+    }}, `Add ${one.toLowerCase()}`);
+    fill();
+    return h('section', {'data-path': written(path), 'aria-label': labelOf(path)}, h('h3', {}, labelOf(path)), cards, add);
+  }
+}
+
+// The least that a new item needs: its required members.
+function made(schema) {
+  if (schema.default !== undefined) return schema.default;
+  if (schema.type !== 'object') return undefined;
+  const members = (schema.required || []).map((name) => [name, made(schema.properties[name] || {})]);
+  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+}
+
+function titleOf(value, one, index) {
+  return (isObject(value) && (value.server_name || value.name)) || `${one} ${index + 1}`;
+}
+
+function labelOf(path) {
+  const text = String(path[path.length - 1]).replaceAll('_', ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function textOf(value) {
+  if (value === true) return 'yes';
+  if (value === false) return 'no';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,214 @@
+// One trunk: a form and its JSON, side by side; a picture; its versions.
+
+import {call, inAccount} from './api.js';
+import {ask, h, notify, replace} from './dom.js';
+import {newestVersion, putBack, showVersions} from './history.js';
+import {merge} from './merge.js';
+import {copy, same} from './paths.js';
+import {picture} from './picture.js';
+import {SchemaForm} from './schema_form.js';
+import {segment} from './trunks.js';
+
+const NEW = 'new';
+const MOST_NUMBERS = 1000;
+
+export async function showTrunk(main, id) {
+  const isNew = id === NEW;
+  const [schema, numbers, stored, version] = await Promise.all([
+    call('GET', '/schemas/connectivity').then((answer) => answer.data),
+    spareNumbers(),
+    isNew ? {data: {name: '', servers: []}} : call('GET', inAccount(`/connectivity/${segment(id)}`)),
+    isNew ? null : newestVersion(id),
+  ]);
+  return new Editor(main, isNew ? null : id, schema, numbers, stored, version !== null).show();
+}
+
+// The account's numbers that nothing uses.
+async function spareNumbers() {
+  try {
+    const {numbers = {}} = (await call('GET', inAccount('/phone_numbers?paginate=false'))).data;
+    return Object.keys(numbers).filter((number) => !numbers[number].used_by).slice(0, MOST_NUMBERS);
+  } catch (error) {
+    if (error.status === 401) throw error;
+    return [];
+  }
+}
+
+class Editor {
+  constructor(main, id, schema, numbers, stored, hasVersions) {
+    this.main = main;
+    this.id = id;
+    this.hasVersions = hasVersions;
+    this.form = new SchemaForm(schema, {onChange: () => this.#formChanged(), suggestions: {DIDs: numbers}});
+    this.json = h('textarea', {id: 'json', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
+    this.jsonError = h('p', {class: 'error', role: 'alert', id: 'json-error'});
+    this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
+    this.title = h('h1');
+    this.picture = h('div');
+    this.versions = h('section', {'aria-label': 'Versions'});
+    this.state = h('span', {role: 'status'});
+    this.#take(stored);
+  }
+
+  show() {
+    const keys = (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === 's') { event.preventDefault(); this.save(); }
+    };
+    addEventListener('keydown', keys);
+    replace(this.main,
+      h('p', {}, h('a', {href: '#/trunks'}, '← Trunks')),
+      h('div', {class: 'bar'}, this.title, this.state,
+        h('button', {type: 'button', class: 'main', id: 'save', onclick: () => this.save()}, 'Save'),
+        this.id ? h('button', {type: 'button', class: 'danger', onclick: () => this.remove()}, 'Delete') : null),
+      this.summary,
+      lazy('Picture', this.picture, () => this.#draw()),
+      h('div', {class: 'columns'},
+        h('section', {'aria-label': 'Form'}, h('h2', {}, 'Form'), this.form.element),
+        h('section', {'aria-label': 'JSON'}, h('h2', {}, h('label', {for: 'json'}, 'JSON')), this.jsonError, this.json)),
+      this.hasVersions ? lazy('Versions', this.versions, () => this.#showVersions()) : null);
+    return () => {
+      if (this.#isChanged() && !confirm('Leave without saving?')) {
+        history.replaceState(null, '', `#/trunks/${this.id ? encodeURIComponent(this.id) : NEW}`);
+        return false;
+      }
+      removeEventListener('keydown', keys);
+      return true;
+    };
+  }
+
+  async save() {
+    if (this.jsonError.textContent) return this.json.focus();
+    this.#showErrors({});
+    const isNew = this.id === null;
+    try {
+      const answer = isNew
+        ? await call('PUT', inAccount('/connectivity'), this.document)
+        : await call('POST', inAccount(`/connectivity/${segment(this.id)}`), this.document, {'If-Match': this.etag});
+      this.#take(answer);
+      notify('Saved.');
+      if (isNew) location.replace(`#/trunks/${encodeURIComponent(answer.data.id)}`);
+      else this.#refresh();
+    } catch (error) {
+      if (error.status === 401) return;
+      if (error.status === 412) await this.#mergeWithTheirs();
+      else this.#showErrors(error.fields, Object.keys(error.fields).length ? '' : error.message);
+    }
+  }
+
+  async remove() {
+    const name = this.base.name || this.id;
+    const isSure = await ask('Delete this trunk?', (close) => {
+      const input = h('input', {id: 'confirm', autocomplete: 'off', oninput: () => { button.disabled = input.value !== name; }});
+      const button = h('button', {class: 'danger', disabled: true}, 'Delete');
+      return h('form', {onsubmit: (event) => { event.preventDefault(); close(true); }},
+        h('label', {class: 'field'}, h('span', {}, `Enter its name, ${name}, to delete it`), input),
+        h('div', {class: 'bar'}, button, h('button', {type: 'button', onclick: () => close(null)}, 'Cancel')));
+    });
+    if (!isSure) return;
+    try {
+      await call('DELETE', inAccount(`/connectivity/${segment(this.id)}`), undefined, {'If-Match': this.etag});
+    } catch (error) {
+      if (error.status !== 401) notify(error.status === 412 ? 'Somebody else has changed the trunk. Load it again.' : error.message);
+      return;
+    }
+    const {id, revision} = this;
+    const undo = async () => {
+      try {
+        await putBack(id, revision);
+        location.hash = `#/trunks/${encodeURIComponent(id)}`;
+      } catch (error) { notify(error.message); }
+    };
+    notify(`${name} is deleted.`, this.hasVersions ? {label: 'Undo', run: undo} : null);
+    this.base = this.document;
+    location.hash = '#/trunks';
+  }
+
+  // What the server has is now what is edited.
+  #take({data, revision}) {
+    this.base = copy(data);
+    this.document = copy(data);
+    this.revision = revision;
+    this.etag = revision ? `"${revision}"` : null;
+    this.#showDocument();
+  }
+
+  #showDocument() {
+    this.title.textContent = this.document.name || this.id || 'New trunk';
+    this.form.show(this.document);
+    this.#writeJson();
+    this.#changed();
+  }
+
+  #writeJson() {
+    this.json.value = JSON.stringify(this.document, null, 2);
+    this.jsonError.textContent = '';
+  }
+
+  #formChanged() {
+    this.#writeJson();
+    this.#changed();
+  }
+
+  #jsonChanged() {
+    try {
+      const value = JSON.parse(this.json.value);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('a trunk is an object');
+      this.document = value;
+      this.jsonError.textContent = '';
+    } catch (error) {
+      this.jsonError.textContent = `No valid JSON: ${error.message}`;
+      return;
+    }
+    this.form.show(this.document);
+    this.#changed();
+  }
+
+  #changed() {
+    this.state.textContent = this.#isChanged() ? 'Not saved' : '';
+    if (this.picture.childElementCount) this.#draw();
+  }
+
+  #isChanged() { return !same(this.base, this.document); }
+
+  #draw() { replace(this.picture, picture(this.document, (path) => this.form.focus(path))); }
+
+  async #showVersions() {
+    await showVersions(this.versions, this.id, this.etag, (answer) => {
+      this.#take(answer);
+      this.#refresh();
+      notify('Put back.');
+    });
+  }
+
+  #refresh() { if (this.versions.childElementCount) this.#showVersions(); }
+
+  async #mergeWithTheirs() {
+    const theirs = await call('GET', inAccount(`/connectivity/${segment(this.id)}`)).catch((error) => error);
+    if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? 'Somebody else has deleted this trunk.' : theirs.message);
+    const merged = await merge(this.base, this.document, theirs.data);
+    if (!merged) return;
+    this.#take(theirs);
+    this.document = merged;
+    this.#showDocument();
+    this.state.textContent = 'Merged, not saved';
+  }
+
+  // The API's words, at their fields and in one place.
+  #showErrors(errors, message = '') {
+    this.form.showErrors(errors);
+    const paths = Object.keys(errors);
+    const go = (path) => (event) => { event.preventDefault(); this.form.focus(path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step))); };
+    replace(this.summary,
+      message ? h('p', {}, message) : null,
+      paths.length ? h('p', {}, 'The API refuses this:') : null,
+      paths.length ? h('ul', {}, paths.map((path) => h('li', {}, h('a', {href: '#', onclick: go(path)}, path), `: ${errors[path]}`))) : null);
+    if (message || paths.length) this.summary.focus();
+  }
+}
+
+// A part that is made when it is opened.
+function lazy(title, content, fill) {
+  const details = h('details', {class: 'part'}, h('summary', {}, title), content);
+  details.addEventListener('toggle', () => { if (details.open) fill(); else replace(content); });
+  return details;
+}

@@ -1,0 +1,74 @@
+"""What the console shows to operators: the counts of this machine, and the last report of `audit`.
+
+Only tokens of superduper admins are let in.
+"""
+
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, request
+
+from app.auth import hierarchy
+from app.services import Services
+from app.store import StoreError
+
+# Of a report; the worst accounts of a larger one are not known to come first.
+MOST_BYTES = 20_000_000
+
+operators = Blueprint("operators", __name__)
+
+
+@operators.get("/console/operators/metrics")
+def show_metrics() -> Response:
+    """The counts of all workers, as Prometheus reads them."""
+    refused = _refusal()
+    if refused:
+        return refused
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+@operators.get("/console/operators/audit")
+def show_audit() -> Response:
+    """The file that AUDIT_REPORT names, the output of `audit --json`; 404 if there is none."""
+    refused = _refusal()
+    if refused:
+        return refused
+    path = _services().settings.audit_report
+    try:
+        text = _start_of(path) if path else None
+    except OSError:
+        text = None
+    return Response(text, content_type="application/jsonl") if text is not None else _error(404, "no report")
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["services"]
+    return services
+
+
+def _refusal() -> Response | None:
+    """The answer to who is no operator; None for an operator."""
+    services = _services()
+    try:
+        claims = services.tokens.verify(request.headers.get("X-Auth-Token", ""))
+        if claims is None:
+            return _error(401, "invalid credentials")
+        is_operator = hierarchy.is_superduper_admin(hierarchy.account(services.cache, claims["account_id"]))
+    except StoreError:
+        return _error(503, "datastore unreachable")
+    return None if is_operator else _error(403, "forbidden")
+
+
+def _start_of(path: Path) -> bytes:
+    """The whole lines among the first MOST_BYTES."""
+    with path.open("rb") as file:
+        text = file.read(MOST_BYTES + 1)
+    return text if len(text) <= MOST_BYTES else text[: text.rfind(b"\n", 0, MOST_BYTES) + 1]
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(f"{message}\n", status, content_type="text/plain; charset=UTF-8")

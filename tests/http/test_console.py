@@ -1,0 +1,430 @@
+"""The console in a real browser: what people do with trunks, by mouse and by keyboard."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.documents.names import account_db, number_db
+from tests import support
+from tests.browser import CONTROL, chromium
+from tests.conftest import make_person
+
+pytestmark = pytest.mark.slow
+
+AXE = support.ROOT / ".tools/axe/node_modules/axe-core/axe.min.js"
+TAB, ENTER = "\ue004", "\ue007"
+
+
+@pytest.fixture(scope="module")
+def base(world):
+    server = support.service({**world.environment, "HISTORY": "true"})
+    yield server.start().url
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as session:
+        yield session
+
+
+@pytest.fixture
+def page(browser, base):
+    """The console, logged out; at the end nothing may be in the browser's log but refused requests."""
+    browser.open(f"{base}/console")
+    browser.execute("sessionStorage.clear()")
+    browser.open("about:blank")
+    browser.open(f"{base}/console")
+    browser.console()
+    yield browser
+    refused = [entry for entry in browser.console() if "Failed to load resource" not in entry]
+    assert refused == []
+
+
+def log_in(page, person):
+    page.type("#account", person.realm)
+    page.type("#user", person.user["username"])
+    page.type("#password", support.PASSWORD)
+    page.click("form button", "Log in")
+    page.see("h1", "Trunks")
+
+
+def field(path):
+    return f'[data-path="{path}"] > input, [data-path="{path}"] > select'
+
+
+def stored(world, person, doc_id):
+    return world.store.open_doc(account_db(person.account_id), doc_id)
+
+
+def open_trunk(page, base, doc_id, name):
+    page.open(f"{base}/console#/trunks/{doc_id}")
+    page.see("main h1", name)
+
+
+def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
+    number = "+14155554001"
+    world.store.create_db(number_db(number))
+    numbers = support.run(world.environment, "add-number", person.account_id, number)
+    assert number in numbers
+    log_in(page, person)
+    page.see("p", "There are no trunks yet.")
+    page.click("a", "New trunk")
+    page.type(field("name"), "Headquarters")
+    page.click("button", "Add server")
+    page.type(field("servers.0.name"), "pbx 1")
+    page.choose(field("servers.0.auth.auth_method"), r"\"Password\"")
+    page.type(field("servers.0.auth.auth_user"), "pbx-one")
+    page.type(field("servers.0.auth.auth_password"), "a long secret")
+    page.click('[data-path="servers.0.DIDs"] > summary')
+    assert page.execute("return [...document.querySelectorAll('datalist option')].map(o => o.value)") == [number]
+    page.type('[data-path="servers.0.DIDs"] .with-button input', number)
+    page.click('[data-path="servers.0.DIDs"] button', "Add")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    page.see("main h1", "Headquarters")
+    (doc_id,) = support.Api(base, person).call("GET").json()["data"]
+    document = stored(world, person, doc_id)
+    assert list(document["servers"][0]["DIDs"]) == [number] and document["servers"][0]["auth"]["auth_user"] == "pbx-one"
+    # The picture leads to the fields.
+    page.click("summary", "Picture")
+    assert number in page.execute("return document.querySelector('.picture').textContent")
+    page.click(".picture a:nth-of-type(3)")
+    assert page.execute("return document.activeElement.closest('[data-path]').dataset.path") == "servers.0.auth"
+    # JSON and form follow each other.
+    page.execute(
+        "const json = document.getElementById('json'); const value = JSON.parse(json.value);"
+        "value.name = 'HQ'; value.more = {kept: [1, null]}; json.value = JSON.stringify(value);"
+        "json.dispatchEvent(new Event('input'))"
+    )
+    page.see("main h1", "Headquarters")
+    assert page.execute("return document.querySelector('[data-path=name] input').value") == "HQ"
+    page.type(field("name"), "HQ 2")
+    page.click("#save")
+    page.see("main h1", "HQ 2")
+    assert stored(world, person, doc_id)["more"] == {"kept": [1, None]}
+    # Versions, and back.
+    page.click("summary", "Versions")
+    page.see(".patch li", "/name")
+    page.click(".versions button", "Put back")
+    page.see(".notice", "Put back.")
+    page.see("main h1", "Headquarters")
+    assert "more" not in stored(world, person, doc_id)
+    # Gone, and back.
+    page.click("button", "Delete")
+    page.type("#confirm", "Headquarters")
+    page.click("dialog button", "Delete")
+    page.see("h1", "Trunks")
+    assert stored(world, person, doc_id)["pvt_deleted"] is True
+    page.click(".notice button", "Undo")
+    page.see("main h1", "Headquarters")
+    assert "pvt_deleted" not in stored(world, person, doc_id)
+
+
+def test_the_life_of_a_trunk_by_keyboard(world, base, person, page):
+    def press(keys):
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        page.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def tab_to(selector, text=""):
+        """Go on with the Tab key until the focus is there."""
+        for _ in range(120):
+            if page.execute(
+                "const element = document.activeElement; return element.matches(arguments[0])"
+                " && (element.textContent || '').includes(arguments[1])",
+                selector,
+                text,
+            ):
+                return
+            press(TAB)
+        raise AssertionError(f"{selector} {text} cannot be reached by keyboard")
+
+    page.see("#account")
+    press(person.realm + TAB + person.user["username"] + TAB + support.PASSWORD + ENTER)
+    page.see("h1", "Trunks")
+    tab_to("a", "New trunk")
+    press(ENTER)
+    page.see("h1", "New trunk")
+    tab_to('[data-path="name"] input')
+    press("By keyboard")
+    tab_to("button", "Add server")
+    press(ENTER)
+    tab_to('[data-path="servers.0.auth.ip"] input')
+    press("192.0.2.77")
+    page.call(
+        "POST",
+        "/actions",
+        {
+            "actions": [
+                {
+                    "type": "key",
+                    "id": "keyboard",
+                    "actions": [
+                        {"type": "keyDown", "value": CONTROL},
+                        {"type": "keyDown", "value": "s"},
+                        {"type": "keyUp", "value": "s"},
+                        {"type": "keyUp", "value": CONTROL},
+                    ],
+                }
+            ]
+        },
+    )
+    page.see(".notice", "Saved.")
+    (doc_id,) = support.Api(base, person).call("GET").json()["data"]
+    assert stored(world, person, doc_id)["servers"][0]["auth"]["ip"] == "192.0.2.77"
+    page.see("button", "Delete")
+    tab_to("button", "Delete")
+    press(ENTER)
+    page.see("#confirm")
+    press("By keyboard" + ENTER)
+    page.see("h1", "Trunks")
+    assert stored(world, person, doc_id)["pvt_deleted"] is True
+
+
+def test_two_people_at_once(world, base, person, page):
+    api = support.Api(base, person)
+    doc_id = api.create({"name": "base", "account": {"trunks": 1}, "servers": [support.server_with()]})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "base")
+    page.type(field("name"), "mine")
+    page.type(field("account.trunks"), "5")
+    assert api.call("PATCH", f"/{doc_id}", {"name": "theirs", "extra": "theirs"}).ok
+    page.click("#save")
+    page.see("dialog h2", "Somebody else was first")
+    rows = page.execute(
+        "return [...document.querySelectorAll('dialog tbody tr')].map(row => [row.cells[0].textContent,"
+        " [...row.querySelectorAll('input')].findIndex(input => input.checked)])"
+    )
+    assert dict(rows) == {"name": 1, "account.trunks": 0, "extra": 1}
+    page.click('[aria-label="Yours: name"]')
+    page.click("dialog button", "Use these")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    document = stored(world, person, doc_id)
+    assert (document["name"], document["account"]["trunks"], document["extra"]) == ("mine", 5, "theirs")
+
+
+def test_a_refused_save_shows_the_apis_words_at_the_field(world, base, person, page):
+    doc_id = support.Api(base, person).create({"name": "t", "servers": [support.server_with("+14155550100")]})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "t")
+    page.execute(
+        "const json = document.getElementById('json'); const value = JSON.parse(json.value);"
+        "value.servers[0].options.progress_timeout = 0; value.servers[0].DIDs['+14155550100'].force_outbound = 'x';"
+        "json.value = JSON.stringify(value); json.dispatchEvent(new Event('input'))"
+    )
+    answer = support.Api(base, person).call(
+        "POST", f"/{doc_id}", json.loads(page.execute("return document.getElementById('json').value"))
+    )
+    wanted = {path: next(iter(rules.values()))["message"] for path, rules in answer.json()["data"].items()}
+    assert set(wanted) == {"servers.0.options.progress_timeout", "servers.0.DIDs.+14155550100.force_outbound"}
+    page.click("#save")
+    for path, message in wanted.items():
+        page.see(f'[data-path="{path}"] .error', message)
+        page.see(".summary li", message)
+    assert page.execute("return document.activeElement.className") == "summary"
+    page.type(field("servers.0.options.progress_timeout"), "5")
+    page.choose(field("servers.0.DIDs.+14155550100.force_outbound"), "true")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    page.gone(".summary li")
+
+
+def test_an_expired_session_logs_out(world, base, person, page):
+    log_in(page, person)
+    page.execute(
+        "const kept = JSON.parse(sessionStorage['console-session']); kept.token = 'x';"
+        "sessionStorage['console-session'] = JSON.stringify(kept)"
+    )
+    page.open("about:blank")
+    page.open(f"{base}/console#/trunks")
+    page.see("h1", "Log in")
+    page.see(".notice", "expired")
+    assert page.execute("return sessionStorage.length + localStorage.length + document.cookie.length") == 0
+    page.type("#account", person.realm)
+    page.type("#user", person.user["username"])
+    page.type("#password", "wrong")
+    page.click("form button", "Log in")
+    page.see(".error", "not known")
+
+
+def test_a_descendant_account_and_an_api_key(world, base, person, page):
+    child = make_person(world, "child", person)
+    grandchild = make_person(world, "grandchild", child)
+    support.Api(base, grandchild).create({"name": "far below"})
+    page.click("summary", "API key")
+    page.type("#api-key", person.account["pvt_api_key"])
+    page.click("form button", "Log in with the key")
+    page.click("header a", "Account")
+    page.click("li button", child.account["name"])
+    page.see("p", "There are no trunks yet.")
+    page.click("header a", "Account")
+    page.click("li button", grandchild.account["name"])
+    page.see("th", "far below")
+    page.click("header a", "Account")
+    page.see("nav button", person.account["name"])
+    page.click("header button", "Back to my account")
+    page.see("p", "There are no trunks yet.")
+    assert page.find("header a", "Operation") == []
+
+
+def test_a_thousand_trunks(world, base, person, page):
+    db = account_db(person.account_id)
+    private = {"pvt_type": "sys_info", "pvt_account_id": person.account_id, "account": {"auth_realm": person.realm}}
+    world.store.load_docs(
+        db,
+        (
+            {
+                "_id": f"t{number:04}",
+                "name": f"trunk {number}",
+                "servers": [support.server_with(f"+1415556{number:04}")],
+                **private,
+            }
+            for number in range(1000)
+        ),
+    )
+    support.Api(base, person).call("GET")
+    log_in(page, person)
+    page.open("about:blank")
+    started = time.monotonic()
+    page.open(f"{base}/console#/trunks")
+    page.see("tbody tr:nth-child(20) th a", "trunk")
+    assert time.monotonic() - started < (1 if world.store.is_embedded else 3)
+    page.see("p", "1 to 20 of 1000")
+    first = page.execute("return document.querySelector('tbody a').textContent")
+    page.click("button", "Next")
+    page.see("p", "21 to 40 of 1000")
+    page.wait(
+        lambda: page.execute("return document.querySelector('tbody a')?.textContent") not in (None, first), "page 2"
+    )
+    page.type("#search", "+14155560777")
+    page.wait(lambda: page.find("p", "1 found in 1000 of 1000"), "the search", 60)
+    page.see("th a", "trunk 777")
+
+
+def test_a_large_trunk(world, base, person, page):
+    servers = [
+        {
+            **support.server_with(*(f"+1415{server:03}{number:04}" for number in range(10))),
+            "server_name": f"pbx {server}",
+        }
+        for server in range(200)
+    ]
+    doc_id = support.Api(base, person).create({"name": "large", "servers": servers})
+    log_in(page, person)
+    page.open("about:blank")
+    started = time.monotonic()
+    page.open(f"{base}/console#/trunks/{doc_id}")
+    page.see("summary", "pbx 199")
+    assert time.monotonic() - started < (1 if world.store.is_embedded else 2)
+    page.click("summary", "Picture")
+    page.wait(lambda: page.execute("return document.querySelectorAll('.picture rect').length") == 801, "the picture")
+
+
+def test_operators(world, tmp_path, browser):
+    report = tmp_path / "audit.jsonl"
+    person = make_person(world)
+    bad = {"_id": "bad", "pvt_type": "sys_info", "servers": [{"auth": {"auth_method": "Password"}}]}
+    world.store.save_doc(account_db(person.account_id), bad)
+    environment = {**support.os.environ, **support.NO_SERVERS, **world.environment}
+    report.write_text(support._run_anew(environment, ("audit", person.account_id, "--json"), "").stdout)
+    server = support.service({**world.environment, "AUDIT_REPORT": str(report)}).start()
+    try:
+        for path in ("metrics", "audit"):
+            url = f"{server.url}/console/operators/{path}"
+            assert requests.get(url, timeout=30).status_code == 401
+            token = support.Api(server.url, person).token
+            assert requests.get(url, headers={"X-Auth-Token": token}, timeout=30).status_code == 403
+        browser.open(f"{server.url}/console")
+        log_in(browser, world.master)
+        browser.click("header a", "Operation")
+        browser.see("dd", "ok")
+        browser.see("summary", person.account["name"])
+        assert browser.execute("return document.querySelector('.chart text').textContent").startswith("At most")
+        assert "store faults" in browser.execute("return document.querySelectorAll('.health')[1].textContent")
+    finally:
+        server.stop()
+
+
+def test_accessible(world, base, person, page):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (`make tools`)")
+    doc_id = support.Api(base, person).create({"name": "t", "servers": [support.server_with("+14155550100")]})
+    changed = support.Api(base, person).call("PATCH", f"/{doc_id}", {"name": "changed"})
+    assert changed.ok
+
+    def check(what):
+        found = page.execute_async(
+            AXE.read_text("utf-8")
+            + "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then("
+            "result => done(result.violations.filter(one => ['serious', 'critical'].includes(one.impact))"
+            ".map(one => [one.id, one.nodes.map(node => node.html).slice(0, 3)])))"
+        )
+        assert found == [], (what, found)
+
+    for scheme in ("light", "dark"):
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": feature})
+        page.open(f"{base}/")
+        page.see("h1", "kazoo-connectivity")
+        check((scheme, "landing"))
+        page.open(f"{base}/console")
+        page.see("h1", "Log in")
+        check((scheme, "log-in"))
+        log_in(page, person)
+        page.see("th a", "changed")
+        check((scheme, "trunks"))
+        page.click("th a", "changed")
+        for title in ("Picture", "Versions", "pbx", "Auth"):
+            page.click("summary", title)
+        page.see(".patch li")
+        check((scheme, "trunk"))
+        page.click("button", "Delete")
+        page.see("dialog")
+        check((scheme, "dialog"))
+        page.click("dialog button", "Cancel")
+        page.click("header a", "Account")
+        page.see("h2", "below")
+        check((scheme, "accounts"))
+        page.click("header button", "Log out")
+        page.see("h1", "Log in")
+
+
+def test_files_and_headers(world, base):
+    answer = requests.get(f"{base}/console", timeout=30)
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200 and "unsafe" not in policy and "default-src 'none'" in policy
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", answer.text)
+    files = list(Path(support.ROOT, "app/console/static").iterdir())
+    assert sum(file.stat().st_size for file in files) < 200_000
+    for file in files:
+        assert requests.get(f"{base}/console/{file.name}", timeout=30).status_code == 200
+        assert not re.search(r"(?<!xmlns=\")https?://(?!www\.w3\.org)", file.read_text("utf-8"))
+    assert requests.get(f"{base}/console/%2e%2e/pages.py", timeout=30).status_code == 404
+    assert requests.get(f"{base}/console/none.js", timeout=30).status_code == 404
+
+
+def test_the_landing_page_is_for_browsers(world, base):
+    html = requests.get(f"{base}/", headers={"Accept": "text/html,*/*;q=0.8"}, timeout=30)
+    assert html.headers["content-type"].startswith("text/html") and f"URL={base}/v2" in html.text
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        text = requests.get(f"{base}/", headers=headers, timeout=30)
+        assert text.text.startswith("This is the connectivity API") and text.headers["content-type"].startswith(
+            "text/plain"
+        )
+    hostile = requests.get(f"{base}/", headers={"Accept": "text/html", "Host": "<script>"}, timeout=30)
+    assert "<script>" not in hostile.text
+
+
+def test_without_the_console_the_paths_do_not_exist(world):
+    server = support.service({**world.environment, "CONSOLE": "false"}).start()
+    try:
+        for path in ("/", "/console", "/console/main.js", "/console/operators/metrics"):
+            answer = requests.get(server.url + path, headers={"Accept": "text/html"}, timeout=30)
+            assert answer.text.startswith("This is the connectivity API"), path
+    finally:
+        server.stop()
