@@ -11,7 +11,7 @@ ENGINE ?= embedded
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 POUCHDB := .tools/node_modules/.bin/pouchdb-server
 
-.PHONY: help setup run test test-quick parity bench hostile storm lint coverage mutants lock tools clean
+.PHONY: help setup run test test-quick parity bench hostile storm screenshots lint coverage mutants lock tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ hostile: .venv/.ready-test ## attack a service of its own, and print how a norma
 
 storm: .venv/.ready-test ## write to an empty CouchDB cluster of yours (COUCHDB_URLS=a,b,c) and look for what is lost
 	$(VENV)/python -m storm --urls "$(COUCHDB_URLS)" $(STORM)
+
+screenshots: .venv/.ready-test tools ## take the pictures of the console in docs/console/
+	$(VENV)/python -m tests.screenshots
 
 lint: .venv/.ready-test ## check style and types of the code
 	$(VENV)/ruff check .

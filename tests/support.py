@@ -132,14 +132,19 @@ def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int
 
     It must end with this code; its errors come back where that is not 0.
     """
+    ended = command_ended(environment, *arguments, stdin=stdin)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout if code == 0 else ended.stderr
+
+
+def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A command of this service that has ended, whatever its code."""
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment}
     # A process that has imported the commands forks one for each: that is ten times as fast as a new start. The
     # locale and the measuring of coverage begin with the interpreter, though.
     forks = not any(name.startswith(("COVERAGE_", "LC_", "PYTHON")) for name in environment)
-    ended = (_run_forked if forks else _run_anew)(environment, arguments, stdin)
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout if code == 0 else ended.stderr
+    return (_run_forked if forks else _run_anew)(environment, arguments, stdin)
 
 
 def _run_anew(

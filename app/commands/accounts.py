@@ -23,6 +23,7 @@ from app.store.engines import open_store
 SYSTEM_DATABASES = (names.ACCOUNTS, names.SERVICES, names.SYSTEM_AUTH, names.SYSTEM_CONFIG)
 SECRETS = "auth"
 DEMO_NAME, DEMO_REALM, DEMO_USER = "Demo", "demo.example.com", "demo"
+DEMO_FILE = "demo.env"
 
 
 @click.command("create-account")
@@ -203,12 +204,19 @@ def _remember_master(store: Store, account_id: str) -> None:
     store.save_doc(names.SYSTEM_CONFIG, document)
 
 
+def tell_console(settings: Settings) -> None:
+    """Print the console's address and, if there is a demonstration account, how to log in to it."""
+    path = settings.data_dir / DEMO_FILE
+    who = f": account {DEMO_NAME}, user {DEMO_USER}, password in {path}" if path.exists() else ""
+    click.echo(f"The console is at http://{settings.address}/console{who}")
+
+
 def _create_demo(store: Store, settings: Settings) -> None:
     """Create the demonstration account. Its credentials are written to `demo.env`, and an example is printed."""
     password = secrets.token_urlsafe(9)
     account = _make_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)
-    path = settings.data_dir / "demo.env"
+    path = settings.data_dir / DEMO_FILE
     path.touch(mode=0o600)
     path.write_text(
         f"URL=http://{settings.address}/v2\n"

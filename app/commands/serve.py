@@ -20,7 +20,7 @@ from gunicorn.config import Config
 
 from app import exporter
 from app.auth.buckets import Buckets
-from app.commands.accounts import prepare_store
+from app.commands.accounts import prepare_store, tell_console
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
 from app.schema import Schemas
@@ -51,6 +51,8 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     check_files()
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
+    if demo and settings.console and store.is_embedded:
+        tell_console(settings)
     store.close()
     sort_key("")
     with _directory_for_counts() as directory:

@@ -31,8 +31,7 @@ def server(auth=None, **members):
 
 def printed(world, *arguments, code, **environment):
     """What `audit` printed. `support.run` gives the errors where the exit status is not 0."""
-    environment = {**support.os.environ, **support.NO_SERVERS, **world.environment, **environment}
-    told = support._run_anew(environment, ("audit", *arguments), "")
+    told = support.command_ended({**world.environment, **environment}, "audit", *arguments)
     assert told.returncode == code, told.stdout + told.stderr
     return told.stdout
 

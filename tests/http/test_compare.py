@@ -19,22 +19,9 @@ from tests.conftest import make_person
 pytestmark = pytest.mark.slow
 
 
-def command(old, new, *arguments):
-    return [sys.executable, "-m", "app", "compare", old, new, *arguments, "--json"]
-
-
 def compared(old, new, *arguments, code, stdin=""):
     """The lines that `compare --json` printed: those that differ, and the total."""
-    environment = {**support.os.environ, **support.NO_SERVERS}
-    ended = subprocess.run(
-        command(old, new, *arguments),
-        input=stdin,
-        env=environment,
-        cwd=support.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    ended = support.command_ended({}, "compare", old, new, *arguments, "--json", stdin=stdin)
     assert ended.returncode == code, ended.stdout[-2000:] + ended.stderr[-2000:]
     *differing, total = map(json.loads, ended.stdout.splitlines())
     return differing, total
@@ -148,6 +135,11 @@ PLANTED = {
 
 @pytest.fixture
 def account(world, base):
+    return made_account(world, base)
+
+
+def made_account(world, base):
+    """A person with a trunk, the trunk's id, and how to log in."""
     person = make_person(world)
     api = support.Api(base, person)
     trunk = api.create({"name": "HQ", "account": {"trunks": 0}, "servers": [support.server_with("+14155550100")]})
@@ -158,22 +150,23 @@ def test_a_server_is_the_same_as_itself(world, base, account):
     person, _, login = account
     below = make_person(world, parent=person)
     api = support.Api(base, below)
-    for number in range(60):
+    for number in range(52):
         api.create({"name": f"trunk {number}"})
     with proxy_of(base) as proxy:
         differing, total = compared(base, f"{proxy.url}/v2", *login, code=0)
         assert differing == [] and total["differing"] == 0 and total["error"] is None
         paths = {path for _, _, path in proxy.seen}
     of_below = [path for path in paths if f"/accounts/{below.account_id}/connectivity/" in path]
-    assert len(of_below) == 2 * 60
+    assert len(of_below) == 2 * 52
     for path in (f"/v1/accounts/{below.account_id}/limits", f"/v2/accounts/{person.account_id}/users"):
         assert path in paths
     assert any("start_key=" in path for path in paths)
 
 
 @pytest.mark.parametrize("kind", PLANTED)
-def test_each_kind_of_difference_is_found(base, account, kind):
-    person, trunk, login = account
+def test_each_kind_of_difference_is_found(world_on, service_on, kind):
+    base = service_on("embedded")
+    person, trunk, login = made_account(world_on("embedded"), base)
     change, told = PLANTED[kind]
     with proxy_of(base) as proxy:
         proxy.changes.append((f"/v2/accounts/{person.account_id}/connectivity/{trunk}", change))
@@ -264,7 +257,8 @@ def test_interrupted_writes_leave_nothing_behind(world, base):
     login = ("--api-key", person.account["pvt_api_key"])
     environment = {**support.os.environ, **support.NO_SERVERS}
     # At this rate the whole conversation takes 20 seconds.
-    arguments = command(base, base, *login, "--writes", person.account_id, "--rate", "5")
+    command = [sys.executable, "-m", "app", "compare", base, base, *login, "--json"]
+    arguments = [*command, "--writes", person.account_id, "--rate", "5"]
     process = subprocess.Popen(
         arguments, env=environment, cwd=support.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

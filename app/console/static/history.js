@@ -45,7 +45,7 @@ export async function showVersions(element, id, etag, whenPutBack) {
     }
   };
   more.addEventListener('click', load);
-  replace(element, h('h2', {}, 'Versions'), list, more);
+  replace(element, list, more);
   await load();
 }
 

@@ -46,7 +46,7 @@ function failoversOf(server) {
 
 function box(column, text, y, isFaint) {
   const [x, width] = COLUMNS[column];
-  const most = Math.floor(width / 7.5);
+  const most = Math.floor(width / 8.6);
   const shown = text.length > most ? `${text.slice(0, most - 1)}…` : text;
   return s('g', {class: isFaint ? 'faint' : null}, s('title', {}, text),
     s('rect', {x, y, width, height: 36, rx: 6}), s('text', {x: x + 8, y: y + 23}, shown));
