@@ -236,7 +236,7 @@ export class SchemaForm {
       this.focus([...path, index, Object.keys(schema.properties)[0]]);
     }}, `Add ${one.toLowerCase()}`);
     fill();
-    return h('section', {'data-path': written(path), 'aria-label': labelOf(path)}, h('h3', {}, labelOf(path)), cards, add);
+    return h('section', {'data-path': written(path), 'aria-label': labelOf(path)}, h('h2', {}, labelOf(path)), cards, add);
   }
 }
 

@@ -11,6 +11,8 @@ import {segment} from './trunks.js';
 
 const NEW = 'new';
 const MOST_NUMBERS = 1000;
+// In characters of JSON. To lay out a longer text takes a browser half a second, at each key that is typed.
+const LONG = 40000;
 
 export async function showTrunk(main, id) {
   const isNew = id === NEW;
@@ -41,12 +43,15 @@ class Editor {
     this.hasVersions = hasVersions;
     this.form = new SchemaForm(schema, {onChange: () => this.#formChanged(), suggestions: {DIDs: numbers}});
     this.json = h('textarea', {id: 'json', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
+    this.jsonPart = h('details', {class: 'part', ontoggle: () => { if (!this.jsonError.textContent) this.#writeJson(); }}, h('summary', {}, 'JSON'));
     this.jsonError = h('p', {class: 'error', role: 'alert', id: 'json-error'});
     this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
     this.title = h('h1');
     this.picture = h('div');
     this.versions = h('section', {'aria-label': 'Versions'});
     this.state = h('span', {role: 'status'});
+    this.jsonPart.append(h('label', {for: 'json', class: 'hidden'}, 'JSON of the trunk'), this.jsonError, this.json);
+    this.jsonPart.open = JSON.stringify(stored.data).length < LONG;
     this.#take(stored);
   }
 
@@ -63,8 +68,8 @@ class Editor {
       this.summary,
       lazy('Picture', this.picture, () => this.#draw()),
       h('div', {class: 'columns'},
-        h('section', {'aria-label': 'Form'}, h('h2', {}, 'Form'), this.form.element),
-        h('section', {'aria-label': 'JSON'}, h('h2', {}, h('label', {for: 'json'}, 'JSON')), this.jsonError, this.json)),
+        h('section', {'aria-label': 'Form'}, this.form.element),
+        h('section', {'aria-label': 'JSON'}, this.jsonPart)),
       this.hasVersions ? lazy('Versions', this.versions, () => this.#showVersions()) : null);
     return () => {
       if (this.#isChanged() && !confirm('Leave without saving?')) {
@@ -77,7 +82,10 @@ class Editor {
   }
 
   async save() {
-    if (this.jsonError.textContent) return this.json.focus();
+    if (this.jsonError.textContent) {
+      this.jsonPart.open = true;
+      return this.json.focus();
+    }
     this.#showErrors({});
     const isNew = this.id === null;
     try {
@@ -140,7 +148,7 @@ class Editor {
   }
 
   #writeJson() {
-    this.json.value = JSON.stringify(this.document, null, 2);
+    this.json.value = this.jsonPart.open ? JSON.stringify(this.document, null, 2) : '';
     this.jsonError.textContent = '';
   }
 
