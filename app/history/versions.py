@@ -90,18 +90,23 @@ class History:
         """The versions of a document, newest first, read in pages; with `first`, from that revision on."""
         prefix = _prefix(account_id, doc_id)
         last = prefix + (place(first) if first else _LAST_PLACE)
-        oldest = time.time() - self._days * SECONDS_A_DAY + GREGORIAN_EPOCH
         for db in self._databases():
             for document in self._newest_first(db, prefix, last):
                 version = _version(document)
-                if (version.replaced_by.when or 0) >= oldest:
+                if self._is_kept(version):
                     yield version
 
     def find(self, account_id: str, doc_id: str, revision: str) -> Version | None:
         """A version by its revision; None if it was never kept, or is too old."""
         version_id = _prefix(account_id, doc_id) + place(revision)
         found = (self._store.find_doc(db, version_id) for db in self._databases())
-        return next((_version(document) for document in found if document), None)
+        versions = (_version(document) for document in found if document)
+        return next(filter(self._is_kept, versions), None)
+
+    def _is_kept(self, version: Version) -> bool:
+        """Whether a version is young enough; the whole month is deleted later."""
+        oldest = time.time() - self._days * SECONDS_A_DAY + GREGORIAN_EPOCH
+        return (version.replaced_by.when or 0) >= oldest
 
     def _finish(self, account_id: str, replaced: Document, error: StoreError | None) -> None:
         if error is not None:

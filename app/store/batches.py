@@ -1,12 +1,13 @@
 """Documents that many threads want written at the same time, written together by one thread."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from app import json_text
 from app.documents import Document
-from app.store import StoreError
+from app.store import StoreError, Unavailable
 
 # In bytes of JSON; a longer document is alone in its batch.
 LARGEST_BATCH = 2_000_000
@@ -17,6 +18,9 @@ ENOUGH, SECONDS_FOR_OTHERS = 8, 0.02
 # Writes these documents, as JSON, to a database. Returns the error of each, None for one that was written.
 WriteBatch = Callable[[str, list[bytes]], list[StoreError | None]]
 _Item = tuple[str, bytes, Future[StoreError | None]]
+
+
+log = logging.getLogger(__name__)
 
 
 class Batches:
@@ -42,17 +46,22 @@ class Batches:
 
     def _work(self) -> None:
         while batch := self._next():
-            db = batch[0][0]
-            try:
-                errors = self._write(db, [text for _, text, _ in batch])
-            except StoreError as error:
-                errors = [error] * len(batch)
-            except BaseException as error:
-                for _, _, done in batch:
-                    done.set_exception(error)
-                continue
-            for (_, _, done), found in zip(batch, errors, strict=True):
-                done.set_result(found)
+            for (_, _, done), error in zip(batch, self._errors(batch), strict=True):
+                done.set_result(error)
+
+    def _errors(self, batch: list[_Item]) -> list[StoreError | None]:
+        try:
+            errors = self._write(batch[0][0], [text for _, text, _ in batch])
+            if len(errors) == len(batch):
+                return errors
+            error: StoreError = Unavailable("the answer to a batch has too few or too many parts")
+        except StoreError as fault:
+            error = fault
+        except Exception as fault:
+            # Those who wait must not wait for ever.
+            log.exception("a batch was not written")
+            error = Unavailable(type(fault).__name__)
+        return [error] * len(batch)
 
     def _next(self) -> list[_Item]:
         """The next documents of one database; none if nothing came for a while."""

@@ -182,7 +182,7 @@ class CouchDBStore(Store):
         except DatabaseMissing:
             self._create(db, {"q": "1"})
             answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
-        return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=True)]
+        return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
 
     def _written(self, db: str, text: bytes, answer: Any) -> StoreError | None:
         if "error" not in answer:
