@@ -19,6 +19,12 @@ def clear() -> None:
     _THREAD.end = None
 
 
+def is_over() -> bool:
+    """Whether this thread's work should have ended."""
+    end: float | None = getattr(_THREAD, "end", None)
+    return end is not None and time.monotonic() > end
+
+
 def within(seconds: float) -> float:
     """The time of `time.monotonic` that is so many seconds from now, or the deadline if that is earlier."""
     wanted = time.monotonic() + seconds

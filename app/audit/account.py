@@ -85,8 +85,9 @@ class Auditor:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
         report.findings += _conflicts(documents)
+        coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
         for one in report.trunks:
-            report.findings += trunk.findings(one, report.account, self._schema)
+            report.findings += trunk.findings(one, report.account, self._schema, coercing)
         live = [
             one for one in report.trunks if not fields.is_deleted(one) and one.get("pvt_type") == connectivity.TYPE
         ]

@@ -35,12 +35,9 @@ def inbound_format(trunk: Document, account: Document) -> Document:
 def private(trunk: Document, account: Document) -> Document:
     """The trunk with the type of a trunk, and the id and the database of its account."""
     account_id = account["_id"]
-    return {
-        **trunk,
-        "pvt_type": connectivity.TYPE,
-        "pvt_account_id": account_id,
-        "pvt_account_db": encoded(account_db(account_id)),
-    }
+    fixed = {**trunk, "pvt_account_id": account_id, "pvt_account_db": encoded(account_db(account_id))}
+    # With a type, Kazoo would find the users of a deleted trunk.
+    return fixed if fields.is_deleted(trunk) else {**fixed, "pvt_type": connectivity.TYPE}
 
 
 FIXES: dict[str, Fix] = {"realm": realm, "inbound-format": inbound_format, "private": private}

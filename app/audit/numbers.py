@@ -23,24 +23,23 @@ def findings(
     """
     known = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
     documents = find(set(known.values()))
-    doubtful = {number for number in known.values() if any(_of_number(cache, account_id, documents.get(number)))}
+    doubtful = {number for number in known.values() if any(_of_number(account_id, documents.get(number)))}
     documents = look_again(doubtful) if doubtful else {}
     for trunk in trunks:
         for did in connectivity.dids(trunk):
             number = known.get(did)
             if number in doubtful:
-                for severity, rule, message in _of_number(cache, account_id, documents.get(number)):
+                for severity, rule, message in _of_number(account_id, documents.get(number)):
                     yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
 
 
-def _of_number(
-    cache: DocumentCache, account_id: str, document: Document | None
-) -> Iterator[tuple[Severity, str, str]]:
+def _of_number(account_id: str, document: Document | None) -> Iterator[tuple[Severity, str, str]]:
+    """Calls to a number go to the account that holds it, whoever else may use it."""
     if document is None:
         yield Severity.ERROR, "number-missing", "is not in the system: its calls are rejected"
         return
     owner = document.get("pvt_assigned_to")
-    if owner != account_id and not ownership.may_use(cache, account_id, document):
+    if owner != account_id:
         yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there"
         return
     state = ownership.state(document)

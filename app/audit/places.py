@@ -44,12 +44,26 @@ class Places:
         if not isinstance(auth, dict) or method(auth) != "ip" or not is_enabled(server):
             return
         ip, port = auth.get("ip"), auth.get("port")
-        if isinstance(ip, str) and ip and (other := self._met("ip", f"{ip} {port}", own)):
+        if isinstance(ip, str) and ip and (other := self._at_address(ip, port, own)):
             message = f"{ip} is the address of {other}, too: calls are billed to one of them"
             yield Finding(Severity.ERROR, "ip-twice", message, f"{path}.auth.ip")
 
+    def _at_address(self, ip: str, port: object, own: str) -> str | None:
+        """Who has this address. A server without a port has all ports of it."""
+        on_any = self._met("ip", ip, own)
+        on_all = self._met("ip without port", ip, own) if port is None else self._seen("ip without port", ip, own)
+        return on_any if port is None else on_all or self._met("ip and port", f"{ip} {port}", own)
+
     def _met(self, kind: str, value: str, own: str) -> str | None:
         """Where this was met before; None if it is here for the first time."""
-        key = hashlib.blake2b(f"{kind} {value}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
-        first = self._first.setdefault(key, own)
+        first = self._first.setdefault(_key(kind, value), own)
         return None if first == own else first
+
+    def _seen(self, kind: str, value: str, own: str) -> str | None:
+        """The same, without remembering this place."""
+        first = self._first.get(_key(kind, value), own)
+        return None if first == own else first
+
+
+def _key(kind: str, value: str) -> bytes:
+    return hashlib.blake2b(f"{kind} {value}".encode("utf-8", "surrogatepass"), digest_size=12).digest()

@@ -13,7 +13,7 @@ from app.documents.clock import gregorian_now
 from app.documents.fields import Author
 from app.documents.names import account_db, new_id
 from app.history.versions import Write
-from app.numbers import reconcile
+from app.numbers import ownership, reconcile
 from app.numbers.ownership import TRUNKSTORE
 from app.services import Services
 from app.store import Conflict
@@ -73,8 +73,13 @@ class Repairer:
         return DONE
 
     def _marks(self, account_id: str) -> Iterator[Repair]:
+        """The marks of the account's own numbers. Those of others belong to the trunks of these others."""
         services = self._services
-        for one in reconcile.differences(services.store, services.cache, account_id):
+        differences = reconcile.differences(services.store, services.cache, account_id)
+        documents = ownership.number_documents(services.store, {one.number for one in differences})
+        for one in differences:
+            if documents.get(one.number, {}).get("pvt_assigned_to") != account_id:
+                continue
             outcome = NOT_WRITTEN
             if self._writes:
                 outcome = DONE if services.assignment.mark(account_id, one.number, one.wanted) else FAILED

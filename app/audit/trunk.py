@@ -8,7 +8,7 @@ from typing import Any
 from app.audit import Finding, Severity, fixes
 from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
-from app.documents.secrets import SECRETS
+from app.documents.secrets import SECRETS, masked
 from app.schema import Invalid, Schema
 
 SHORTEST_PASSWORD = 8
@@ -23,11 +23,14 @@ def is_trunk(document: Document) -> bool:
     return bool(pvt_type == connectivity.TYPE)
 
 
-def findings(document: Document, account: Document, schema: Schema) -> list[Finding]:
-    """What is wrong with a trunk document by itself. `account` is the account's document."""
+def findings(document: Document, account: Document, schema: Schema, coercing: bool = True) -> list[Finding]:
+    """What is wrong with a trunk document by itself. `account` is the account's document.
+
+    `coercing` says whether the API takes texts for numbers (`schema_strict_validation` of `system_config/crossbar`).
+    """
     found = [*_private(document, account), *_servers_are_seen(document)]
     if not fields.is_deleted(document):
-        found += [*_schema(document, account, schema), *_realm(document, account), *_dids(document)]
+        found += [*_schema(document, account, schema, coercing), *_realm(document, account), *_dids(document)]
         for index, server in enumerate(_servers(document)):
             found += _server(f"servers.{index}", server)
     return [finding.in_document(document["_id"]) for finding in found]
@@ -39,11 +42,11 @@ def _servers(document: Document) -> list[Document]:
     return [server if isinstance(server, dict) else {} for server in servers] if isinstance(servers, list) else []
 
 
-def _schema(document: Document, account: Document, schema: Schema) -> Iterator[Finding]:
-    invalid = _refusal(document, schema)
+def _schema(document: Document, account: Document, schema: Schema, coercing: bool) -> Iterator[Finding]:
+    invalid = _refusal(document, schema, coercing)
     if invalid is None:
         return
-    repaired = _refusal(fixes.inbound_format(document, account), schema)
+    repaired = _refusal(fixes.inbound_format(document, account), schema, coercing)
     left = set(repaired.paths) if repaired else set()
     # Tolerated is only what the stored document has, all of it.
     is_tolerable = not invalid.has_more and all(value_at(document, path) is not MISSING for path in invalid.paths)
@@ -54,10 +57,10 @@ def _schema(document: Document, account: Document, schema: Schema) -> Iterator[F
         yield Finding(Severity.ERROR, "schema", "; ".join([message, *ways]), ".".join(map(str, path)))
 
 
-def _refusal(document: Document, schema: Schema) -> Invalid | None:
+def _refusal(document: Document, schema: Schema, coercing: bool) -> Invalid | None:
     try:
         # Validation fills in defaults. To write and read JSON is the fastest way to a copy.
-        schema.validate(json.loads(json.dumps(fields.public(document))))
+        schema.validate(json.loads(json.dumps(fields.public(document))), coercing=coercing)
     except Invalid as invalid:
         return invalid
     return None
@@ -68,7 +71,7 @@ def _shown(path: tuple[str | int, ...], value: Any) -> str:
         return "that it is missing"
     if path and path[-1] in SECRETS:
         return "its value"
-    text = repr(value)
+    text = repr(masked(value))
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
 
 

@@ -58,6 +58,9 @@ def audit(
             page = stack.enter_context(page_in(html, iso_now())) if html else None
             repairer = Repairer(services, rules, writes=not is_dry) if rules else None
             status = _Run(services, page, repairer, as_json).audit(account_ids, every)
+    except click.ClickException as error:
+        error.show()
+        status = COULD_NOT_LOOK
     except (StoreError, OSError) as error:
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
         status = COULD_NOT_LOOK

@@ -126,6 +126,7 @@ def _compare_writes(comparison: Comparison, account_id: str) -> None:
             scratch = writes.Scratch(server, account_id)
             scratch.check()
             answers.append(scratch.converse(writes.new_run(), comparison.stopped, lambda: bar.update(1)))
+    comparison.shown += len(answers[0])
     for step, found in writes.compared(*answers):
         comparison.count(step["request"]["method"], step["request"]["path"], found, step["name"])
 
@@ -166,6 +167,8 @@ def _total(comparison: Comparison, as_json: bool) -> int:
     trouble = [str(error) for error in comparison.trouble]
     if comparison.stopped.is_set() and not trouble:
         trouble = ["interrupted: not everything was asked"]
+    if not trouble and not comparison.shown:
+        trouble = ["the old server showed nothing: may this caller read it?"]
     for line in trouble[:1]:
         click.echo(f"error: {line}", err=True)
     asked, differing = comparison.asked, comparison.differing

@@ -47,6 +47,9 @@ def history(account_id: str, connectivity_id: str, restore: str | None, limit: i
         answer = _run(services, account_id, "GET", [connectivity_id, SEGMENT], page_size=limit)
         for entry in answer.resp_data:
             click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _told(entry))
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
     except Stop as stop:
         click.echo(f"error: {_reason(stop)}", err=True)
         raise SystemExit(2) from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.compare.conversation import RawAnswer
 from app.compare.equality import Answer, Difference, Normaliser, differences, other_order
-from app.compare.servers import Server, Unreachable
+from app.compare.servers import Server
 from app.compare.walk import body_of
 
 # Between two servers a document may change. A difference counts if it stays, in so many looks.
@@ -28,12 +28,16 @@ class Differing:
 
 
 class Comparison:
-    """What has been asked so far. `tell` gets each request whose answers differ, one at a time."""
+    """What has been asked so far, and how often the old server showed something.
+
+    `tell` gets each request whose answers differ, one at a time.
+    """
 
     def __init__(self, old: Server, new: Server, tell: Callable[[Differing], None]):
         self.old = old
         self.new = new
         self.asked = 0
+        self.shown = 0
         self.differing = 0
         self.stopped = threading.Event()
         self.trouble: list[Exception] = []
@@ -53,6 +57,9 @@ class Comparison:
         """
         found, old, new = self._look(target, {}, {})
         self.count("GET", target, found)
+        with self._lock:
+            # Schemas are shown to everybody.
+            self.shown += old[0] == 200 and "/schemas" not in target
         if old[0] == new[0] == 200 and "etag" in old[1] and "etag" in new[1]:
             tags = [{"if-none-match": answer[1]["etag"]} for answer in (old, new)]
             self.count("GET", target, self._look(target, *tags)[0], "If-None-Match")
@@ -75,7 +82,8 @@ class Comparison:
                 job()
             except Interrupted:
                 pass
-            except Unreachable as error:
+            except Exception as error:
+                # What is not looked at must not count as the same.
                 self.trouble.append(error)
                 self.stopped.set()
             finally:

@@ -92,11 +92,18 @@ class Server:
             return self._get_token()
 
     def get(self, target: str, headers: dict[str, str] | None = None) -> RawAnswer:
-        """The answer to a GET with the token. Waits where the server is busy. Raises Unreachable."""
+        """The answer to a GET with the token. Waits where the server is busy.
+
+        Raises Unreachable, also if the token is refused: both servers would refuse everything in the same way.
+        """
         token = self.token
         answer = self._get(target, headers or {}, token)
-        if answer[0] == 401 and self._renew(token):
+        if answer[0] != 401:
+            return answer
+        if self._renew(token):
             answer = self._get(target, headers or {}, self.token)
+        if answer[0] == 401:
+            raise Unreachable(f"{self.name} refuses the token (401)")
         return answer
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> RawAnswer:

@@ -22,7 +22,7 @@ _UNKNOWN = "0" * 32
 
 
 class NotScratch(Exception):
-    """The account has trunks that are not of this command, or cannot be read."""
+    """The account has trunks that are not of this command, cannot be read, or cannot be cleaned."""
 
 
 def conversation() -> list[Step]:
@@ -121,11 +121,13 @@ class Scratch:
         self.clean()
 
     def clean(self) -> None:
-        """Delete what a conversation created. Raises NotScratch, Unreachable."""
-        for doc_id, name in self._trunks():
-            if name.startswith(MARK):
-                path = f"{self._path()}/{quote(doc_id, safe='')}?should_soft_delete=false"
-                self._server.send("DELETE", path, {"x-auth-token": self._server.token}, None)
+        """Delete what a conversation created. Raises NotScratch if that is refused, Unreachable."""
+        for doc_id in self._own():
+            path = f"{self._path()}/{quote(doc_id, safe='')}?should_soft_delete=false"
+            self._server.send("DELETE", path, {"x-auth-token": self._server.token}, None)
+        if left := self._own():
+            where = f"{self._server.name}: {self._account_id}"
+            raise NotScratch(f"{where} still has {len(left)} trunks of this command, such as {left[0]}")
 
     def converse(self, run: str, stopped: threading.Event, on_step: Callable[[], None]) -> list[Answer]:
         """The answers to the steps, in order. Nothing is left behind. Raises NotScratch, Unreachable."""
@@ -147,6 +149,9 @@ class Scratch:
         finally:
             self.clean()
         return answers
+
+    def _own(self) -> list[str]:
+        return [doc_id for doc_id, name in self._trunks() if name.startswith(MARK)]
 
     def _path(self) -> str:
         return f"/v2/accounts/{quote(self._account_id, safe='')}/connectivity"

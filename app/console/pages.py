@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, send_from_directory
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException
 
 STATIC = Path(__file__).parent / "static"
 PAGE = "index.html"
@@ -28,14 +28,11 @@ def console_pages(answer_others: Callable[[str], Any]) -> Blueprint:
 
     @console.get("/console", strict_slashes=False)
     def show_console() -> Response:
-        return _with_headers(send_from_directory(STATIC, PAGE))
+        return _file(PAGE)
 
     @console.get("/console/<path:name>")
     def show_file(name: str) -> Response:
-        try:
-            return _with_headers(send_from_directory(STATIC, name))
-        except NotFound:
-            return Response("not found\n", 404, content_type="text/plain; charset=UTF-8")
+        return _file(name)
 
     @console.get("/")
     def show_landing_page() -> Any:
@@ -44,6 +41,14 @@ def console_pages(answer_others: Callable[[str], Any]) -> Blueprint:
         return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
 
     return console
+
+
+def _file(name: str) -> Response:
+    try:
+        return _with_headers(send_from_directory(STATIC, name))
+    except HTTPException as error:
+        # There is no such file, or no such part of it.
+        return Response(f"{error.name}\n", error.code, content_type="text/plain; charset=UTF-8")
 
 
 def _wants_html() -> bool:

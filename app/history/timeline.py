@@ -5,21 +5,27 @@ from typing import Any
 
 import jsonpatch
 
+from app import json_text
 from app.documents import Document, fields
 from app.history.versions import Version, Write, place
 
 Entry = dict[str, Any]
+# In characters of JSON.
+LARGEST_COMPARED = 500_000
 
 
 def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[Entry]:
     """What the API shows of each version, newest first: `revision`, `when` (Gregorian seconds), `who`, `verb`, …
 
-    `patch` is the JSON Patch (RFC 6902) that makes this version of the one before; null if that is not known.
+    `patch` is the JSON Patch (RFC 6902) that makes this version of the one before; null if that is unknown or large.
     `versions` are newest first. Of a version that was written elsewhere there is what Kazoo notes in the document.
     """
     newer = current
     for version in versions:
         by = version.replaced_by
+        if newer is not None and newer["_rev"] == version.revision:
+            # Kept beside a write of which nobody knew whether it was carried out.
+            continue
         if newer is not None and _generation(newer["_rev"]) == _generation(version.revision) + 1:
             yield _entry(newer, by, version.document)
         else:
@@ -43,9 +49,14 @@ def _generation(revision: str) -> int:
 
 def _entry(document: Document, by: Write, before: Document | None) -> Entry:
     entry = _told(document["_rev"], by, fields.is_deleted(document))
-    if before is not None:
+    if before is not None and not any(map(_is_large, (before, document))):
         entry["patch"] = jsonpatch.make_patch(fields.public(before), fields.public(document)).patch
     return entry
+
+
+def _is_large(document: Document) -> bool:
+    """Whether the comparison would take more than half a second."""
+    return len(json_text.dumps(document)) > LARGEST_COMPARED
 
 
 def _told(revision: str, by: Write, is_deleted: bool) -> Entry:

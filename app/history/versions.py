@@ -1,10 +1,13 @@
 """The replaced versions, in one database for each month: ``connectivity_history/202611``.
 
-A version has the id ``{account}/{document}/{generation, 10 digits}-{hash of the revision}``, so that a range of ids
-has the versions of one document in their order. The document's id is percent-encoded there, with `-` for `%`.
+A version has the id ``{account}/{document}/{generation, 10 digits}-{hash of the revision}-{random}``, so that a range
+of ids has the versions of one document in their order. Two writers who replace one version never use the same id,
+because the one who loses deletes its own. The document's id is percent-encoded there, with `-` for `%`.
 """
 
 import logging
+import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,8 +23,11 @@ PREFIX = "connectivity_history/"
 # As many months before the oldest kept one are looked for, to be deleted.
 MONTHS_DELETED = 24
 SECONDS_A_DAY = 86_400
-PAGE = 50
-_LAST_PLACE = "9999999999-z"
+# A document may have megabytes.
+PAGE = 8
+_LAST_PLACE = "9999999999"
+# After the random part of every id.
+_END = "-z"
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +95,7 @@ class History:
     def versions(self, account_id: str, doc_id: str, first: str | None = None) -> Iterator[Version]:
         """The versions of a document, newest first, read in pages; with `first`, from that revision on."""
         prefix = _prefix(account_id, doc_id)
-        last = prefix + (place(first) if first else _LAST_PLACE)
+        last = prefix + (place(first) if first else _LAST_PLACE) + _END
         for db in self._databases():
             for document in self._newest_first(db, prefix, last):
                 version = _version(document)
@@ -98,10 +104,13 @@ class History:
 
     def find(self, account_id: str, doc_id: str, revision: str) -> Version | None:
         """A version by its revision; None if it was never kept, or is too old."""
-        version_id = _prefix(account_id, doc_id) + place(revision)
-        found = (self._store.find_doc(db, version_id) for db in self._databases())
-        versions = (_version(document) for document in found if document)
-        return next(filter(self._is_kept, versions), None)
+        start = _prefix(account_id, doc_id) + place(revision)
+        for db in self._databases():
+            for document in self._newest_first(db, start, start + _END):
+                version = _version(document)
+                if self._is_kept(version):
+                    return version
+        return None
 
     def _is_kept(self, version: Version) -> bool:
         """Whether a version is young enough; the whole month is deleted later."""
@@ -116,7 +125,8 @@ class History:
         today = int(time.time()) // SECONDS_A_DAY
         if self._cleaned_on != today:
             self._cleaned_on = today
-            self._delete_old()
+            # It may take a while, and nobody waits for it.
+            threading.Thread(target=self._delete_old, name="old versions", daemon=True).start()
 
     def _delete_old(self) -> None:
         """Delete the databases of months that are too old as a whole."""
@@ -149,7 +159,8 @@ class History:
 
 
 def _prefix(account_id: str, doc_id: str) -> str:
-    return f"{quote(account_id, safe='')}/{quote(doc_id, safe='').replace('%', '-')}/"
+    account, document = (quote(text, safe="").replace("-", "%2D").replace("%", "-") for text in (account_id, doc_id))
+    return f"{account}/{document}/"
 
 
 def place(revision: str) -> str:
@@ -161,7 +172,7 @@ def place(revision: str) -> str:
 def _kept(account_id: str, replaced: Document, write: Write) -> Document:
     """The document of a version."""
     return {
-        "_id": _prefix(account_id, replaced["_id"]) + place(replaced["_rev"]),
+        "_id": f"{_prefix(account_id, replaced['_id'])}{place(replaced['_rev'])}-{secrets.token_hex(4)}",
         "pvt_type": "connectivity_version",
         "document": replaced,
         "replaced_by": {name: value for name, value in asdict(write).items() if value is not None},

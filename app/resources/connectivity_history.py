@@ -2,19 +2,23 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
+from app import deadline
 from app.admission import client_ip
 from app.context import Context, not_found_error
 from app.documents import Document, connectivity, fields, is_true, start_key
 from app.documents.clock import gregorian_now
-from app.history.timeline import is_at_or_before, timeline
+from app.history.timeline import Entry, is_at_or_before, timeline
 from app.history.versions import Write
 from app.resources import crossbar_doc
-from app.store import is_document_id
+from app.store import Unavailable, is_document_id
 
 SEGMENT = "history"
+# In one answer, also where the client asks for all.
+MOST_ENTRIES = 1000
 _REVISION = re.compile(r"[0-9]{1,10}-[0-9a-z]{1,64}")
 
 
@@ -29,8 +33,8 @@ def load_versions(context: Context, doc_id: str, _: str) -> None:
     if first:
         entries = itertools.dropwhile(lambda entry: not is_at_or_before(entry, first), entries)
     paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
-    size = crossbar_doc.page_size(context) if paginates else None
-    page = list(itertools.islice(entries, size))
+    size = min(crossbar_doc.page_size(context), MOST_ENTRIES) if paginates else MOST_ENTRIES
+    page = list(itertools.islice(_in_time(entries), size))
     if not page and first is None:
         raise not_found_error(doc_id)
     if paginates:
@@ -39,6 +43,14 @@ def load_versions(context: Context, doc_id: str, _: str) -> None:
         if following:
             context.paging["next_start_key"] = start_key.encode(following["revision"])
     context.respond(page)
+
+
+def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same, until the time of the request is over. Raises Unavailable."""
+    for entry in entries:
+        if deadline.is_over():
+            raise Unavailable("the versions take too long to compare: ask for fewer")
+        yield entry
 
 
 def load_version(context: Context, doc_id: str, _: str, revision: str) -> None:

@@ -67,7 +67,8 @@ CREATE INDEX IF NOT EXISTS place_of_long_value ON long_values (db, id, view, pos
 """
 
 _TABLES_OF_ROWS = ("rows", "long_values")
-_TABLES_OF_DATABASE = ("documents", "revisions", "attachments", "views", *_TABLES_OF_ROWS)
+_TABLES_WITH_IDS = ("documents", "revisions", "attachments", *_TABLES_OF_ROWS)
+_IDS_DELETED_AT_ONCE = 20
 # The name of a deleted database begins with this, and no other's does.
 _DELETED = "-"
 _LONG_VALUES = (
@@ -118,11 +119,20 @@ class EmbeddedStore(Store):
             found = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
             if not found:
                 return
-            for table in _TABLES_OF_DATABASE:
-                cursor.execute(f"DELETE FROM {table} WHERE db = ?", found)
             # Its number must not become another database's, because other processes may have cached it.
             cursor.execute("UPDATE databases SET name = ? WHERE db = ?", (f"{_DELETED}{found[0]}", found[0]))
+            cursor.execute("DELETE FROM views WHERE db = ?", found)
         self._numbers.pop(db, None)
+        # Others write meanwhile, so each transaction is a short one. What an earlier process left is deleted too.
+        for (number,) in self._read("SELECT db FROM databases WHERE name LIKE ?", f"{_DELETED}%"):
+            for table in _TABLES_WITH_IDS:
+                while self._delete_some(table, number):
+                    pass
+
+    def _delete_some(self, table: str, number: int) -> int:
+        with self._writing() as cursor:
+            some = f"SELECT id FROM {table} WHERE db = ? LIMIT {_IDS_DELETED_AT_ONCE}"
+            return cursor.execute(f"DELETE FROM {table} WHERE db = ? AND id IN ({some})", (number, number)).rowcount
 
     def database_names(self) -> list[str]:
         names = (name for (name,) in self._read("SELECT name FROM databases ORDER BY name"))

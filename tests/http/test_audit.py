@@ -186,6 +186,12 @@ def test_passwords_are_not_shown_and_mistakes_have_a_status_of_their_own(world, 
     world.store.save_doc(account_db(person.account_id), bad)
     told = printed(world, person.account_id, code=1)
     assert "hunter22" not in told and "auth_password" in told
+    bad["servers"] = {"0": {"auth": [{"auth_password": "hunter22"}]}}
+    stored = world.store.open_doc(account_db(person.account_id), "t")
+    world.store.save_doc(account_db(person.account_id), {**bad, "_rev": stored["_rev"]})
+    told = printed(world, person.account_id, code=1)
+    assert "hunter22" not in told and "(secret)" in told
+    assert "there is no account" in run(world.environment, "audit", "0" * 32, code=2)
     assert run({"DATA_DIR": str(tmp_path / "nothing")}, "audit", "--all", code=2).startswith("error")
     assert "name accounts, or --all" in run(world.environment, "audit", code=2)
 
@@ -233,6 +239,29 @@ def test_what_the_schema_refuses_and_how_to_let_it_through(world):
     lines = [line for line in printed(world, person.account_id, code=1).splitlines() if " schema: " in line]
     assert len(lines) == 2 and all("TOLERATE_LEGACY_VALUES" in line for line in lines)
     assert ["--fix inbound-format" in line for line in lines] == [True, False]
+
+
+def test_numbers_of_accounts_below_do_not_ring_here(world):
+    """The parent may use them, but calls go to the child, and so does the mark."""
+    parent, number = make_person(world), "+14155553002"
+    child = make_person(world, parent=parent)
+    world.store.create_db(number_db(number))
+    world.store.save_doc(number_db(number), new_number(number, child.account_id, "knm_local"))
+    world.store.save_doc(account_db(parent.account_id), trunk(parent, "t", server(DIDs={number: {}})))
+    assert audited(world, parent.account_id)["number-owner", "t", f"DIDs.{number}"] == "error"
+    assert "0 repairs" in printed(world, parent.account_id, "--fix", "number-mark", "--apply", code=0)
+    assert "pvt_used_by" not in world.store.open_doc(number_db(number), number)
+
+
+def test_an_address_without_a_port_is_that_of_all_ports(world):
+    people = [make_person(world) for _ in range(3)]
+    for person, port in zip(people, ({"port": 5060}, {"port": 5070}, {}), strict=True):
+        by_ip = server({"auth_method": "IP", "ip": "198.51.100.99", "auth_user": person.realm, **port})
+        world.store.save_doc(account_db(person.account_id), trunk(person, "t", by_ip))
+    first, second, third = (person.account_id for person in people)
+    place = ("ip-twice", "t", "servers.0.auth.ip")
+    assert place not in audited(world, first, second)
+    assert place in audited(world, second, third) and place in audited(world, third, first)
 
 
 def test_marks_are_repaired(world):

@@ -34,7 +34,7 @@ class Proxy(http.server.ThreadingHTTPServer):
 
     def __init__(self, target):
         super().__init__(("127.0.0.1", support.free_port()), _Handler)
-        self.target, self.changes, self.seen = target, [], []
+        self.target, self.changes, self.seen, self.refused = target, [], [], set()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -46,6 +46,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         server.seen.append((time.monotonic(), self.command, self.path))
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        if self.command in server.refused:
+            self.send_response_only(403)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         request = urllib.request.Request(server.target + self.path, body or None, headers, method=self.command)
         try:
             with urllib.request.urlopen(request) as answer:
@@ -243,6 +248,29 @@ def test_writes_are_compared_and_leave_nothing_behind(world, base):
     assert {line["method"] for line in differing} == {"PATCH"}
     assert {"patch", "patch with null", "patch refused", "patch unknown"} <= {line["condition"] for line in differing}
     assert trunks_of(world, person) == []
+
+
+def test_what_is_not_looked_at_is_not_the_same(world, base, account):
+    person, _, login = account
+    stranger = make_person(world)
+    _, total = compared(base, base, *login, "--account", stranger.account_id, code=2)
+    assert "showed nothing" in total["error"]
+    with proxy_of(base) as proxy:
+        proxy.changes.append(("/limits", lambda status, headers, body: (401, headers, body)))
+        _, total = compared(proxy.url, proxy.url, *login, code=2)
+        assert total["error"] == "old refuses the token (401)"
+        proxy.changes[:] = [("/limits", lambda status, headers, body: (200, headers, b"[" * 5000 + b"]" * 5000))]
+        _, total = compared(base, proxy.url, *login, code=2)
+        assert total["error"]
+
+
+def test_documents_that_cannot_be_deleted_are_told(world, base):
+    person = make_person(world)
+    login = ("--api-key", person.account["pvt_api_key"])
+    with proxy_of(base) as proxy:
+        proxy.refused.add("DELETE")
+        _, total = compared(proxy.url, proxy.url, *login, "--writes", person.account_id, code=2)
+    assert "still has" in total["error"] and trunks_of(world, person)
 
 
 def test_an_account_with_trunks_is_no_scratch_account(world, base, account):

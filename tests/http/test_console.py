@@ -1,5 +1,6 @@
 """The console in a real browser: what people do with trunks, by mouse and by keyboard."""
 
+import contextlib
 import json
 import re
 import time
@@ -10,7 +11,7 @@ import requests
 
 from app.documents.names import account_db, number_db
 from tests import support
-from tests.browser import CONTROL, chromium
+from tests.browser import CONTROL, WebDriverError, chromium
 from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
@@ -100,6 +101,7 @@ def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
     )
     # The picture leads to the fields.
     page.click("summary", "Picture")
+    page.see(".picture")
     assert number in page.execute("return document.querySelector('.picture').textContent")
     page.click(".picture a:nth-of-type(3)")
     assert page.execute("return document.activeElement.closest('[data-path]').dataset.path") == "servers.0.auth"
@@ -258,6 +260,84 @@ def test_an_expired_session_logs_out(world, base, person, page):
     page.type("#password", "wrong")
     page.click("form button", "Log in")
     page.see(".error", "not known")
+
+
+def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
+    doc_id = support.Api(base, person).create({"name": "before"})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "before")
+    page.type(field("name"), "after")
+    page.execute(
+        "const kept = fetch; window.fetch = (url, options) =>"
+        " { window.fetch = kept; options.headers['X-Auth-Token'] = 'x'; return kept(url, options); }"
+    )
+    page.click("#save")
+    page.see("dialog h2", "expired")
+    assert page.execute("return sessionStorage.length") == 0
+    page.type("#account", person.realm)
+    page.type("#user", person.user["username"])
+    page.type("#password", support.PASSWORD)
+    page.click("dialog button", "Log in")
+    page.see(".notice", "Saved.")
+    assert stored(world, person, doc_id)["name"] == "after"
+
+
+def test_what_the_form_does_not_know_is_kept_exactly(world, base, person, page):
+    db = account_db(person.account_id)
+    odd = {"big": 12345678901234567890, "one": 1.0, "small": 1e-7, "list": [1.50, None, True], "": {"é": []}}
+    doc_id = support.Api(base, person).create({"name": "t", "servers": [support.server_with()], "odd": odd})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "t")
+    page.type(field("name"), "changed")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    document = world.store.open_doc(db, doc_id)
+    assert document["name"] == "changed" and json.dumps(document["odd"]) == json.dumps(odd)
+
+
+def test_documents_of_odd_shapes_can_be_opened(world, base, person, page):
+    db = account_db(person.account_id)
+    private = {"pvt_type": "sys_info", "account": {"auth_realm": person.realm}}
+    world.store.save_doc(db, {"_id": "odd", "name": "odd", "servers": {"0": {}}, **private})
+    php = [{"auth": {"auth_method": "IP", "ip": "192.0.2.1"}, "options": []}]
+    world.store.save_doc(db, {"_id": "php", "name": "php", "servers": php, **private})
+    log_in(page, person)
+    open_trunk(page, base, "odd", "odd")
+    page.click("button", "Add server")
+    page.see("summary", "Server 1")
+    page.call("POST", "/url", {"url": "about:blank"})
+    with contextlib.suppress(WebDriverError):
+        page.call("POST", "/alert/accept")
+    open_trunk(page, base, "php", "php")
+    page.click("summary", "Server 1")
+    page.click("summary", "Options")
+    page.type(field("servers.0.options.progress_timeout"), "7")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    assert stored(world, person, "php")["servers"][0]["options"]["progress_timeout"] == 7
+
+
+def test_impatient_people(world, base, person, page):
+    log_in(page, person)
+    page.click("a", "New trunk")
+    page.type(field("name"), "once")
+    page.execute("const save = document.getElementById('save'); save.click(); save.click()")
+    page.see(".notice", "Saved.")
+    page.see("button", "Delete")
+    (doc_id,) = support.Api(base, person).call("GET").json()["data"]
+    # What is typed while a save is under way is there afterwards.
+    page.execute(
+        "const kept = fetch; window.fetch = async (...given) =>"
+        " { await new Promise(done => setTimeout(done, 700)); return kept(...given); }"
+    )
+    page.type(field("name"), "first")
+    page.click("#save")
+    page.type(field("name"), "second")
+    page.see(".notice", "Saved.")
+    page.wait(lambda: stored(world, person, doc_id)["name"] == "first", "the save")
+    page.see("span", "Not saved")
+    page.click("#save")
+    page.wait(lambda: stored(world, person, doc_id)["name"] == "second", "the second save")
 
 
 def test_a_descendant_account_and_an_api_key(world, base, person, page):

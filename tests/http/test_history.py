@@ -2,6 +2,7 @@
 
 import calendar
 import json
+import threading
 import time
 
 import jsonpatch
@@ -210,7 +211,9 @@ def test_old_versions_are_not_shown_and_their_databases_go(world, person, monkey
     assert kept() == [3, 2] and world.store.has_db("connectivity_history/203101")
     clock[0] += 12 * 86_400
     keep(10)
-    assert kept() == [10, 3, 2] and not world.store.has_db("connectivity_history/203101")
+    assert kept() == [10, 3, 2]
+    monkeypatch.undo()
+    support.wait_until(lambda: not world.store.has_db("connectivity_history/203101"), message="the deletion")
     for month in ("02", "03"):
         world.store.delete_db(f"connectivity_history/2031{month}")
 
@@ -223,7 +226,39 @@ def test_more_versions_than_a_page_of_the_store(world, person):
     revisions = [version.revision for version in history.versions(person.account_id, "x/%é")]
     assert revisions == [f"{generation}-a" for generation in range(120, 0, -1)]
     assert [version.revision for version in history.versions(person.account_id, "x/%é", "2-a")] == ["2-a", "1-a"]
-    assert list(history.versions(person.account_id, "x")) == []
+    for other in ("x", "x-2F%é", "x/%"):
+        assert list(history.versions(person.account_id, other)) == []
+    assert history.find(person.account_id, "x/%é", "7-a").document["_rev"] == "7-a"
+    assert history.find(person.account_id, "x/%é", "7-") is None
+
+
+def test_every_version_is_kept_whoever_else_writes(base, person):
+    apis = [support.Api(base, person) for _ in range(5)]
+    doc_id = apis[0].create({"name": "first"})
+    statuses = []
+
+    def write(number, api):
+        for place in range(5):
+            statuses.append(api.call("POST", f"/{doc_id}", {"name": f"{number}-{place}"}).status_code)
+
+    threads = [threading.Thread(target=write, args=pair) for pair in enumerate(apis)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 25
+    entries = apis[0].call("GET", f"/{doc_id}/history?paginate=false").json()["data"]
+    assert [int(entry["revision"].partition("-")[0]) for entry in entries] == list(range(26, 0, -1))
+    assert all(entry["verb"] == "POST" for entry in entries[:-1])
+
+
+def test_large_versions_are_listed_without_their_differences(api):
+    large = {"name": "large", "extra": {f"m{number}": "x" * 1000 for number in range(700)}}
+    doc_id = api.create(large)
+    changed(api, doc_id, "two", "three")
+    entries = api.call("GET", f"/{doc_id}/history").json()["data"]
+    assert [entry["verb"] for entry in entries] == ["PATCH", "PATCH", "PUT"]
+    assert [entry["patch"] for entry in entries] == [None] * 3
 
 
 class Failing:

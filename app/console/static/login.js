@@ -4,6 +4,12 @@ import {logInAsUser, logInWithKey} from './api.js';
 import {h, replace} from './dom.js';
 
 export function showLogin(main, whenDone) {
+  replace(main, h('div', {class: 'login'}, h('h1', {}, 'Log in'), loginForms(whenDone)));
+  main.querySelector('input').focus();
+}
+
+// Both forms. `whenDone` is called after a log-in.
+export function loginForms(whenDone) {
   const message = h('p', {role: 'alert', class: 'error'});
   const account = field('Account (name or realm)', {id: 'account', autocomplete: 'organization', required: true});
   const user = field('User', {id: 'user', autocomplete: 'username', required: true});
@@ -26,12 +32,10 @@ export function showLogin(main, whenDone) {
     },
   }, fields, h('button', {class: 'main'}, title));
   const value = (label) => label.querySelector('input').value;
-  replace(main, h('div', {class: 'login'},
-    h('h1', {}, 'Log in'), message,
+  return [message,
     form('Log in', [account, user, password], () => logInAsUser(value(account), value(user), value(password))),
     h('details', {}, h('summary', {}, 'Log in with an API key'),
-      form('Log in with the key', [key], () => logInWithKey(value(key).trim())))));
-  account.querySelector('input').focus();
+      form('Log in with the key', [key], () => logInWithKey(value(key).trim())))];
 }
 
 function field(label, attributes) {

@@ -1,9 +1,9 @@
 // Which view belongs to which address, and what is around it.
 
-import {chooseAccount, onLogOut, session, logOut} from './api.js';
-import {h, notify, replace} from './dom.js';
+import {chooseAccount, onExpired, onLogOut, session, logOut} from './api.js';
+import {ask, h, notify, replace} from './dom.js';
 import {showAccounts} from './accounts.js';
-import {showLogin} from './login.js';
+import {loginForms, showLogin} from './login.js';
 import {showOperators} from './operators.js';
 import {showTrunk} from './trunk.js';
 import {showTrunks} from './trunks.js';
@@ -15,26 +15,42 @@ const ROUTES = [
   [/^#\/operators$/, showOperators],
 ];
 const main = document.getElementById('main');
-let leave = null;
+// What a view gives back: `mayLeave()`, if it may have unsaved changes, and `dispose()`, if it must end something.
+let current = {};
+let round = 0;
 
 async function show() {
   // Who has unsaved changes is asked before another view takes their place.
-  if (leave && !leave()) return;
-  leave = null;
+  if (session && current.mayLeave && !current.mayLeave()) return;
+  dispose();
+  const own = ++round;
   showHeader();
   if (!session) return showLogin(main, () => go('#/trunks'));
   for (const [pattern, view] of ROUTES) {
     const match = pattern.exec(location.hash);
-    if (!match) continue;
-    try {
-      leave = await view(main, ...match.slice(1).map(decodeURIComponent)) || null;
-    } catch (error) {
-      if (session) replace(main, h('h1', {}, 'It did not work'), h('p', {role: 'alert'}, error.message));
-    }
-    main.focus({preventScroll: true});
-    return;
+    if (match) return present(own, view, match.slice(1).map(decodeURIComponent));
   }
   go('#/trunks');
+}
+
+async function present(own, view, params) {
+  const place = h('div');
+  let made = {};
+  try {
+    made = await view(place, ...params) || {};
+  } catch (error) {
+    replace(place, h('h1', {}, 'It did not work'), h('p', {role: 'alert'}, error.message));
+  }
+  // Another view may have been chosen meanwhile.
+  if (own !== round || !session) return made.dispose && made.dispose();
+  current = made;
+  replace(main, place);
+  main.focus({preventScroll: true});
+}
+
+function dispose() {
+  if (current.dispose) current.dispose();
+  current = {};
 }
 
 function go(hash) {
@@ -65,10 +81,18 @@ function backToOwn() {
 }
 
 onLogOut((reason) => {
-  leave = null;
+  dispose();
   document.querySelectorAll('dialog').forEach((dialog) => dialog.close());
   if (reason) notify(reason);
   show();
+});
+onExpired(async () => {
+  if (!current.isChanged || !current.isChanged()) return false;
+  const own = session.ownId;
+  const isBack = await ask('Your session has expired', (close) => [
+    h('p', {}, 'Log in again to go on. What you have changed is still here.'), loginForms(() => close(true)),
+  ]);
+  return Boolean(isBack && session && session.ownId === own);
 });
 addEventListener('hashchange', show);
 show();

@@ -3,15 +3,21 @@
 import {ask, h} from './dom.js';
 import {at, copy, isObject, put, same, written} from './paths.js';
 
-// The places that `one` and `other` have otherwise. Arrays of the same length are compared item by item.
+// The places that `one` and `other` have otherwise. Arrays are compared item by item if they have the same items in the
+// same places; otherwise an array is one value, so that no server is made of two.
 export function differences(one, other, path = []) {
   const areObjects = isObject(one) && isObject(other);
-  const areLists = Array.isArray(one) && Array.isArray(other) && one.length === other.length;
+  const areLists = Array.isArray(one) && Array.isArray(other) && one.length === other.length
+    && one.every((item, index) => isObject(item) && isObject(other[index]) && same(identity(item), identity(other[index])));
   if (areObjects || areLists) {
     const names = areLists ? one.map((_, index) => index) : [...new Set([...Object.keys(one), ...Object.keys(other)])];
     return names.flatMap((name) => differences(one[name], other[name], [...path, name]));
   }
   return same(one, other) ? [] : [path];
+}
+
+function identity(item) {
+  return [item.server_name, item.name, at(item, ['auth', 'auth_user']), at(item, ['auth', 'ip'])];
 }
 
 // Resolves with the merged document, or null. Where only one of both changed a place, that change is chosen already.

@@ -36,10 +36,10 @@ export async function showOperators(main) {
     h('section', {}, h('h2', {}, 'Health'), health),
     h('section', {}, h('h2', {}, 'Requests by the minute'), h('p', {}, 'Since this page was opened.'), chart, counts),
     h('section', {}, h('h2', {}, 'Last audit'), report));
+  const timer = setInterval(look, 1000 * SECONDS_BETWEEN_LOOKS);
   await look();
   replace(report, audit(await fetched('/console/operators/audit')));
-  const timer = setInterval(look, 1000 * SECONDS_BETWEEN_LOOKS);
-  return () => { clearInterval(timer); return true; };
+  return {dispose: () => clearInterval(timer)};
 }
 
 // The text of an answer, whatever its status, unless it is none of the service's; null where there is nothing.
@@ -79,6 +79,15 @@ function sums(text) {
   return found;
 }
 
+// A line that is still being written is left out.
+function lineOf(line) {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
+  }
+}
+
 function bars(minutes, newest) {
   const shown = Array.from({length: MINUTES}, (_, index) => newest - MINUTES + 1 + index);
   const of = (minute) => minutes.get(minute) || {requests: 0, faults: 0};
@@ -96,7 +105,7 @@ function bars(minutes, newest) {
 // The output of `audit --json`, a line for each account.
 function audit(text) {
   if (!text) return h('p', {}, 'No report was saved where AUDIT_REPORT says.');
-  const accounts = text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+  const accounts = text.split('\n').flatMap(lineOf)
     .map((account) => ({...account, errors: account.findings.filter((finding) => finding.severity === 'error').length}))
     .filter((account) => account.findings.length)
     .sort((one, other) => other.errors - one.errors || other.findings.length - one.findings.length);

@@ -198,10 +198,10 @@ export class SchemaForm {
 
   #checks(values, path) {
     const toggle = (value, isOn) => {
-      const kept = (this.#value(path) || []).filter((other) => !same(other, value));
+      const kept = (Array.isArray(this.#value(path)) ? this.#value(path) : []).filter((other) => !same(other, value));
       this.#set(path, isOn ? [...kept, value] : kept);
     };
-    const current = this.#value(path) || [];
+    const current = Array.isArray(this.#value(path)) ? this.#value(path) : [];
     return h('fieldset', {'data-path': written(path)}, h('legend', {}, labelOf(path)), values.map((value) => h('label', {},
       h('input', {type: 'checkbox', checked: current.includes(value), onchange: (event) => toggle(value, event.target.checked)}),
       textOf(value))));
@@ -220,7 +220,8 @@ export class SchemaForm {
   #cards(schema, path) {
     const cards = h('div', {class: 'cards'});
     const one = labelOf(path).replace(/s$/, '');
-    const fill = () => replace(cards, (this.#value(path) || []).map((value, index) => {
+    const items = () => (Array.isArray(this.#value(path)) ? this.#value(path) : []);
+    const fill = () => replace(cards, items().map((value, index) => {
       const place = [...path, index];
       const remove = h('button', {type: 'button', class: 'remove', 'aria-label': `Remove ${one} ${index + 1}`, onclick: () => {
         this.#set(place, undefined);
@@ -230,7 +231,8 @@ export class SchemaForm {
       return this.#details(place, titleOf(value, one, index), () => this.#members(schema, place), false, remove);
     }));
     const add = h('button', {type: 'button', onclick: () => {
-      const index = (this.#value(path) || []).length;
+      const index = items().length;
+      if (!index) put(this.document, path, []);
       this.#set([...path, index], made(schema));
       fill();
       this.focus([...path, index, Object.keys(schema.properties)[0]]);

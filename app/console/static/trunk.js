@@ -4,7 +4,7 @@ import {call, inAccount} from './api.js';
 import {ask, h, notify, replace} from './dom.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
-import {copy, same} from './paths.js';
+import {copy, isObject, parse, same} from './paths.js';
 import {picture} from './picture.js';
 import {SchemaForm} from './schema_form.js';
 import {segment} from './trunks.js';
@@ -71,13 +71,14 @@ class Editor {
         h('section', {'aria-label': 'Form'}, this.form.element),
         h('section', {'aria-label': 'JSON'}, this.jsonPart)),
       this.hasVersions ? lazy('Versions', this.versions, () => this.#showVersions()) : null);
-    return () => {
-      if (this.#isChanged() && !confirm('Leave without saving?')) {
+    return {
+      isChanged: () => this.#isChanged(),
+      mayLeave: () => {
+        if (!this.#isChanged() || confirm('Leave without saving?')) return true;
         history.replaceState(null, '', `#/trunks/${this.id ? encodeURIComponent(this.id) : NEW}`);
         return false;
-      }
-      removeEventListener('keydown', keys);
-      return true;
+      },
+      dispose: () => removeEventListener('keydown', keys),
     };
   }
 
@@ -86,21 +87,37 @@ class Editor {
       this.jsonPart.open = true;
       return this.json.focus();
     }
+    // One at a time: a second PUT would make a second trunk.
+    if (this.isSaving) return;
+    this.isSaving = true;
     this.#showErrors({});
-    const isNew = this.id === null;
     try {
-      const answer = isNew
-        ? await call('PUT', inAccount('/connectivity'), this.document)
-        : await call('POST', inAccount(`/connectivity/${segment(this.id)}`), this.document, {'If-Match': this.etag});
-      this.#take(answer);
-      notify('Saved.');
-      if (isNew) location.replace(`#/trunks/${encodeURIComponent(answer.data.id)}`);
-      else this.#refresh();
+      await this.#send();
     } catch (error) {
       if (error.status === 401) return;
       if (error.status === 412) await this.#mergeWithTheirs();
       else this.#showErrors(error.fields, Object.keys(error.fields).length ? '' : error.message);
+    } finally {
+      this.isSaving = false;
     }
+  }
+
+  async #send() {
+    const isNew = this.id === null;
+    const sent = copy(this.document);
+    const answer = isNew
+      ? await call('PUT', inAccount('/connectivity'), sent)
+      : await call('POST', inAccount(`/connectivity/${segment(this.id)}`), sent, {'If-Match': this.etag});
+    notify('Saved.');
+    const hasMore = !same(sent, this.document);
+    if (!hasMore) this.#take(answer);
+    else this.#takeBase(answer);
+    this.id = answer.data.id;
+    if (!isNew) return this.#refresh();
+    // The address of a new trunk. With further changes the editor stays as it is.
+    const address = `#/trunks/${encodeURIComponent(this.id)}`;
+    if (hasMore) history.replaceState(null, '', address);
+    else location.replace(address);
   }
 
   async remove() {
@@ -132,12 +149,17 @@ class Editor {
   }
 
   // What the server has is now what is edited.
-  #take({data, revision}) {
+  #take(answer) {
+    this.document = copy(answer.data);
+    this.#takeBase(answer);
+    this.#showDocument();
+  }
+
+  #takeBase({data, revision}) {
     this.base = copy(data);
-    this.document = copy(data);
     this.revision = revision;
     this.etag = revision ? `"${revision}"` : null;
-    this.#showDocument();
+    this.#changed();
   }
 
   #showDocument() {
@@ -159,8 +181,8 @@ class Editor {
 
   #jsonChanged() {
     try {
-      const value = JSON.parse(this.json.value);
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('a trunk is an object');
+      const value = parse(this.json.value);
+      if (!isObject(value)) throw new Error('a trunk is an object');
       this.document = value;
       this.jsonError.textContent = '';
     } catch (error) {

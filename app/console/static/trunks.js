@@ -96,7 +96,7 @@ export async function showTrunks(main) {
       rows),
     h('div', {class: 'bar'}, status, previous, next));
   show();
-  return () => { round += 1; return true; };
+  return {dispose: () => { round += 1; }};
 }
 
 // An id in a path. The API decodes segments twice.
