@@ -10,6 +10,7 @@ from werkzeug.routing import MapAdapter
 from app import metrics
 from app.blueprint import crossbar, handle, read_request
 from app.health import health
+from app.openapi.pages import pages
 from app.services import Services
 
 API_PATHS = ("/v1/", "/v2/")
@@ -45,5 +46,7 @@ def create_app(services: Services) -> Flask:
     app = Application("app", static_folder=None)
     app.extensions["services"] = services
     app.register_blueprint(health)
+    if services.settings.console:
+        app.register_blueprint(pages)
     app.register_blueprint(crossbar)
     return app

@@ -47,6 +47,7 @@ class Settings:
     pbxs_api_url: str | None = None
     history: bool = False
     history_days: int = 90
+    console: bool = True
 
     def __post_init__(self) -> None:
         """Check the values. Raises SettingsError. Its text never contains a URL, which may include a password."""
@@ -121,6 +122,7 @@ class Settings:
             pbxs_api_url=read.text("PBXS_API_URL", None),
             history=read.flag("HISTORY", cls.history),
             history_days=read.whole("HISTORY_DAYS", cls.history_days),
+            console=read.flag("CONSOLE", cls.console),
         )
 
 
