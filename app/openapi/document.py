@@ -43,8 +43,6 @@ schema are added. Trunks that were written elsewhere may have values that the sc
 `POST …/connectivity?verb=PUT` creates a trunk. Other methods get a 405 if `verb` is not their own.
 
 **Versions.** Below `/v1` lists have no pages, and `data` of most errors is a text. All other versions are like `/v2`.
-
-**Before the API.** A request that is too long or not HTTP gets an empty 400, 408, 414 or 431.
 """
 
 
@@ -138,8 +136,11 @@ def _operation(context: Context, noun: str, path: str, operations: dict[str, Ope
         described["requestBody"] = _request_body(operation.body, recorded.get("request"))
     if is_anonymous:
         described["security"] = []
-    failures = errors.of_operation(verb, is_anonymous, _PARAMETER.findall(path), operation.errors)
-    answers = {str(status): {"$ref": f"#/components/responses/{errors.name(status)}"} for status in failures}
+    failures = errors.of_operation(verb, operations, is_anonymous, bool(_PARAMETER.search(path)))
+    answers = {
+        str(status): {"$ref": f"#/components/responses/{errors.name(status)}"}
+        for status in sorted(failures.union(operation.errors))
+    }
     if operation.status:
         answers = {str(operation.status): _answer(verb, operation, recorded.get("answer"))} | answers
     return described | {"responses": answers}

@@ -5,8 +5,8 @@ Spec: docs/kazoo/http.md, section 6.
 
 from collections.abc import Iterable
 
-# Crossbar's HTTP server answers these without a body.
-EMPTY = (304, 406, 412, 415)
+# The HTTP server answers these without a body.
+EMPTY = (304, 406, 412, 414, 415, 431)
 _TEXTS = {
     304: "The tag in `If-None-Match` is that of the answer.",
     400: "The request is not valid: the schema refuses the data, the body is no envelope or too large, or a header "
@@ -19,13 +19,15 @@ _TEXTS = {
     406: "`Accept` does not allow JSON.",
     409: "Another writer was faster, the id is taken, or the number cannot be released.",
     412: "`If-Match` or `If-None-Match` does not hold. A PUT with `If-Match` always ends so.",
+    414: "The path and the query are too long.",
     415: "The body is neither JSON nor a form. This is checked last.",
     429: "The bucket of the caller's address holds too few tokens.",
+    431: "The headers are too long.",
     500: "A fault of this service, or a schema that does not exist.",
     501: "This is left to Kazoo, because it needs a carrier or a provider.",
     503: "The store does not answer, or one of its views is missing; or too many requests came at once.",
 }
-_ANYWHERE = (400, 405, 406, 412, 429, 500, 503)
+_ANYWHERE = (400, 405, 406, 412, 414, 429, 431, 500, 503)
 
 
 def name(status: int) -> str:
@@ -43,17 +45,17 @@ def statuses() -> Iterable[int]:
     return _TEXTS
 
 
-def of_operation(verb: str, is_anonymous: bool, parameters: Iterable[str], more: Iterable[int] = ()) -> list[int]:
-    """The statuses of errors that an operation may answer: what follows from its path and verb, and `more`."""
-    found = {*_ANYWHERE, *more}
+def of_operation(verb: str, others: Iterable[str], is_anonymous: bool, has_parameters: bool) -> set[int]:
+    """The statuses of errors that any operation with this verb may answer. `others` are the path's other verbs."""
+    found = set(_ANYWHERE)
     if not is_anonymous:
         found |= {401, 403}
-    if list(parameters):
+    if has_parameters:
         found.add(404)
-    if verb == "GET":
+    if verb == "GET" or (verb == "POST" and "GET" in others):
         found.add(304)
     if verb in ("PUT", "POST", "PATCH"):
         found.add(415)
     if verb != "GET" and not is_anonymous:
         found.add(409)
-    return sorted(found)
+    return found

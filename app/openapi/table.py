@@ -211,8 +211,8 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/phone_numbers": {
                 "GET": Operation(
                     "The numbers",
-                    shapes.PHONE_NUMBERS,
-                    "`prefix` searches for numbers to buy, of which there are none here: the list is empty.",
+                    {"oneOf": [shapes.PHONE_NUMBERS, listing(shapes.OBJECT)]},
+                    "`prefix` searches for numbers to buy, of which there are none: then `data` is an empty array.",
                     query=(*LIST, "prefix"),
                 )
             },
