@@ -16,20 +16,23 @@ from schemathesis.specs.openapi import checks as openapi
 
 WORLD = json.loads(os.environ["OPENAPI_WORLD"])
 _SPARE_NUMBERS = itertools.cycle(WORLD["spare_numbers"])
-_TRUNK = "/connectivity/{id}"
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Point requests to what exists: each one for a trunk to a new one, as others delete theirs."""
+    """Point requests to what exists, and deletions to what nothing else needs."""
     if case.meta and case.meta.generation.mode == GenerationMode.NEGATIVE:
         return
-    if _TRUNK in case.path:
-        answer = requests.put(WORLD["trunks"], headers={"X-Auth-Token": WORLD["token"]}, timeout=30).json()
-        case.path_parameters |= {"id": answer["data"]["id"], "revision": answer["revision"]}
+    deletes = "DELETE" in (case.method, (case.query or {}).get("verb"))
+    if "/connectivity/{id}" in case.path:
+        case.path_parameters |= _new_trunk() if deletes else WORLD["trunk"]
     if "{number}" in case.path:
-        is_released = "DELETE" in (case.method, (case.query or {}).get("verb"))
-        case.path_parameters["number"] = next(_SPARE_NUMBERS) if is_released else WORLD["number"]
+        case.path_parameters["number"] = next(_SPARE_NUMBERS) if deletes else WORLD["number"]
+
+
+def _new_trunk():
+    answer = requests.put(WORLD["trunks"], headers={"X-Auth-Token": WORLD["token"]}, timeout=30).json()
+    return {"id": answer["data"]["id"]}
 
 
 @schemathesis.check
