@@ -83,7 +83,7 @@ def operation_id(verb: str, path: str) -> str:
     return "_".join([verb.lower(), *(segment.strip("{}") for segment in segments)])
 
 
-def routed(path: str, services: Services) -> Context | None:
+def _routed(path: str, services: Services) -> Context | None:
     """A request for a path of the table, as it is after routing; None if this service has no such path."""
     # A preflight exists on every path that is served, whatever the resource wants to see in a request.
     context = Context(Request("OPTIONS", "", "", {}, "", lambda size: b""), services, "")
@@ -97,25 +97,18 @@ def routed(path: str, services: Services) -> Context | None:
     return context
 
 
-def served_verbs(context: Context | None) -> tuple[str, ...]:
-    """The verbs that this service serves on the path of a routed request."""
-    return context.resource.served_methods(context, *context.params) if context else ()
-
-
 def _paths(services: Services) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for noun, described in TABLE.items():
         for path, operations in described.paths.items():
-            context = routed(path, services)
-            verbs = served_verbs(context)
-            if context and verbs:
-                own = [parameters.named(name) for name in _PARAMETER.findall(path)]
-                served = {
+            context = _routed(path, services)
+            if context:
+                served = context.resource.served_methods(context, *context.params)
+                paths[path] = {
                     verb.lower(): _operation(context, noun, path, operations, verb)
                     for verb in operations
-                    if verb in verbs
+                    if verb in served
                 }
-                paths[path] = {"parameters": own, **served}
     return paths
 
 
@@ -128,7 +121,7 @@ def _operation(context: Context, noun: str, path: str, operations: dict[str, Ope
         "operationId": key,
         "tags": [noun],
         "summary": operation.summary,
-        "parameters": _parameters(verb, operations),
+        "parameters": _parameters(path, verb, operations),
     }
     if operation.text:
         described["description"] = operation.text
@@ -146,14 +139,13 @@ def _operation(context: Context, noun: str, path: str, operations: dict[str, Ope
     return described | {"responses": answers}
 
 
-def _parameters(verb: str, operations: dict[str, Operation]) -> list[Shape]:
-    names = [f"query_{name}" for name in operations[verb].query]
-    names.append("query_pretty_print")
+def _parameters(path: str, verb: str, operations: dict[str, Operation]) -> list[Shape]:
+    names = [*_PARAMETER.findall(path), *(f"query_{name}" for name in operations[verb].query), "query_pretty_print"]
     if verb != "PUT":
         names += ["if_match", "if_none_match"]
     listed = [parameters.named(name) for name in names]
     others = [other for other in operations if other != verb]
-    return [parameters.verb(others), *listed] if verb == "POST" and others else listed
+    return [*listed, parameters.verb(others)] if verb == "POST" and others else listed
 
 
 def _request_body(data: Shape, example: Any) -> dict[str, Any]:

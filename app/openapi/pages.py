@@ -1,8 +1,9 @@
 """`/openapi.json` and `/docs`: the API described, and in Swagger UI. Everything else on these paths is Kazoo's."""
 
+import gzip
 import json
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import flask_swagger_ui
@@ -31,6 +32,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+    "Vary": "accept-encoding",
 }
 
 pages = Blueprint("openapi", __name__)
@@ -51,16 +53,30 @@ def answer_document() -> Response:
     """The OpenAPI document. It is made when a process is first asked for it."""
     made = current_app.extensions
     if "openapi" not in made:
-        made["openapi"] = json.dumps(build(made["services"]), ensure_ascii=False).encode()
+        made["openapi"] = _forms(json.dumps(build(made["services"]), ensure_ascii=False).encode())
     return _response(made["openapi"], "application/json")
 
 
 def _answer_file(file: Path, content_type: str) -> Response:
-    return _response(file.read_bytes(), content_type)
+    return _response(_read(file), content_type)
 
 
-def _response(body: bytes, content_type: str) -> Response:
-    response = Response(body, headers=_HEADERS, content_type=content_type)
+@cache
+def _read(file: Path) -> tuple[bytes, bytes]:
+    return _forms(file.read_bytes())
+
+
+def _forms(body: bytes) -> tuple[bytes, bytes]:
+    """A body as it is, and compressed."""
+    return body, gzip.compress(body, mtime=0)
+
+
+def _response(forms: tuple[bytes, bytes], content_type: str) -> Response:
+    plain, compressed = forms
+    response = Response(plain, headers=_HEADERS, content_type=content_type)
+    if request.accept_encodings.quality("gzip") > 0:
+        response.set_data(compressed)
+        response.content_encoding = "gzip"
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -1,6 +1,7 @@
 """The OpenAPI document: what it says, that nothing is missing, and the pages that show it."""
 
 import ast
+import gzip
 import inspect
 import itertools
 import json
@@ -306,6 +307,15 @@ def test_a_page_that_has_not_changed_is_not_sent_again(server):
     tag = text_of(server, "GET", "/openapi.json")[1]["etag"]
     status, _, body = server("GET", "/openapi.json", {"if-none-match": tag}, None)
     assert (status, body) == (304, b"")
+
+
+def test_pages_are_compressed_for_those_who_take_that(server):
+    for path in ("/openapi.json", "/docs/swagger-ui-bundle.js"):
+        plain, packed = (server("GET", path, headers, None) for headers in ({}, {"accept-encoding": "gzip"}))
+        assert packed[1]["content-encoding"] == "gzip"
+        assert gzip.decompress(packed[2]) == plain[2]
+        assert packed[1]["etag"] != plain[1]["etag"]
+        assert packed[1]["vary"] == plain[1]["vary"] == "accept-encoding"
 
 
 def test_the_page_has_only_files_of_this_service_and_no_script_of_its_own(server):
