@@ -68,6 +68,7 @@ def test_random_requests_get_what_the_document_says(world, service, person, tmp_
     command += [*OPTIONS.split(), "--header", f"X-Auth-Token: {caller.token}", f"{service}/openapi.json"]
     environment = {
         **os.environ,
+        "PYTHONPATH": str(support.ROOT),
         "SCHEMATHESIS_HOOKS": "tests.openapi_checks",
         "OPENAPI_WORLD": json.dumps(particulars),
     }
