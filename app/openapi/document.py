@@ -31,8 +31,8 @@ _TEXT = """\
 The connectivity API of Kazoo 4.3's crossbar, and what its UIs need beside it.
 
 **Tokens.** Log in with `PUT /api_auth` or `PUT /user_auth`, and send the answer's `auth_token` in the header
-`X-Auth-Token`. `Authorization: Basic` needs no log-in: the name is the account's id, the password is the MD5 of
-`username:password`. `Authorization: Bearer` is refused, as in Kazoo.
+`X-Auth-Token`, or as `auth_token` in the query or the body. `Authorization: Basic` needs no log-in: the name is the
+account's id, the password is the MD5 of `username:password`. `Authorization: Bearer` is refused, as in Kazoo.
 
 **Accounts.** `/account/…` is `/accounts/{account_id}/…` for the account of the token. A token is good for its account
 and for those below.

@@ -53,7 +53,7 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
         _query("should_soft_delete", "`false`: the document is removed and cannot be put back", FLAG),
         _query("prefix", "the first digits of the numbers to buy"),
         {**_query("token", "the token that is asked about"), "required": True},
-        _query("pretty_print", "`true`: the answer is indented", FLAG),
+        _query("pretty_print", "`true`: the answer is indented, as with the header `X-Pretty-Print`", FLAG),
     ]
     filters = _query(
         "filters",
