@@ -11,6 +11,7 @@ from app import metrics
 from app.blueprint import answer_request, crossbar, handle, read_request
 from app.console.pages import console_pages
 from app.health import health
+from app.openapi.pages import pages as openapi_pages
 from app.operators import operators
 from app.services import Services
 
@@ -50,5 +51,6 @@ def create_app(services: Services) -> Flask:
     if services.settings.console:
         app.register_blueprint(console_pages(answer_request))
         app.register_blueprint(operators)
+        app.register_blueprint(openapi_pages)
     app.register_blueprint(crossbar)
     return app

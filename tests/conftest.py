@@ -24,6 +24,7 @@ TOGETHER = (
     "test_browser.py",
     "test_faults.py",
     "test_history.py",
+    "test_openapi.py",
     "test_package.py",
 )
 _NUMBERS = itertools.count()

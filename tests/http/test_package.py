@@ -76,5 +76,8 @@ def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
         read = requests.get(f"{trunks}/{created['id']}", headers=headers, timeout=20).json()["data"]
         assert read == created and read["name"] == "HQ" and read["servers"] == []
         assert requests.get(trunks, headers=headers, timeout=20).json()["data"] == [created["id"]]
+        assert "/api_auth" in requests.get(f"{server.url}/openapi.json", timeout=20).json()["paths"]
+        for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui-bundle.js"):
+            assert "content-security-policy" in requests.get(server.url + path, timeout=20).headers, path
     finally:
         server.stop()

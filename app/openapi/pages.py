@@ -1,0 +1,87 @@
+"""`/openapi.json` and `/docs`: the API described, and in Swagger UI. Everything else on these paths is Kazoo's."""
+
+import gzip
+import json
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Blueprint, Response, current_app, request
+
+from app.blueprint import CrossbarResponse, answer_request
+from app.openapi.document import build
+
+OURS = Path(__file__).parent / "static"
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+# By path below /docs. Swagger UI is served as its package has it.
+_FILES = {
+    "": (OURS / "docs.html", "text/html; charset=utf-8"),
+    "/docs.js": (OURS / "docs.js", "text/javascript; charset=utf-8"),
+    "/swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+    "/swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css; charset=utf-8"),
+    "/favicon.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
+}
+# Swagger UI writes styles into elements and has its pictures in its styles.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Vary": "accept-encoding",
+}
+
+pages = Blueprint("openapi", __name__)
+
+
+def _serve(path: str, view: Callable[[], Response]) -> None:
+    """Answer GET and HEAD of exactly this path. Any other request gets what crossbar answers."""
+
+    def answer() -> Response | CrossbarResponse:
+        # Werkzeug takes `//docs` for `/docs`.
+        return view() if request.environ["PATH_INFO"] == path else answer_request(path)
+
+    name = path.strip("/").replace("/", "_").replace(".", "_")
+    pages.add_url_rule(path, name, answer, methods=["GET"], provide_automatic_options=False)
+
+
+def answer_document() -> Response:
+    """The OpenAPI document. It is made when a process is first asked for it."""
+    made = current_app.extensions
+    if "openapi" not in made:
+        made["openapi"] = _forms(json.dumps(build(made["services"]), ensure_ascii=False).encode())
+    return _response(made["openapi"], "application/json")
+
+
+def _answer_file(file: Path, content_type: str) -> Response:
+    return _response(_read(file), content_type)
+
+
+@cache
+def _read(file: Path) -> tuple[bytes, bytes]:
+    return _forms(file.read_bytes())
+
+
+def _forms(body: bytes) -> tuple[bytes, bytes]:
+    """A body as it is, and compressed."""
+    return body, gzip.compress(body, mtime=0)
+
+
+def _response(forms: tuple[bytes, bytes], content_type: str) -> Response:
+    plain, compressed = forms
+    response = Response(plain, headers=_HEADERS, content_type=content_type)
+    if request.accept_encodings.quality("gzip") > 0:
+        response.set_data(compressed)
+        response.content_encoding = "gzip"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+_serve("/openapi.json", answer_document)
+for _path, (_file, _content_type) in _FILES.items():
+    _serve(f"/docs{_path}", partial(_answer_file, _file, _content_type))

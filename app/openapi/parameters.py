@@ -1,0 +1,80 @@
+"""The parameters of paths, queries and headers, by the name under which `table.py` and `components` have them."""
+
+from typing import Any
+
+from app.openapi.shapes import FLAG, TEXT, WHOLE, Shape
+
+Parameter = dict[str, Any]
+_TAGS = {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"(,[ \t]*(W/)?"[^"]*")*)$'}
+_SECONDS = "Gregorian seconds: Unix seconds + 62167219200"
+
+
+def _path(name: str, description: str, schema: Shape = TEXT) -> Parameter:
+    schema = {"minLength": 1, **schema} if "enum" not in schema else schema
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _query(name: str, description: str, schema: Shape = TEXT) -> Parameter:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _header(name: str, description: str, schema: Shape) -> Parameter:
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def parameters(schemas: list[str]) -> dict[str, Parameter]:
+    """All parameters. `schemas` are the names of the files in `schemas/`."""
+    path = [
+        _path("account_id", "the account, 32 hex digits", {"type": "string", "minLength": 32, "maxLength": 32}),
+        _path("id", "the trunk's id", {"type": "string", "maxLength": 255}),
+        _path("revision", "a revision of the trunk, as its history has it"),
+        _path("app_id", "an application"),
+        _path("ledger", "the name of a ledger"),
+        _path("number", "a number, `+` as `%2B`"),
+        _path("schema", "the name of a schema", {"type": "string", "enum": schemas}),
+        _path("user_id", "a user's id"),
+        _path("token", "a token"),
+        _path("host", "the host of a UI"),
+    ]
+    query = [
+        _query("page_size", "how many items a page has; the operator's setting, or 50, by default", WHOLE),
+        _query(
+            "start_key", "where the page begins: `next_start_key` of the page before", {**TEXT, "maxLength": 4096}
+        ),
+        _query("paginate", "`false`: all items on one page", FLAG),
+        _query("has_key", "only documents that have a member at this dotted path"),
+        _query("key_missing", "only documents that do not"),
+        _query("has_value", "only documents that have something there that is not empty"),
+        _query("value_missing", "only documents that do not"),
+        _query("created_from", _SECONDS, WHOLE),
+        _query("created_to", _SECONDS, WHOLE),
+        _query("modified_from", _SECONDS, WHOLE),
+        _query("modified_to", _SECONDS, WHOLE),
+        _query("should_soft_delete", "`false`: the document is removed and cannot be put back", FLAG),
+        _query("prefix", "the first digits of the numbers to buy"),
+        {**_query("token", "the token that is asked about"), "required": True},
+        _query("pretty_print", "`true`: the answer is indented, as with the header `X-Pretty-Print`", FLAG),
+    ]
+    filters = _query(
+        "filters",
+        "`filter_PATH=VALUE` keeps the documents that have this value at the dotted path, `filter_not_PATH=VALUE` "
+        "those that do not. All filters must hold.",
+        {"type": "object", "propertyNames": {"pattern": "^filter_"}, "additionalProperties": TEXT},
+    )
+    named = {one["name"] if one["in"] == "path" else f"query_{one['name']}": one for one in path + query}
+    return named | {
+        "query_filters": {**filters, "style": "form", "explode": True, "example": {}},
+        "if_match": _header("If-Match", "only if the document has one of these revisions", _TAGS),
+        "if_none_match": _header("If-None-Match", "only if the document has none of these revisions", _TAGS),
+    }
+
+
+def named(name: str) -> Parameter:
+    """A parameter of `components`."""
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def verb(others: list[str]) -> Parameter:
+    """The parameter by which a POST means another verb of its path."""
+    text = "does what this verb would, for clients that can send a POST only"
+    return _query("verb", text, {"type": "string", "enum": others})

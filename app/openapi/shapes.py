@@ -1,0 +1,127 @@
+"""The shapes of `data` in answers and requests, as JSON Schema. Members that are not named may be there as well."""
+
+from typing import Any
+
+Shape = dict[str, Any]
+
+ANY: Shape = {}
+TEXT: Shape = {"type": "string"}
+FLAG: Shape = {"type": "boolean"}
+WHOLE: Shape = {"type": "integer"}
+NUMBER: Shape = {"type": "number"}
+OBJECT: Shape = {"type": "object"}
+SECONDS: Shape = {"type": "integer", "description": "Gregorian seconds: Unix seconds + 62167219200"}
+
+
+def record(required: str = "", **members: Shape) -> Shape:
+    """An object. `required` has the names of the members that are always there, separated by spaces."""
+    return {"type": "object", "properties": members} | ({"required": required.split()} if required else {})
+
+
+def listing(item: Shape) -> Shape:
+    """An array of such items."""
+    return {"type": "array", "items": item}
+
+
+def mapping(member: Shape) -> Shape:
+    """An object whose members all have this shape."""
+    return {"type": "object", "additionalProperties": member}
+
+
+def or_null(shape: Shape) -> Shape:
+    """This shape, or null."""
+    return {**shape, "type": [shape["type"], "null"]}
+
+
+def named(name: str) -> Shape:
+    """The schema of this name in `components`: that of a file in `schemas/`, or its variant for a PATCH."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def stored(name: str, **members: Shape) -> Shape:
+    """A document that a schema has accepted, as it is answered, with these further members."""
+    return {"allOf": [named(name), record("id", id=TEXT, **members)]}
+
+
+APP = record("id name label api_url", id=TEXT, name=TEXT, label=TEXT, api_url=TEXT)
+LOGIN = record(
+    "account_id apps is_master_account is_reseller language",
+    account_id=TEXT,
+    account_name=TEXT,
+    apps=listing(APP),
+    capabilities=OBJECT,
+    cluster_id=TEXT,
+    is_master_account=FLAG,
+    is_reseller=FLAG,
+    language=TEXT,
+    owner_id=TEXT,
+    reseller_id=TEXT,
+    ui_config=OBJECT,
+)
+TOKEN = {"allOf": [LOGIN, record("exp iss", exp=WHOLE, iss=TEXT, method=TEXT, identity_sig=TEXT)]}
+ABOUT = record(
+    "version used_memory processes ports erlang_version",
+    version=TEXT,
+    used_memory={"type": "integer", "description": "bytes"},
+    processes=WHOLE,
+    ports=WHOLE,
+    erlang_version=TEXT,
+)
+ACCOUNT = record(
+    "id enabled is_reseller superduper_admin wnm_allow_additions billing_mode",
+    id=TEXT,
+    name=TEXT,
+    realm=TEXT,
+    enabled=FLAG,
+    is_reseller=FLAG,
+    reseller_id=or_null(TEXT),
+    superduper_admin=FLAG,
+    wnm_allow_additions=FLAG,
+    created=or_null(SECONDS),
+    billing_mode={"enum": ["limits_only", "normal", "manual"]},
+    ui_metadata=OBJECT,
+    ui_restrictions=OBJECT,
+)
+ACCOUNTS = listing(record("id", id=TEXT, name=or_null(TEXT), realm=or_null(TEXT)))
+TRUNK = stored("connectivity")
+DELETED_TRUNK = stored("connectivity", _read_only=record("deleted", deleted={"const": True}))
+VERSION = record(
+    "revision verb when who request_id deleted restored patch",
+    revision=TEXT,
+    verb=or_null(TEXT),
+    when=or_null(SECONDS),
+    who=record("account_id user_id ip", account_id=or_null(TEXT), user_id=or_null(TEXT), ip=or_null(TEXT)),
+    request_id=or_null(TEXT),
+    deleted=FLAG,
+    restored={"type": ["string", "null"], "description": "the revision that was put back"},
+    patch={"type": ["array", "null"], "items": OBJECT, "description": "JSON Patch from the version before"},
+)
+USER = stored("users")
+USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)
+CHANGED_USER = {
+    "type": "object",
+    "properties": {"language": TEXT, "timezone": TEXT, "appList": listing(TEXT)},
+    "patternProperties": {"^ui_": ANY},
+}
+STORE_APP = {"allOf": [APP, record("price published", price=NUMBER, published=FLAG, tags=listing(TEXT))]}
+PHONE_NUMBER = stored("phone_numbers", state=TEXT, used_by=TEXT, features=listing(TEXT), _read_only=OBJECT)
+PHONE_NUMBERS = record(
+    "numbers cascade_quantity",
+    numbers=mapping(record(state=TEXT, assigned_to=TEXT, used_by=TEXT, features=listing(TEXT))),
+    cascade_quantity=WHOLE,
+)
+CARRIERS = record(
+    "maximal_prefix_length usable_carriers usable_creation_states",
+    maximal_prefix_length=WHOLE,
+    usable_carriers=listing(TEXT),
+    usable_creation_states=listing(TEXT),
+)
+CLASS = record("friendly_name", regex=TEXT, friendly_name=TEXT, pretty_print=TEXT, emergency=FLAG)
+CLASSIFIED = record("number e164", number=TEXT, e164=TEXT, name=TEXT, friendly_name=TEXT)
+LIMITS = record("id twoway_trunks", id=TEXT, twoway_trunks=WHOLE, inbound_trunks=WHOLE, outbound_trunks=WHOLE)
+AMOUNT = record("amount", amount=NUMBER)
+LEDGER = record("amount usage", amount=NUMBER, usage=record("quantity", quantity=NUMBER))
+CREDITS = record("amount billing_account_id", amount=NUMBER, billing_account_id=TEXT)
+SERVICES = record("plans quantities status", plans=OBJECT, quantities=OBJECT, status=OBJECT, invoices=listing(ANY))
+SHARED_LOGIN = record("shared_token account_id", shared_token=TEXT, account_id=TEXT, realm=TEXT)
+UI_MEMBERS = record(ui_metadata=OBJECT, ui_restrictions=OBJECT)

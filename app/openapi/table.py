@@ -1,0 +1,362 @@
+"""The one table of what the API serves: a description of each noun and path, and the shape of each answer.
+
+A test compares it with the resources: no noun, path or verb may be missing here, and none too many.
+"""
+
+from dataclasses import dataclass
+
+from app.openapi import shapes
+from app.openapi.shapes import Shape, listing, mapping, named, record
+
+ACCOUNT_PATH = "/accounts/{account_id}"
+PAGING = ("page_size", "start_key", "paginate")
+FILTERS = (
+    "filters",
+    "has_key",
+    "key_missing",
+    "has_value",
+    "value_missing",
+    "created_from",
+    "created_to",
+    "modified_from",
+    "modified_to",
+)
+LIST = PAGING + FILTERS
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One verb on one path.
+
+    `data` is the shape of `data` in the answer, None if it has no `data`; `body` that of `data` in the request.
+    `status` is that of success, None if there is no success. `query` names parameters. `errors` has the statuses of
+    errors that do not follow from path and verb.
+    """
+
+    summary: str
+    data: Shape | None = None
+    text: str = ""
+    body: Shape | None = None
+    status: int | None = 200
+    query: tuple[str, ...] = ()
+    errors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A noun: what it is about, and its operations by path below the version, and by verb."""
+
+    text: str
+    paths: dict[str, dict[str, Operation]]
+
+
+def _left_to_kazoo(summary: str) -> Operation:
+    return Operation(summary, text="Not done here: always a 501.", status=None, errors=(501,))
+
+
+_ABOUT = Operation("Facts about this process", shapes.ABOUT)
+_NO_BRAND = Operation("The brand of a host", text="No host has a brand here: always a 404.", status=None)
+_NUMBER_CHANGE = (
+    "What needs a carrier or a provider (`e911`, `carrier_name`, `cnam` at a provider) is a 501, and is not stored."
+)
+
+TABLE: dict[str, Noun] = {
+    "about": Noun(
+        "What answers the requests. Without an account in the path it is for superduper admins.",
+        {"/about": {"GET": _ABOUT}, f"{ACCOUNT_PATH}/about": {"GET": _ABOUT}},
+    ),
+    "accounts": Noun(
+        "The account document, and the accounts around an account.",
+        {
+            ACCOUNT_PATH: {
+                "GET": Operation("An account", shapes.ACCOUNT),
+                "POST": Operation(
+                    "Save what UIs keep in an account",
+                    shapes.ACCOUNT,
+                    "Other members that differ from the stored ones are a 403: only Kazoo changes them.",
+                    shapes.UI_MEMBERS,
+                ),
+            },
+            f"{ACCOUNT_PATH}/children": {
+                "GET": Operation("The accounts directly below", shapes.ACCOUNTS, query=LIST)
+            },
+            f"{ACCOUNT_PATH}/descendants": {"GET": Operation("All accounts below", shapes.ACCOUNTS, query=LIST)},
+            f"{ACCOUNT_PATH}/siblings": {
+                "GET": Operation("The accounts beside it, and itself", shapes.ACCOUNTS, query=LIST)
+            },
+            f"{ACCOUNT_PATH}/parents": {
+                "GET": Operation("The accounts above it, up to the caller's", shapes.ACCOUNTS)
+            },
+            f"{ACCOUNT_PATH}/tree": {"GET": Operation("The same as `parents`", shapes.ACCOUNTS)},
+        },
+    ),
+    "alerts": Noun(
+        "System alerts. Kazoo's applications raise them; here there are none.",
+        {f"{ACCOUNT_PATH}/alerts": {"GET": Operation("No alerts", listing(shapes.OBJECT))}},
+    ),
+    "api_auth": Noun(
+        "Logging in with an account's API key.",
+        {
+            "/api_auth": {
+                "PUT": Operation(
+                    "Log in with an API key",
+                    shapes.LOGIN,
+                    "The token is `auth_token` in the envelope. On this page it is put into Authorize at once.",
+                    named("api_auth"),
+                    201,
+                    errors=(401, 404),
+                )
+            }
+        },
+    ),
+    "apps_store": Noun(
+        "The applications that a UI offers: the PBX Connector, if the operator has set its address.",
+        {
+            f"{ACCOUNT_PATH}/apps_store": {"GET": Operation("The applications", listing(shapes.STORE_APP))},
+            f"{ACCOUNT_PATH}/apps_store/{{app_id}}": {"GET": Operation("An application", shapes.STORE_APP)},
+        },
+    ),
+    "auth": Noun(
+        "Tokens as UIs ask about them.",
+        {
+            "/auth/tokeninfo": {
+                "GET": Operation("Whose token it is", shapes.LOGIN, query=("token",), errors=(401, 404)),
+                "POST": Operation(
+                    "Whose token it is", shapes.LOGIN, body=record(token=shapes.TEXT), errors=(401, 404)
+                ),
+            }
+        },
+    ),
+    "braintree": Noun(
+        "A credit, for which the old kazoo-ui waits at its start.",
+        {f"{ACCOUNT_PATH}/braintree/credits": {"GET": Operation("A credit of 0", shapes.CREDITS)}},
+    ),
+    "callflows": Noun(
+        "Callflows, as lists of UIs show them.",
+        {
+            f"{ACCOUNT_PATH}/callflows": {
+                "GET": Operation("Summaries of callflows", listing(shapes.OBJECT), query=LIST)
+            }
+        },
+    ),
+    "connectivity": Noun(
+        "Trunks: which PBXs of an account may send and receive calls, and which numbers ring there.",
+        {
+            f"{ACCOUNT_PATH}/connectivity": {
+                "GET": Operation("The ids of the trunks", listing(shapes.TEXT), "In descending order.", query=LIST),
+                "PUT": Operation(
+                    "Create a trunk",
+                    shapes.TRUNK,
+                    "`id` in the data gives the id; without it there is a new one. `location` leads to the trunk.",
+                    named("connectivity"),
+                    201,
+                ),
+            },
+            f"{ACCOUNT_PATH}/connectivity/{{id}}": {
+                "GET": Operation("A trunk", shapes.TRUNK),
+                "POST": Operation("Replace a trunk", shapes.TRUNK, body=named("connectivity")),
+                "PATCH": Operation(
+                    "Change a trunk",
+                    shapes.TRUNK,
+                    "The data is merged into the stored document, and the result is checked. `null` removes a "
+                    "member. Arrays are replaced as a whole.",
+                    named("connectivity_patch"),
+                ),
+                "DELETE": Operation(
+                    "Delete a trunk",
+                    shapes.DELETED_TRUNK,
+                    "The answer is the document from before.",
+                    query=("should_soft_delete",),
+                ),
+            },
+            f"{ACCOUNT_PATH}/connectivity/{{id}}/history": {
+                "GET": Operation(
+                    "The versions of a trunk",
+                    listing(shapes.VERSION),
+                    "Newest first. Kazoo has nothing like it. It is here if the setting `HISTORY` is on.",
+                    query=PAGING,
+                )
+            },
+            f"{ACCOUNT_PATH}/connectivity/{{id}}/history/{{revision}}": {
+                "GET": Operation("A version of a trunk", shapes.TRUNK),
+                "POST": Operation(
+                    "Put a version back",
+                    shapes.TRUNK,
+                    "Also if the trunk was deleted. `data` may be empty.",
+                    shapes.OBJECT,
+                ),
+            },
+        },
+    ),
+    "ledgers": Noun(
+        "What an account owes: nothing, because trunks are not billed here.",
+        {
+            f"{ACCOUNT_PATH}/ledgers": {
+                "GET": Operation("The sum of each ledger", mapping(shapes.LEDGER), query=PAGING)
+            },
+            f"{ACCOUNT_PATH}/ledgers/total": {"GET": Operation("The sum of all ledgers", shapes.AMOUNT)},
+            f"{ACCOUNT_PATH}/ledgers/{{ledger}}": {
+                "GET": Operation("The entries of a ledger", listing(shapes.OBJECT), query=PAGING)
+            },
+        },
+    ),
+    "limits": Noun(
+        "How many calls an account may have. Kazoo changes them.",
+        {f"{ACCOUNT_PATH}/limits": {"GET": Operation("The limits", shapes.LIMITS)}},
+    ),
+    "phone_numbers": Noun(
+        "The numbers of an account and their features. Buying, porting and searching are left to Kazoo. There is no "
+        "PATCH of a number below `/v1`.",
+        {
+            f"{ACCOUNT_PATH}/phone_numbers": {
+                "GET": Operation(
+                    "The numbers",
+                    {"oneOf": [shapes.PHONE_NUMBERS, listing(shapes.OBJECT)]},
+                    "`prefix` searches for numbers to buy, of which there are none: then `data` is an empty array.",
+                    query=(*LIST, "prefix"),
+                )
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/carriers_info": {
+                "GET": Operation("What carriers there are", shapes.CARRIERS)
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/classifiers": {
+                "GET": Operation("The classes of numbers", mapping(shapes.CLASS))
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/classifiers/{{number}}": {
+                "GET": Operation("The class of a number", shapes.CLASSIFIED)
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}": {
+                "GET": Operation("A number", shapes.PHONE_NUMBER),
+                "POST": Operation(
+                    "Replace the features of a number",
+                    shapes.PHONE_NUMBER,
+                    _NUMBER_CHANGE,
+                    named("phone_numbers"),
+                    errors=(501,),
+                ),
+                "PATCH": Operation(
+                    "Change features of a number",
+                    shapes.PHONE_NUMBER,
+                    _NUMBER_CHANGE,
+                    named("phone_numbers_patch"),
+                    errors=(501,),
+                ),
+                "DELETE": Operation("Release a spare local number", shapes.PHONE_NUMBER),
+                "PUT": _left_to_kazoo("Buy a number"),
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/activate": {"PUT": _left_to_kazoo("Buy a number")},
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/reserve": {"PUT": _left_to_kazoo("Reserve a number")},
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/port": {"PUT": _left_to_kazoo("Port a number")},
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/identify": {"GET": _left_to_kazoo("Whose number it is")},
+            f"{ACCOUNT_PATH}/phone_numbers/prefix": {"GET": _left_to_kazoo("Numbers to buy, by prefix")},
+            f"{ACCOUNT_PATH}/phone_numbers/locality": {"POST": _left_to_kazoo("Where numbers are")},
+            f"{ACCOUNT_PATH}/phone_numbers/check": {"POST": _left_to_kazoo("Which numbers can be bought")},
+            f"{ACCOUNT_PATH}/phone_numbers/collection": {
+                "PUT": _left_to_kazoo("Buy numbers"),
+                "POST": _left_to_kazoo("Replace numbers"),
+                "PATCH": _left_to_kazoo("Change numbers"),
+                "DELETE": _left_to_kazoo("Release numbers"),
+            },
+            f"{ACCOUNT_PATH}/phone_numbers/fix": {"POST": _left_to_kazoo("Repair the numbers")},
+            f"{ACCOUNT_PATH}/phone_numbers/fix/{{number}}": {"POST": _left_to_kazoo("Repair a number")},
+        },
+    ),
+    "schemas": Noun(
+        "The JSON schemas, for everybody. Here they are in draft 4, as Kazoo has them.",
+        {
+            "/schemas": {"GET": Operation("The names of the schemas", listing(shapes.TEXT))},
+            "/schemas/{schema}": {"GET": Operation("A schema", record("id", id=shapes.TEXT))},
+            "/schemas/{schema}/validation": {
+                "PUT": Operation(
+                    "Validate data",
+                    shapes.OBJECT,
+                    "The answer is the data with the schema's defaults. Nothing is stored.",
+                    shapes.OBJECT,
+                    201,
+                )
+            },
+        },
+    ),
+    "services": Noun(
+        "What an account uses. There are no plans, because trunks are not billed here.",
+        {
+            f"{ACCOUNT_PATH}/services": {"GET": Operation("No plans", shapes.OBJECT)},
+            f"{ACCOUNT_PATH}/services/summary": {"GET": Operation("How much an account uses", shapes.SERVICES)},
+        },
+    ),
+    "shared_auth": Noun(
+        "Logging in with a token from another address of the same cluster, for the old kazoo-ui.",
+        {
+            "/shared_auth": {
+                "PUT": Operation(
+                    "Log in with a token",
+                    shapes.LOGIN,
+                    "Without `shared_token` it is a 404.",
+                    shapes.SHARED_LOGIN,
+                    201,
+                    errors=(401, 404),
+                )
+            }
+        },
+    ),
+    "token_auth": Noun(
+        "The token of the request.",
+        {
+            "/token_auth": {
+                "GET": Operation("The claims of the token", shapes.TOKEN),
+                "DELETE": Operation("Log out", text="As in Kazoo, the token stays good until it expires."),
+            }
+        },
+    ),
+    "transactions": Noun(
+        "What an account was charged for: nothing.",
+        {f"{ACCOUNT_PATH}/transactions": {"GET": Operation("No transactions", listing(shapes.OBJECT), query=PAGING)}},
+    ),
+    "user_auth": Noun(
+        "Logging in as a user.",
+        {
+            "/user_auth": {
+                "PUT": Operation(
+                    "Log in with a user's credentials",
+                    shapes.LOGIN,
+                    "`credentials` is the MD5 of `username:password` in hex: `printf %s jo:secret | md5sum`. "
+                    "`account_realm` or `account_name` says which account. The token is `auth_token` in the "
+                    "envelope. On this page it is put into Authorize at once.",
+                    named("user_auth"),
+                    201,
+                    errors=(401, 403),
+                )
+            },
+            "/user_auth/{token}": {
+                "GET": Operation("A user's token", text="As in Kazoo, always a 403.", status=None)
+            },
+        },
+    ),
+    "users": Noun(
+        "Users, for UIs. Kazoo changes names, passwords and privileges.",
+        {
+            f"{ACCOUNT_PATH}/users": {
+                "GET": Operation("Summaries of the users", listing(shapes.USER_SUMMARY), query=LIST)
+            },
+            f"{ACCOUNT_PATH}/users/{{user_id}}": {
+                "GET": Operation("A user", shapes.USER),
+                "POST": Operation(
+                    "Replace what UIs keep in a user",
+                    shapes.USER,
+                    "The first and the last name must be there. Other known members that differ are a 403.",
+                    {"allOf": [named("users"), shapes.CHANGED_USER]},
+                ),
+                "PATCH": Operation("Change what UIs keep in a user", shapes.USER, body=shapes.CHANGED_USER),
+            },
+        },
+    ),
+    "whitelabel": Noun(
+        "Brands of UIs. UIs ask for them before the log-in, and accept a 404.",
+        {
+            "/whitelabel/{host}": {"GET": _NO_BRAND},
+            "/whitelabel/{host}/logo": {"GET": _NO_BRAND},
+            "/whitelabel/{host}/icon": {"GET": _NO_BRAND},
+            "/whitelabel/{host}/welcome": {"GET": _NO_BRAND},
+        },
+    ),
+}

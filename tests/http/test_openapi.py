@@ -1,0 +1,127 @@
+"""The OpenAPI document against a running service, and the page that shows it in a browser."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from app.documents.names import account_db, number_db
+from tests import support
+from tests.browser import chromium
+from tests.conftest import make_person
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = "--seed 1 --max-examples 3 --phases examples,coverage,fuzzing --checks is_as_documented"
+OPTIONS += " --generation-database none --no-shrink --no-color --warnings off"
+# What does not succeed in this world: credentials have to be good, and some is left to Kazoo or lacks a brand.
+NEVER_SUCCEEDS = re.compile(r"/(user_auth|api_auth|shared_auth|auth/tokeninfo|whitelabel/.*)$")
+
+
+@pytest.fixture(scope="module")
+def service(world):
+    """A service with everything that the document may describe."""
+    settings = {"HISTORY": "true", "PBXS_API_URL": "https://api.example.com/v2"}
+    server = support.service({**world.environment, **settings}).start()
+    yield server.url
+    server.stop()
+
+
+def give_numbers(world, owner, numbers):
+    for number in numbers:
+        document = {
+            "_id": number,
+            "pvt_type": "number",
+            "pvt_state": "in_service",
+            "pvt_module_name": "knm_local",
+            "pvt_assigned_to": owner.account_id,
+        }
+        world.store.create_db(number_db(number))
+        world.store.save_doc(number_db(number), document)
+        world.store.save_doc(account_db(owner.account_id), document)
+
+
+def test_random_requests_get_what_the_document_says(world, service, person, tmp_path):
+    numbers = [f"+1415{os.getpid() % 1000:03}{number:04}" for number in range(60)]
+    give_numbers(world, person, numbers)
+    caller = support.Api(service, world.master)
+    created = caller.call("PUT", account_id=person.account_id).json()
+    log, configuration = tmp_path / "log", tmp_path / "schemathesis.toml"
+    ids = {"account_id": person.account_id, "user_id": person.user["_id"], "app_id": "pbxs"}
+    lines = [f'"path.{name}" = "{value}"' for name, value in ids.items()]
+    # Wrong values, in all combinations, would take minutes. The fuzzing phase has a choice of them.
+    lines += ["[phases.coverage.generation]", 'mode = "positive"']
+    configuration.write_text("\n".join(["[parameters]", *lines, ""]))
+    particulars = {
+        "log": str(log),
+        "token": caller.token,
+        "trunks": caller.url(account_id=person.account_id),
+        "trunk": {"id": created["data"]["id"], "revision": created["revision"]},
+        "number": numbers[0],
+        "spare_numbers": numbers[1:],
+    }
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"]
+    command += [*OPTIONS.split(), "--header", f"X-Auth-Token: {caller.token}", f"{service}/openapi.json"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(support.ROOT),
+        "SCHEMATHESIS_HOOKS": "tests.openapi_checks",
+        "OPENAPI_WORLD": json.dumps(particulars),
+    }
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180)
+    assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
+    assert_all_was_reached(requests.get(f"{service}/openapi.json", timeout=30).json(), log.read_text("utf-8"))
+
+
+def assert_all_was_reached(document, log):
+    """Every operation that can succeed has succeeded, but for those that need good credentials."""
+    answered = {tuple(line.rsplit(" ", 1)) for line in log.splitlines()}
+    for path, item in document["paths"].items():
+        for verb in item:
+            operation = f"{verb.upper()} {path}"
+            statuses = {status for name, status in answered if name == operation}
+            assert statuses, f"{operation} was not sent"
+            if {"200", "201"} & item[verb]["responses"].keys() and not NEVER_SUCCEEDS.search(path):
+                assert statuses & {"200", "201"}, f"{operation} never succeeded: {statuses}"
+
+
+def try_it(browser, noun, operation, **fields):
+    """Open an operation, fill in its parameters and its `body`, send it, and return the status and the answer."""
+    block = f"#operations-{noun}-{operation}"
+    if not browser.find(block):
+        browser.click(f"#operations-tag-{noun}")
+    browser.click(f"{block} .opblock-summary-control")
+    for name, value in fields.items():
+        browser.type(f"{block} textarea" if name == "body" else f'{block} input[placeholder="{name}"]', value)
+    browser.click(f"{block} .execute")
+    answer = f"{block} .live-responses-table .response"
+    shown = [browser.see(f"{answer} {part}") for part in (".response-col_status", ".response-col_description code")]
+    status, body = (browser.call("GET", f"/element/{element}/text") for element in shown)
+    return int(status.split()[0]), body
+
+
+def test_a_person_logs_in_and_tries_the_api_in_the_page(world_on, service_on, tmp_path):
+    """After the log-in no more is needed, not even after a reload. Nobody else is asked for anything."""
+    world, base = world_on("embedded"), service_on("embedded")
+    person = make_person(world)
+    api_key = world.store.open_doc("accounts", person.account_id)["pvt_api_key"]
+    trunk = support.Api(base, person).create({"name": "HQ"})
+    with chromium(tmp_path / "profile") as browser:
+        browser.patience = 15
+        browser.open(f"{base}/docs")
+        status, _ = try_it(browser, "api_auth", "put_api_auth", body=json.dumps({"data": {"api_key": api_key}}))
+        assert status == 201
+        asked = {"account_id": person.account_id}
+        status, answer = try_it(browser, "connectivity", "get_accounts_connectivity", **asked)
+        assert (status, json.loads(answer)["data"]) == (200, [trunk])
+        browser.open(f"{base}/docs")
+        status, answer = try_it(browser, "connectivity", "get_accounts_connectivity_id", **asked, id=trunk)
+        assert (status, json.loads(answer)["data"]["name"]) == (200, "HQ")
+        assert browser.console() == []
+        sent = [event["params"]["request"]["url"] for event in browser.network() if "request" in event["params"]]
+        assert len(sent) > 8
+        assert [url for url in sent if not url.startswith((f"{base}/", "data:", "chrome://", "about:"))] == []
