@@ -65,7 +65,7 @@ def _shoot_all(
     browser.see("h1")
     shoot("landing")
     browser.open(f"{url}/docs")
-    browser.see(".opblock")
+    browser.see(".opblock-tag")
     shoot("docs")
     browser.open(f"{url}/console")
     browser.see("h1", "Log in")
