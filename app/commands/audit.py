@@ -1,12 +1,9 @@
 """`audit`: what is wrong with the trunks of accounts, read from the store; and repairs of what can be repaired."""
 
 import json
-import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,6 +15,7 @@ from app.audit.page import Page, page_in
 from app.audit.repairs import Repairer
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
+from app.commands.progress import progress
 from app.documents.clock import iso_now
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
@@ -93,7 +91,7 @@ class _Run:
         index = self._index() if every else None
         find = index.find if index else None
         auditor = Auditor(services.store, services.cache, services.schemas, find)
-        with _progress(auditor.accounts(chosen), "accounts", len(chosen)) as reports:
+        with progress(auditor.accounts(chosen), "accounts", len(chosen)) as reports:
             for account_id, report in zip(chosen, reports, strict=True):
                 if report is None:
                     self.unread += 1
@@ -111,7 +109,7 @@ class _Run:
 
     def _index(self) -> NumberIndex:
         index, databases = NumberIndex(), databases_of_numbers(self.services.store)
-        with _progress(index.fill(self.services.store, databases), "numbers", len(databases)) as bar:
+        with progress(index.fill(self.services.store, databases), "numbers", len(databases)) as bar:
             for _ in bar:
                 pass
         return index
@@ -125,10 +123,6 @@ class _Run:
         else:
             self.found += report.counting
             _tell(report, self.as_json)
-
-
-def _progress(items: Iterable[Any], label: str, length: int) -> Any:
-    return click.progressbar(items, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _tell(report: Report, as_json: bool) -> None:

@@ -5,13 +5,14 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
+from app.commands.progress import progress
 from app.compare import access_log, walk, writes
 from app.compare.reads import Comparison, Differing, Interrupted
 from app.compare.servers import Login, Server, Unreachable, key_login, token_login, user_login
@@ -76,7 +77,7 @@ def compare(
                 _compare_writes(comparison, scratch)
             else:
                 comparison.run(_jobs(comparison, account_ids, log_file), connections)
-    except (Unreachable, writes.NotScratch) as error:
+    except (Unreachable, writes.NotScratch, RecursionError) as error:
         comparison.trouble.append(error)
     except Interrupted:
         comparison.stopped.set()
@@ -109,19 +110,19 @@ def _jobs(
 ) -> Iterator[Callable[[], object]]:
     ask = comparison.ask
     if log_file:
-        with _progress(access_log.targets(log_file), "requests") as targets:
+        with progress(access_log.targets(log_file), "requests") as targets:
             yield from (partial(ask, target) for target in targets)
         return
     yield partial(walk.system, ask)
     chosen = account_ids or list(walk.accounts(comparison.old.account_id, ask))
-    with _progress(chosen, "accounts") as accounts:
+    with progress(chosen, "accounts") as accounts:
         yield from (partial(walk.account, account_id, ask) for account_id in accounts)
 
 
 def _compare_writes(comparison: Comparison, account_id: str) -> None:
     """The conversation with the old server, then with the new one. They may have the same store."""
     answers = []
-    with _progress(None, "requests", 2 * len(writes.conversation())) as bar:
+    with progress(None, "requests", 2 * len(writes.conversation())) as bar:
         for server in (comparison.old, comparison.new):
             scratch = writes.Scratch(server, account_id)
             scratch.check()
@@ -144,10 +145,6 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _progress(items: Iterable[Any] | None, label: str, length: int | None = None) -> Any:
-    return click.progressbar(items, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _tell(differing: Differing) -> None:

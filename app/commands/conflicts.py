@@ -1,13 +1,13 @@
 """`conflicts`: documents with conflicting leaves, and what earlier repairs could not merge."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
 
 import click
 
 from app.commands.accounts import database_of
+from app.commands.progress import progress
 from app.documents.branches import differing_paths
 from app.documents.names import ACCOUNTS, account_db, account_of
 from app.numbers.reconcile import accounts
@@ -103,7 +103,7 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
     reached = databases[:1]
 
     def documents() -> Iterator[tuple[str, str]]:
-        with click.progressbar(databases, label="databases", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        with progress(databases, "databases") as bar:
             for db in bar:
                 reached[:] = [db]
                 with contextlib.suppress(DatabaseMissing):

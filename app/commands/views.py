@@ -1,12 +1,11 @@
 """`views`: compare stored design documents with `couchdb_views/`, and install those on request."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import click
 
 from app.commands.accounts import database_of
+from app.commands.progress import progress
 from app.documents.names import ACCOUNTS, account_db
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
@@ -35,7 +34,7 @@ def check(account_id: str | None, every: bool) -> None:
     services = make_services(Settings.from_environment().for_commands())
     store, engine = services.store, services.store.engine()
     comparison, problems = ViewComparison(engine), 0
-    with _progress(_databases(services, account_id, every)) as databases:
+    with progress(_databases(services, account_id, every), "databases") as databases:
         for db in databases:
             designs = store.find_docs(db, [wanted["_id"] for wanted in documents_for(db)])
             for finding in comparison.findings(db, designs, store.iterate_docs(db)):
@@ -71,8 +70,3 @@ def _databases(services: Services, account_id: str | None, every: bool) -> list[
     if account_id:
         return [database_of(services.store, account_id)]
     return [ACCOUNTS, *map(account_db, accounts(services.store))]
-
-
-def _progress(databases: list[str]) -> contextlib.AbstractContextManager[Iterable[str]]:
-    """The databases to iterate over, with a progress bar if standard error is a terminal."""
-    return click.progressbar(databases, label="databases", file=sys.stderr, hidden=not sys.stderr.isatty())

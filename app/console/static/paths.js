@@ -2,6 +2,9 @@
 
 export const written = (path) => path.join('.');
 
+// A written path as steps; indexes of arrays are numbers.
+export const steps = (text) => text.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+
 export function at(document, path) {
   return path.reduce((value, step) => (value === null || value === undefined ? undefined : value[step]), document);
 }

@@ -2,7 +2,7 @@
 // the schema changes the form. Members that the schema does not have stay as they are.
 
 import {h, replace} from './dom.js';
-import {at, isObject, put, same, written} from './paths.js';
+import {at, isObject, put, same, steps, written} from './paths.js';
 
 export class SchemaForm {
   // `suggestions` gives values for the names of a map, by the map's name. `onChange` is called after each change.
@@ -38,7 +38,7 @@ export class SchemaForm {
       element.removeAttribute('aria-describedby');
     });
     for (const [path, text] of Object.entries(errors)) {
-      const field = this.#reveal(this.#known(path));
+      const field = this.#reveal(steps(path));
       if (!field) continue;
       const id = `error-${path}`;
       const message = h('p', {class: 'error', id}, text);
@@ -50,11 +50,6 @@ export class SchemaForm {
         control.setAttribute('aria-describedby', id);
       }
     }
-  }
-
-  // A written path as steps; indexes of arrays are numbers.
-  #known(path) {
-    return path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   }
 
   #find(path) { return this.element.querySelector(`[data-path="${CSS.escape(written(path))}"]`); }

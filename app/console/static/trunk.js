@@ -4,7 +4,7 @@ import {call, inAccount} from './api.js';
 import {ask, h, notify, replace} from './dom.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
-import {copy, isObject, parse, same} from './paths.js';
+import {copy, isObject, parse, same, steps} from './paths.js';
 import {picture} from './picture.js';
 import {SchemaForm} from './schema_form.js';
 import {segment} from './trunks.js';
@@ -227,7 +227,7 @@ class Editor {
   #showErrors(errors, message = '') {
     this.form.showErrors(errors);
     const paths = Object.keys(errors);
-    const go = (path) => (event) => { event.preventDefault(); this.form.focus(path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step))); };
+    const go = (path) => (event) => { event.preventDefault(); this.form.focus(steps(path)); };
     replace(this.summary,
       message ? h('p', {}, message) : null,
       paths.length ? h('p', {}, 'The API refuses this:') : null,

@@ -1,0 +1,12 @@
+"""A progress bar on standard error, if that is a terminal."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+
+def progress(items: Iterable[Any] | None, label: str, length: int | None = None) -> Any:
+    """The items to iterate over, in a `with` block. Without items, `update` moves the bar up to `length`."""
+    return click.progressbar(items, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
