@@ -26,7 +26,7 @@ test: .venv/.ready-test tools lint ## run all tests
 	$(VENV)/python -m pytest -m alone
 
 test-quick: .venv/.ready-test ## run the tests that take a moment each
-	$(VENV)/python -m pytest -m "not slow and not alone"
+	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not slow and not alone"
 
 parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couchdb: on CouchDB)
 	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)

@@ -17,6 +17,8 @@ from app.store.leaves import living
 from tests.store.contract import new_db
 from tests.support import free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 3.0
 
 
