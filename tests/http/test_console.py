@@ -70,6 +70,7 @@ def stored(world, person, doc_id):
 
 def open_trunk(page, base, doc_id, name):
     page.open(f"{base}/console#/trunks/{doc_id}")
+    page.see("#save")
     page.see("main h1", name)
 
 
@@ -323,6 +324,7 @@ def test_impatient_people(world, base, person, page):
     page.type(field("name"), "once")
     page.execute("const save = document.getElementById('save'); save.click(); save.click()")
     page.see(".notice", "Saved.")
+    page.click('.notice [aria-label="Dismiss"]')
     page.see("button", "Delete")
     (doc_id,) = support.Api(base, person).call("GET").json()["data"]
     # What is typed while a save is under way is there afterwards.
