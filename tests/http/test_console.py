@@ -52,11 +52,15 @@ def page(browser, base):
     assert refused == []
 
 
-def log_in(page, person):
+def fill_in(page, person, form="form"):
     page.type("#account", person.realm)
     page.type("#user", person.user["username"])
     page.type("#password", support.PASSWORD)
-    page.click("form button", "Log in")
+    page.click(f"{form} button", "Log in")
+
+
+def log_in(page, person):
+    fill_in(page, person)
     page.see("h1", "Trunks")
 
 
@@ -263,6 +267,16 @@ def test_an_expired_session_logs_out(world, base, person, page):
     page.see(".error", "not known")
 
 
+def test_a_link_to_a_trunk_leads_there_after_the_log_in(world, base, person, page):
+    doc_id = support.Api(base, person).create({"name": "linked"})
+    page.open(f"{base}/console#/trunks/{doc_id}")
+    fill_in(page, person)
+    page.see("#save")
+    page.see("main h1", "linked")
+    page.click("header button", "Log out")
+    log_in(page, person)
+
+
 def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
     doc_id = support.Api(base, person).create({"name": "before"})
     log_in(page, person)
@@ -275,10 +289,7 @@ def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
     page.click("#save")
     page.see("dialog h2", "expired")
     assert page.execute("return sessionStorage.length") == 0
-    page.type("#account", person.realm)
-    page.type("#user", person.user["username"])
-    page.type("#password", support.PASSWORD)
-    page.click("dialog button", "Log in")
+    fill_in(page, person, "dialog")
     page.see(".notice", "Saved.")
     assert stored(world, person, doc_id)["name"] == "after"
 

@@ -125,7 +125,8 @@ export function chooseAccount(accountId, name) {
 function keep() { sessionStorage.setItem(KEY, JSON.stringify(session)); }
 
 export function logOut(reason = '') {
+  const ended = session;
   session = null;
   sessionStorage.removeItem(KEY);
-  whenLoggedOut(reason);
+  whenLoggedOut(reason, ended);
 }

@@ -25,7 +25,7 @@ async function show() {
   dispose();
   const own = ++round;
   showHeader();
-  if (!session) return showLogin(main, () => go('#/trunks'));
+  if (!session) return showLogin(main, show);
   for (const [pattern, view] of ROUTES) {
     const match = pattern.exec(location.hash);
     if (match) return present(own, view, match.slice(1).map(decodeURIComponent));
@@ -80,8 +80,10 @@ function backToOwn() {
   go('#/trunks');
 }
 
-onLogOut((reason) => {
+onLogOut((reason, ended) => {
   dispose();
+  // After an expiry the next log-in goes on where this one was, if it sees the same account.
+  if (!reason || ended.accountId !== ended.ownId) history.replaceState(null, '', '#/trunks');
   document.querySelectorAll('dialog').forEach((dialog) => dialog.close());
   if (reason) notify(reason);
   show();
