@@ -17,34 +17,48 @@ from app.numbers.documents import new_number
 from app.numbers.ownership import TRUNKSTORE
 
 SERVERS = 2
+_MARK = {"pvt_used_by": TRUNKSTORE}
 
 
 def lines(accounts: int, trunks: int) -> Iterator[dict]:
-    """The documents of so many accounts with so many trunks each."""
-    for number in range(accounts):
-        account_id = hashlib.md5(f"account {number}".encode()).hexdigest()
-        db = account_db(account_id)
-        private = {"pvt_account_id": account_id, "pvt_account_db": encoded(db), "pvt_created": 63_900_000_000}
-        account = {
-            "_id": account_id,
-            "name": f"Account {number}",
-            "realm": f"a{number}.example.com",
-            "pvt_type": "account",
-            "pvt_tree": [],
-            **private,
-        }
-        yield {"db": ACCOUNTS, "doc": account}
-        yield {"db": db, "doc": account}
+    """The documents of so many accounts with so many trunks each, those of one database together."""
+    owned = [account(number) for number in range(accounts)]
+    for each in owned:
+        yield {"db": ACCOUNTS, "doc": each}
+    for number, each in enumerate(owned):
+        db = account_db(each["_id"])
+        yield {"db": db, "doc": each}
         for place in range(trunks):
-            document = trunk(number * trunks + place, account["realm"]) | private
-            yield {"db": db, "doc": document}
-            for did in connectivity.dids(document):
-                owned = new_number(did, account_id, "knm_local") | {"pvt_used_by": TRUNKSTORE}
-                yield {"db": number_db(did), "doc": owned}
+            yield {"db": db, "doc": trunk(number * trunks + place, each)}
+    for number, each in enumerate(owned):
+        for place in range(trunks):
+            for did in connectivity.dids(trunk(number * trunks + place, each)):
+                yield {"db": number_db(did), "doc": new_number(did, each["_id"], "knm_local") | _MARK}
 
 
-def trunk(number: int, realm: str) -> Document:
-    """A trunk; every tenth has a server with a short password."""
+def account(number: int) -> Document:
+    """An account without ancestors."""
+    account_id = hashlib.md5(f"account {number}".encode()).hexdigest()
+    return {
+        "_id": account_id,
+        "name": f"Account {number}",
+        "realm": f"a{number}.example.com",
+        "pvt_type": "account",
+        "pvt_tree": [],
+        **_private(account_id),
+    }
+
+
+def _private(account_id: str) -> Document:
+    return {
+        "pvt_account_id": account_id,
+        "pvt_account_db": encoded(account_db(account_id)),
+        "pvt_created": 63_900_000_000,
+    }
+
+
+def trunk(number: int, owner: Document) -> Document:
+    """A trunk of an account; every tenth has a server with a short password."""
     servers = [
         {
             "server_name": f"pbx {index}",
@@ -62,9 +76,10 @@ def trunk(number: int, realm: str) -> Document:
     return {
         "_id": doc_id,
         "name": f"trunk {number}",
-        "account": {"auth_realm": realm},
+        "account": {"auth_realm": owner["realm"]},
         "servers": servers,
         "pvt_type": "sys_info",
+        **_private(owner["_id"]),
     }
 
 
