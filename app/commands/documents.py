@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import click
 
 from app import json_text
+from app.commands.progress import progress
 from app.settings import Settings
 from app.store import Store, StoreError, is_document_id
 from app.store.design import documents_for
@@ -38,15 +39,22 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     store = open_store(Settings.from_environment().for_commands())
     count = 0
     for file in files:
-        lines = list(_lines(file)) if file.seekable() else _lines(file)
-        length = len(lines) if isinstance(lines, list) else None
-        with click.progressbar(lines, length=length, label=file.name) as bar:
+        length = _checked(file) if file.seekable() else None
+        with progress(_lines(file), file.name, length) as bar:
             try:
                 for loaded in _load(store, bar):
                     count += loaded
             except StoreError as error:
                 raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
     click.echo(f"{count} documents imported into the {store.engine()}")
+
+
+def _checked(file: BinaryIO) -> int:
+    """The number of documents in a file, which is read once more afterwards. Raises ClickException."""
+    start = file.tell()
+    count = sum(1 for _ in _lines(file))
+    file.seek(start)
+    return count
 
 
 def _load(store: Store, lines: Iterable[dict[str, Any]]) -> Iterator[int]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -17,6 +18,7 @@ import requests
 from app.accounts import save_aggregate
 from app.auth.credentials import users_with
 from app.commands.accounts import prepare_store
+from app.commands.documents import import_documents
 from app.documents.names import account_db
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
@@ -156,6 +158,23 @@ def test_export_and_import_keep_everything(tmp_path):
     assert without_stubs(exported.splitlines()) == without_stubs(fixtures.read_text().splitlines())
     one = run(first, "export", "system_auth").splitlines()
     assert {json.loads(line)["db"] for line in one} == {"system_auth"}
+
+
+def test_an_import_does_not_hold_its_file_in_memory(tmp_path, monkeypatch):
+    file = tmp_path / "large.jsonl"
+    text = "x" * 10_000
+    file.write_text(
+        "".join(json.dumps({"db": "d", "doc": {"_id": str(n), "text": text}}) + "\n" for n in range(2000))
+    )
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    tracemalloc.start()
+    try:
+        import_documents.main([str(file)], standalone_mode=False)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < file.stat().st_size / 2
+    assert len(run({"DATA_DIR": str(tmp_path / "data")}, "export", "d").splitlines()) == 2000
 
 
 def test_a_first_start_makes_a_demonstration_and_a_second_keeps_it(tmp_path):
