@@ -28,12 +28,24 @@ def findings(document: Document, account: Document, schema: Schema, coercing: bo
 
     `coercing` says whether the API takes texts for numbers (`schema_strict_validation` of `system_config/crossbar`).
     """
-    found = [*_private(document, account), *_servers_are_seen(document)]
+    found = list(_private(document, account))
     if not fields.is_deleted(document):
-        found += [*_schema(document, account, schema, coercing), *_realm(document, account), *_dids(document)]
+        found += [*_schema(document, account, schema, coercing), *_realm(document, account), *handling(document)]
         for index, server in enumerate(_servers(document)):
             found += _server(f"servers.{index}", server)
     return [finding.in_document(document["_id"]) for finding in found]
+
+
+def handling(document: Document) -> Iterator[Finding]:
+    """What Kazoo's views, call routing or billing treat otherwise than the owner of a trunk expects.
+
+    Spec: docs/kazoo/documents.md, sections 7.3, 8, 10.
+    """
+    yield from _servers_are_seen(document)
+    yield from _dids(document)
+    for path in (("billing",), ("service", "plans")):
+        if object_member(document, *path) is not None:
+            yield Finding(Severity.WARNING, "billing", "Kazoo bills this, this service does not", ".".join(path))
 
 
 def _servers(document: Document) -> list[Document]:
@@ -92,8 +104,6 @@ def _private(document: Document, account: Document) -> Iterator[Finding]:
 
 def _servers_are_seen(document: Document) -> Iterator[Finding]:
     """What hides the whole document from one of Kazoo's views."""
-    if fields.is_deleted(document):
-        return
     if not isinstance(document.get("account"), dict):
         yield Finding(Severity.ERROR, "realm", "there is no account: the document is in no view", "account")
     for index, server in enumerate(_servers(document)):

@@ -7,6 +7,7 @@ import logging
 import re
 from typing import Any
 
+from app.audit import trunk
 from app.auth import restrictions
 from app.context import Context, Stop, not_found_error, system_error, validation_error
 from app.documents import Document, connectivity, fields, names
@@ -125,8 +126,8 @@ def _accept(context: Context, document: Document) -> None:
     refused = ownership.refused(services.store, services.cache, context.auth, connectivity.dids(document))
     if refused:
         raise _unauthorized(refused)
-    for warning in connectivity.routing_warnings(document):
-        log.warning("%s/%s: %s", context.account_id, document["_id"], warning)
+    for found in trunk.handling(document):
+        log.warning("%s/%s: %r: %s", context.account_id, document["_id"], found.path, found.message)
     context.doc = document
 
 

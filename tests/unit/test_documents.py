@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from app.audit import trunk
 from app.documents import (
     MISSING,
     clock,
@@ -306,21 +307,21 @@ def test_realm_and_dids():
     assert connectivity.dids(document) == ["+1", "2"]
 
 
-def test_routing_warnings():
+def test_what_calls_and_bills_are_made_of():
     good = {"auth": {"auth_method": "password", "auth_user": "u"}, "options": {}, "DIDs": {"+1": {}}}
     by_ip = {"auth": {"auth_method": "IP", "ip": "192.0.2.1"}}
     bad = {"auth": {"auth_method": "PassWord", "auth_user": 5}, "options": [], "DIDs": {"4158867900": {}}}
-    strange = [{"auth": "x"}, {"auth": {"auth_method": 5}}, {"auth": {}}, {}]
-    document = {"servers": [good, by_ip, bad, *strange], "billing": {}, "service": {"plans": {"x": 1}}}
-    assert connectivity.routing_warnings(document) == [
-        "servers.2 has no options: none of the servers can register",
-        "servers.2 has no auth_user: none of the servers can register",
-        "DID '4158867900' is not in E.164 form: it never rings",
-        "billing is billed by Kazoo, and not here",
-        "service.plans is billed by Kazoo, and not here",
+    document = {"account": {}, "servers": [good, by_ip, bad, {"auth": "x"}, 5]}
+    assert [(found.rule, found.path) for found in trunk.handling(document)] == [
+        ("no-user", "servers.1.auth.auth_user"),
+        ("no-options", "servers.2.options"),
+        ("no-auth", "servers.3.auth"),
+        ("no-auth", "servers.4.auth"),
+        ("number-format", "servers.2.DIDs.4158867900"),
     ]
-    assert connectivity.routing_warnings({"servers": [good, by_ip, *strange], "service": {}}) == []
-    assert connectivity.routing_warnings({"servers": {"auth": {}}}) == []
+    billed = {"account": {}, "billing": {}, "service": {"plans": {"x": 1}}}
+    assert [found.path for found in trunk.handling(billed)] == ["billing", "service.plans"]
+    assert list(trunk.handling({"account": {}, "servers": {"auth": {}}, "service": {}})) == []
 
 
 DOCUMENT = {
