@@ -83,7 +83,7 @@ def start_seconds() -> float:
     times = []
     with servers.embedded() as target:
         for _ in range(5):
-            server = support.service(target.world.environment)
+            server = support.service(target.world.environment, forked=False)
             started = time.perf_counter()
             server.start()
             times.append(time.perf_counter() - started)

@@ -128,7 +128,7 @@ def _service(
     """This service in this world, with these settings. A lone worker moves to the first CPU if it `moves`."""
     realm = f"{name.replace(' ', '-').lower()}.example.com"
     person = world.person(f"Bench {name}", realm, world.master)
-    server = support.service(world.environment | environment, workers=workers).start()
+    server = support.service(world.environment | environment, workers=workers, forked=False).start()
     if workers == 1 and moves:
         _use_first_cpu(server)
     try:

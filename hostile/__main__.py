@@ -97,7 +97,9 @@ def _own_service() -> Iterator[tuple[Target, int | None]]:
     with tempfile.TemporaryDirectory(prefix="hostile-") as directory:
         world = support.embedded_world(Path(directory)).populate()
         person = world.person("Hostile", "hostile.example.com", world.master)
-        server = support.service({**world.environment, "WORKERS": "2"}, _any_free_port(), workers=2).start()
+        server = support.service(
+            {**world.environment, "WORKERS": "2"}, _any_free_port(), workers=2, forked=False
+        ).start()
         try:
             if server_of(int(server.url.rpartition(":")[2])) not in (server.process.pid, None):
                 raise SystemExit(f"another service has taken {server.url} meanwhile")

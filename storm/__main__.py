@@ -108,7 +108,7 @@ def _running(nodes: list[str], instances: int, apart: bool) -> Iterator[tuple[li
         for number in range(instances):
             turned = nodes[number % len(nodes) :] + nodes[: number % len(nodes)]
             turned = turned[:1] if apart else turned
-            servers.append(support.service({"COUCHDB_URL": ",".join(turned)}, workers=1).start())
+            servers.append(support.service({"COUCHDB_URL": ",".join(turned)}, workers=1, forked=False).start())
         yield [support.Api(server.url, person) for server in servers], store
     finally:
         for server in servers:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import shutil
 import signal
@@ -27,6 +26,7 @@ from app.settings import Settings
 from app.store import Store
 from app.store.couchdb import CouchDBStore
 from app.store.embedded import EmbeddedStore
+from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = ROOT / "tests/recordings"
@@ -69,10 +69,6 @@ def answers(url: str) -> bool:
     return True
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["app.commands"])
-
-
 class Server:
     """A child process that listens; the whole process group goes with it."""
 
@@ -82,17 +78,20 @@ class Server:
         self.environment = {**os.environ, **(environment or {})}
         self.cwd = cwd
         self._log = self.environment.get("TEST_LOG", os.devnull)
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen | forks.Forked | None = None
 
     def start(self) -> "Server":
         """Start it and wait until it answers."""
-        with open(self._log, "ab") as log:
-            self.process = subprocess.Popen(
-                self._command, env=self.environment, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
-            )
+        self.process = self._launched()
         wait_until(lambda: answers(self.url) or self._check_alive(), message=f"{self._command[0]} at {self.url}")
         self._check_alive()
         return self
+
+    def _launched(self) -> subprocess.Popen | forks.Forked:
+        with open(self._log, "ab") as log:
+            return subprocess.Popen(
+                self._command, env=self.environment, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
+            )
 
     def _check_alive(self) -> bool:
         if self.process.poll() is not None:
@@ -120,11 +119,23 @@ class Server:
                 self.kill()
 
 
-def service(environment: dict[str, str], port: int | None = None, workers: int = 2) -> Server:
-    """This service, not yet started."""
+class ForkedService(Server):
+    """This service in a forked process, with these arguments."""
+
+    def _launched(self) -> forks.Forked:
+        return forks.Forked(self._command[3:], self.environment, [os.devnull, self._log, self._log], self.cwd)
+
+
+def service(
+    environment: dict[str, str], port: int | None = None, workers: int = 2, forked: bool = True, demo: bool = False
+) -> Server:
+    """This service, not yet started. `forked`: where that is possible; without it, as an operator starts it."""
     port = port or free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
-    return Server(command, f"http://127.0.0.1:{port}", {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment})
+    command += ["--demo"] if demo else []
+    environment = {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment}
+    kind = ForkedService if forked and forks.is_possible({**os.environ, **environment}) else Server
+    return kind(command, f"http://127.0.0.1:{port}", environment)
 
 
 def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int = 0) -> str:
@@ -141,15 +152,8 @@ def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "")
     """A command of this service that has ended, whatever its code."""
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment}
-    # A process that has imported the commands forks one for each: that is ten times as fast as a new start. The
-    # locale and the measuring of coverage begin with the interpreter, though.
-    forks = not any(name.startswith(("COVERAGE_", "LC_", "PYTHON")) for name in environment)
-    return (_run_forked if forks else _run_anew)(environment, arguments, stdin)
-
-
-def _run_anew(
-    environment: dict[str, str], arguments: tuple[str, ...], stdin: str
-) -> subprocess.CompletedProcess[str]:
+    if forks.is_possible(environment):
+        return forks.ended(list(arguments), environment, stdin, 90)
     return subprocess.run(
         [sys.executable, "-m", "app", *arguments],
         env=environment,
@@ -160,43 +164,6 @@ def _run_anew(
         errors="surrogateescape",
         timeout=90,
     )
-
-
-def _run_forked(
-    environment: dict[str, str], arguments: tuple[str, ...], stdin: str
-) -> subprocess.CompletedProcess[str]:
-    with tempfile.TemporaryDirectory() as directory:
-        paths = [Path(directory) / name for name in ("in", "out", "err")]
-        paths[0].write_bytes(stdin.encode(errors="surrogateescape"))
-        process = _FORKS.Process(target=_command, args=(environment, arguments, paths))
-        process.start()
-        process.join(90)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(arguments, 90)
-        output, errors = (path.read_text(errors="surrogateescape") for path in paths[1:])
-    return subprocess.CompletedProcess(arguments, process.exitcode, output, errors)
-
-
-def _command(environment: dict[str, str], arguments: tuple[str, ...], paths: list[Path]) -> None:
-    """Run a command in this process, which is there for it alone."""
-    from app.commands import main
-
-    for number, (path, flags) in enumerate(zip(paths, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2), strict=True)):
-        opened = os.open(path, flags)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(ROOT)
-    sys.argv = ["app", *arguments]
-    try:
-        main()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
 
 
 def _pouchdb() -> Server | None:

@@ -179,9 +179,7 @@ def test_an_import_does_not_hold_its_file_in_memory(tmp_path, monkeypatch):
 
 def test_a_first_start_makes_a_demonstration_and_a_second_keeps_it(tmp_path):
     environment = {"DATA_DIR": str(tmp_path), "TEST_LOG": str(tmp_path / "log")}
-    server = support.service(environment)
-    server._command.append("--demo")
-    server.start()
+    server = support.service(environment, forked=False, demo=True).start()
     variables = dict(line.split("=", 1) for line in (tmp_path / "demo.env").read_text().splitlines())
     assert (tmp_path / "demo.env").stat().st_mode & 0o077 == 0
     try:

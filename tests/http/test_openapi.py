@@ -72,7 +72,7 @@ def test_random_requests_get_what_the_document_says(world, service, person, tmp_
         "SCHEMATHESIS_HOOKS": "tests.openapi_checks",
         "OPENAPI_WORLD": json.dumps(particulars),
     }
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180)
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
     assert_all_was_reached(requests.get(f"{service}/openapi.json", timeout=30).json(), log.read_text("utf-8"))
 
