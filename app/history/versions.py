@@ -126,12 +126,13 @@ class History:
         if self._cleaned_on != today:
             self._cleaned_on = today
             # It may take a while, and nobody waits for it.
-            threading.Thread(target=self._delete_old, name="old versions", daemon=True).start()
+            before = (self._oldest_month(),)
+            threading.Thread(target=self._delete_old, args=before, name="old versions", daemon=True).start()
 
-    def _delete_old(self) -> None:
-        """Delete the databases of months that are too old as a whole."""
+    def _delete_old(self, oldest: int) -> None:
+        """Delete the databases of the months before the oldest one that is kept."""
         with suppress(StoreError):
-            for db in _months_back(self._oldest_month() - 1, MONTHS_DELETED):
+            for db in _months_back(oldest - 1, MONTHS_DELETED):
                 self._store.delete_db(db)
 
     def _newest(self) -> str:
