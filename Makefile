@@ -9,7 +9,8 @@ PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
-POUCHDB := .tools/node_modules/.bin/pouchdb-server
+# The tests start many interpreters, which need not all compile the same.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup run test test-quick parity bench hostile storm screenshots lint coverage mutants lock tools clean
 

@@ -22,6 +22,7 @@ TOGETHER = (
     "test_access.py",
     "test_broker.py",
     "test_browser.py",
+    "test_console.py",
     "test_faults.py",
     "test_history.py",
     "test_openapi.py",

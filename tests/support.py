@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -164,6 +165,11 @@ def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "")
         errors="surrogateescape",
         timeout=90,
     )
+
+
+def json_lines(output: str) -> list[Any]:
+    """What a command printed as lines of JSON. A text in them may have characters that `splitlines` splits at."""
+    return [json.loads(line) for line in output.split("\n") if line]
 
 
 def _pouchdb() -> Server | None:

@@ -1,7 +1,6 @@
 """`audit`: each kind of trouble is planted in a trunk, and found (docs/deploy.md, "Migrating, and going back")."""
 
 import copy
-import json
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -39,7 +38,7 @@ def printed(world, *arguments, code, **environment):
 def audited(world, *account_ids, code=1):
     """The findings that count, as {(rule, document, path): severity}."""
     told = run(world.environment, "audit", "--json", *account_ids) if code == 0 else None
-    reports = map(json.loads, (told or printed(world, "--json", *account_ids, code=code)).splitlines())
+    reports = support.json_lines(told or printed(world, "--json", *account_ids, code=code))
     return {
         (found["rule"], found["document_id"], found["path"]): found["severity"]
         for report in reports
@@ -227,7 +226,7 @@ def test_a_repair_is_shown_then_written(world, rule):
     stored = world.store.open_doc(db, "t")
     assert {name: stored.get(name) for name in good} == good and stored["pvt_modified"] > 63_000_000_000
     history = run({**world.environment, "HISTORY": "true"}, "history", person.account_id, "t", "--json")
-    newest = json.loads(history.splitlines()[0])
+    newest = support.json_lines(history)[0]
     assert newest["verb"] == "FIX" and newest["revision"] == stored["_rev"]
     assert "0 repairs" in printed(world, person.account_id, "--fix", rule, "--apply", code=0)
 

@@ -146,7 +146,7 @@ class TestImportAndExport:
         return run(environment, "import", str(path), code=code)
 
     def exported(self, environment):
-        return [json.loads(line)["doc"] for line in run(environment, "export", "some").splitlines()]
+        return [line["doc"] for line in support.json_lines(run(environment, "export", "some"))]
 
     def test_an_older_revision_does_not_replace_a_newer_one(self, environment):
         new, old, deleted = f"2-{'b' * 32}", f"1-{'a' * 32}", f"3-{'c' * 32}"

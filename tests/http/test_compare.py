@@ -23,7 +23,7 @@ def compared(old, new, *arguments, code, stdin=""):
     """The lines that `compare --json` printed: those that differ, and the total."""
     ended = support.command_ended({}, "compare", old, new, *arguments, "--json", stdin=stdin)
     assert ended.returncode == code, ended.stdout[-2000:] + ended.stderr[-2000:]
-    *differing, total = map(json.loads, ended.stdout.splitlines())
+    *differing, total = support.json_lines(ended.stdout)
     return differing, total
 
 
@@ -293,7 +293,7 @@ def test_interrupted_writes_leave_nothing_behind(world, base):
     support.wait_until(lambda: trunks_of(world, person), message="the first trunk")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2 and "interrupted" in json.loads(output.splitlines()[-1])["error"]
+    assert process.returncode == 2 and "interrupted" in support.json_lines(output)[-1]["error"]
     assert trunks_of(world, person) == []
 
 

@@ -1,7 +1,6 @@
 """HISTORY=true: every version that a write replaces is kept, is shown with who wrote it, and can be put back."""
 
 import calendar
-import json
 import threading
 import time
 
@@ -287,10 +286,7 @@ def test_the_command(world, api, person):
     environment = {**world.environment, "HISTORY": "true"}
     told = support.run(environment, "history", person.account_id, doc_id)
     assert revision in told and "replace /name" in told and "POST" in told and "hush" not in told
-    lines = [
-        json.loads(line)
-        for line in support.run(environment, "history", person.account_id, doc_id, "--json").splitlines()
-    ]
+    lines = support.json_lines(support.run(environment, "history", person.account_id, doc_id, "--json"))
     assert lines == api.call("GET", f"/{doc_id}/history").json()["data"]
     done = support.run(environment, "history", person.account_id, doc_id, "--restore", revision)
     assert "is put back" in done

@@ -53,8 +53,9 @@ def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
     copy = shutil.copytree(source, tmp_path / "source")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=copy)
     (wheel,) = tmp_path.glob("*.whl")
-    venv.create(environment, with_pip=True)
-    pip = (environment / "bin/pip", "install", "--quiet")
+    venv.create(environment)
+    # This pip instead of one of its own, and no compiling: that takes a fifth of the time.
+    pip = (sys.executable, "-m", "pip", "--python", environment / "bin/python", "install", "--quiet", "--no-compile")
     run(*pip, "--require-hashes", "-r", support.ROOT / "requirements.lock")
     run(*pip, "--no-deps", wheel)
     command = environment / "bin/kazoo-connectivity"
