@@ -208,6 +208,7 @@ class Contract:
         store.create_db(db, [other])
         assert "by_key" in store.open_doc(db, "_design/test")["views"]
 
+    @pytest.mark.slow
     def test_what_is_deleted_during_a_dump_costs_no_other_document(self, store, db):
         # More than two pages of either engine.
         count = 1050
