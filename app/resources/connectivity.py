@@ -5,6 +5,7 @@ With the setting HISTORY also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, whic
 
 import logging
 import re
+from itertools import islice
 from typing import Any
 
 from app.audit import trunk
@@ -18,6 +19,8 @@ from app.schema.errors import error
 
 SCHEMA = "connectivity"
 LISTING = "trunkstore/crossbar_listing"
+# Of one save. `audit` tells the others.
+MOST_WARNINGS = 20
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +129,7 @@ def _accept(context: Context, document: Document) -> None:
     refused = ownership.refused(services.store, services.cache, context.auth, connectivity.dids(document))
     if refused:
         raise _unauthorized(refused)
-    for found in trunk.handling(document):
+    for found in islice(trunk.handling(document), MOST_WARNINGS):
         log.warning("%s/%s: %r: %s", context.account_id, document["_id"], found.path, found.message)
     context.doc = document
 

@@ -895,3 +895,13 @@ def test_the_store_s_faults_are_503_in_the_envelope(server, person, monkeypatch)
         patch.setattr(server.services.store, "query_view", fail_with(ViewMissing("v")))
         status, _, envelope = ask(server, "GET", trunks(person), x_auth_token=token)
         assert (status, envelope["message"], envelope["data"]) == (503, "datastore missing view", {})
+
+
+def test_what_does_not_ring_is_logged_in_bounds_and_without_secrets(server, world, person, caplog):
+    token = token_of(server, person)
+    dids = {f"41555{number:05}": {} for number in range(30)}
+    pbx = {"auth": {"auth_user": "pbx", "auth_password": "hush-hush"}, "options": {}, "DIDs": dids}
+    assert ask(server, "PUT", trunks(person), {"servers": [pbx]}, x_auth_token=token)[0] == 201
+    told = [record.getMessage() for record in caplog.records if record.name == "app.resources.connectivity"]
+    assert len(told) == 20 and all("never rings" in line and person.account_id in line for line in told)
+    assert "hush-hush" not in caplog.text
