@@ -15,7 +15,8 @@ from app.openapi.pages import pages as openapi_pages
 from app.operators import operators
 from app.services import Services
 
-API_PATHS = ("/v1/", "/v2/")
+# Kazoo's for certain. Werkzeug takes `//console` for `/console`.
+API_PATHS = ("/v1/", "/v2/", "//")
 
 
 class Application(Flask):

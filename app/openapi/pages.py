@@ -42,7 +42,7 @@ def _serve(path: str, view: Callable[[], Response]) -> None:
     """Answer GET and HEAD of exactly this path. Any other request gets what crossbar answers."""
 
     def answer() -> Response | CrossbarResponse:
-        # Werkzeug takes `//docs` for `/docs`.
+        # Werkzeug takes `/docs/` for `/docs`.
         return view() if request.environ["PATH_INFO"] == path else answer_request(path)
 
     name = path.strip("/").replace("/", "_").replace(".", "_")

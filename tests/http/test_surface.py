@@ -114,7 +114,9 @@ class TestEnvelopes:
         answer = requests.get(f"{base}/{version}/accounts/abc/connectivity", timeout=10).json()
         assert answer["data"] == {"message": "invalid account_id 'abc'"}
 
-    @pytest.mark.parametrize("path", ["/", "/favicon.ico", "/V2/x", "/v2x", "//v2/schemas", "/vx/schemas"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/favicon.ico", "/V2/x", "/v2x", "//v2/schemas", "/vx/schemas", "//console", "//health"]
+    )
     def test_the_landing_page(self, base, path):
         for method in ("GET", "PUT", "BREW"):
             status, headers, body = raw(base, method, path)
