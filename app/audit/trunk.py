@@ -45,7 +45,7 @@ def handling(document: Document) -> Iterator[Finding]:
     yield from _dids(document)
     for path in (("billing",), ("service", "plans")):
         if object_member(document, *path) is not None:
-            yield Finding(Severity.WARNING, "billing", "Kazoo bills this, this service does not", ".".join(path))
+            yield Finding(Severity.ERROR, "billing", "Kazoo bills this, this service does not", ".".join(path))
 
 
 def _servers(document: Document) -> list[Document]:

@@ -8,7 +8,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from app.audit import trunk
+from app.audit import Severity, trunk
 from app.auth import restrictions
 from app.context import Context, Stop, not_found_error, system_error, validation_error
 from app.documents import Document, connectivity, fields, names
@@ -129,7 +129,8 @@ def _accept(context: Context, document: Document) -> None:
     refused = ownership.refused(services.store, services.cache, context.auth, connectivity.dids(document))
     if refused:
         raise _unauthorized(refused)
-    for found in islice(trunk.handling(document), MOST_WARNINGS):
+    errors = (found for found in trunk.handling(document) if found.severity is Severity.ERROR)
+    for found in islice(errors, MOST_WARNINGS):
         log.warning("%s/%s: %r: %s", context.account_id, document["_id"], found.path, found.message)
     context.doc = document
 

@@ -89,7 +89,7 @@ def test_a_trunk_without_trouble(world):
             "warning",
         ),
         (lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="pbx"), "ip", "servers.0.auth.ip", "error"),
-        (lambda t: t.update(service={"plans": {"gold": {}}}), "billing", "service.plans", "warning"),
+        (lambda t: t.update(service={"plans": {"gold": {}}}), "billing", "service.plans", "error"),
         (lambda t: t["account"].update(auth_realm="old.example.com"), "realm", "account.auth_realm", "error"),
         (lambda t: t.pop("account"), "realm", "account", "error"),
         (lambda t: t.pop("pvt_type"), "private", "pvt_type", "error"),

@@ -905,3 +905,7 @@ def test_what_does_not_ring_is_logged_in_bounds_and_without_secrets(server, worl
     told = [record.getMessage() for record in caplog.records if record.name == "app.resources.connectivity"]
     assert len(told) == 20 and all("never rings" in line and person.account_id in line for line in told)
     assert "hush-hush" not in caplog.text
+    caplog.clear()
+    by_ip = {"auth": {"auth_method": "IP", "ip": "192.0.2.1"}, "options": {}, "DIDs": {"+14155550123": {}}}
+    assert ask(server, "PUT", trunks(person), {"servers": [by_ip]}, x_auth_token=token)[0] == 201
+    assert caplog.text == ""
