@@ -298,7 +298,9 @@ class Api:
         self.person = person
         self.version = version
         self.session = requests.Session()
-        self.token = self.login().json()["auth_token"]
+        answer = self.login()
+        assert answer.status_code == 201, answer.text
+        self.token = answer.json()["auth_token"]
 
     def login(self) -> requests.Response:
         data = {"credentials": self.person.credentials, "account_realm": self.person.realm}

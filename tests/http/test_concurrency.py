@@ -116,8 +116,7 @@ def test_an_acknowledged_write_survives_kill_nine(tmp_path):
         server = support.service(world.environment, port=port).start()
         stop = threading.Event()
 
-        def write(stop=stop, base=server.url):
-            api = support.Api(base, person)
+        def write(api, stop=stop):
             while not stop.is_set():
                 try:
                     answer = api.call("PUT", data={"name": "x"})
@@ -126,7 +125,7 @@ def test_an_acknowledged_write_survives_kill_nine(tmp_path):
                 if answer.status_code == 201:
                     acknowledged.append((answer.json()["data"]["id"], answer.json()["revision"]))
 
-        threads = [threading.Thread(target=write) for _ in range(4)]
+        threads = [threading.Thread(target=write, args=[support.Api(server.url, person)]) for _ in range(4)]
         for thread in threads:
             thread.start()
         count = len(acknowledged)
