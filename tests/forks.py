@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["app.commands"])
 
@@ -27,7 +26,7 @@ def is_possible(environment: dict[str, str]) -> bool:
 class Forked:
     """A command that runs, with the members of `subprocess.Popen` that tests use. It leads a process group."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], files: list[Path], cwd: Path = ROOT):
+    def __init__(self, arguments: list[str], environment: dict[str, str], files: list[Path], cwd: Path):
         """`files` are standard input, output and error; the last two are appended to."""
         self.args = arguments
         self._process = _FORKS.Process(target=_run, args=(arguments, environment, list(map(str, files)), cwd))
@@ -53,13 +52,13 @@ class Forked:
 
 
 def ended(
-    arguments: list[str], environment: dict[str, str], stdin: str, timeout: float
+    arguments: list[str], environment: dict[str, str], cwd: Path, stdin: str, timeout: float
 ) -> subprocess.CompletedProcess:
     """A command that has ended, whatever its code, with what it printed. Raises TimeoutExpired."""
     with tempfile.TemporaryDirectory() as directory:
         files = [Path(directory) / name for name in ("in", "out", "err")]
         files[0].write_bytes(stdin.encode(errors="surrogateescape"))
-        process = Forked(arguments, environment, files)
+        process = Forked(arguments, environment, files, cwd)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:

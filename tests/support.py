@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = ROOT / "tests/recordings"
 POUCHDB = ROOT / ".tools/node_modules/.bin/pouchdb-server"
 PASSWORD = "correct horse"
+THIS_APP = (sys.executable, "-m", "app")
 # Whatever the shell of the tests has set.
 NO_SERVERS = {"COUCHDB_URL": "", "AMQP_URL": ""}
 
@@ -121,10 +122,11 @@ class Server:
 
 
 class ForkedService(Server):
-    """This service in a forked process, with these arguments."""
+    """This service in a forked process."""
 
     def _launched(self) -> forks.Forked:
-        return forks.Forked(self._command[3:], self.environment, [os.devnull, self._log, self._log], self.cwd)
+        arguments = self._command[len(THIS_APP) :]
+        return forks.Forked(arguments, self.environment, [os.devnull, self._log, self._log], self.cwd)
 
 
 def service(
@@ -132,7 +134,7 @@ def service(
 ) -> Server:
     """This service, not yet started. `forked`: where that is possible; without it, as an operator starts it."""
     port = port or free_port()
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
+    command = [*THIS_APP, "serve", "--port", str(port), "--workers", str(workers)]
     command += ["--demo"] if demo else []
     environment = {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment}
     kind = ForkedService if forked and forks.is_possible({**os.environ, **environment}) else Server
@@ -154,9 +156,9 @@ def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "")
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment}
     if forks.is_possible(environment):
-        return forks.ended(list(arguments), environment, stdin, 90)
+        return forks.ended(list(arguments), environment, ROOT, stdin, 90)
     return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
+        [*THIS_APP, *arguments],
         env=environment,
         cwd=ROOT,
         input=stdin,

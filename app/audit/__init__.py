@@ -2,6 +2,7 @@
 
 Each rule is a function of its own: those of one document are in `trunk.py`, those of an account's numbers in
 `numbers.py`, those that compare documents in `places.py`. `account.py` runs all of them. Nothing is changed.
+A save through the API warns of the errors that `trunk.handling` finds.
 """
 
 from dataclasses import asdict, dataclass
