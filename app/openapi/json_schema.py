@@ -5,7 +5,8 @@ The service refuses to start if a file has a keyword that is not in `app/schema/
 
 from collections.abc import Callable
 
-from app.schema.keywords import KEYWORDS, RawSchema, usable_defaults
+from app.schema.defaults import usable_defaults
+from app.schema.keywords import KEYWORDS, RawSchema
 
 _KEPT = KEYWORDS | {"default", "description", "title"}
 _MAPS = ("properties", "patternProperties")

@@ -1,12 +1,11 @@
 """Kazoo's validation of request data, driven only by the files in `schemas/` (docs/kazoo/http.md, section 8).
 
-Functions compiled from the schema first check a document and set its defaults. If they refuse it, the `jsonschema`
-package, which is slower, finds the errors. Both use the same file.
+Defaults are set first (`defaults.py`). Then the `jsonschema` package decides what is valid, with Kazoo's reading of a
+few keywords (`keywords.py`). Values of another type are converted (`coercion.py`), errors are described (`errors.py`).
 """
 
 import hashlib
 import json
-import logging
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -15,19 +14,17 @@ from jsonschema.exceptions import ValidationError
 
 from app.files import data_directory, json_files
 from app.schema.coercion import coerce
-from app.schema.compiled import compile_schema
+from app.schema.defaults import set_defaults
 from app.schema.errors import Errors, describe, error
 from app.schema.keywords import RawSchema, Validator, check_keywords
 
-# To find an error takes a hundred times as long as to find none, and each is answered with its value.
+# Each is answered with its value.
 MOST_ERRORS = 1000
 # Each round converts all values whose errors were found.
 MOST_ROUNDS = 20
 DIRECTORY = data_directory("schemas")
 
 Data = TypeVar("Data")
-
-log = logging.getLogger(__name__)
 
 
 class UnknownSchema(LookupError):
@@ -58,7 +55,6 @@ class Schema:
         self.raw: RawSchema = json.loads(text)
         self.revision = f"1-{hashlib.md5(text.encode()).hexdigest()}"
         check_keywords(self.raw)
-        self._conforms = compile_schema(self.raw)
         self._validator = Validator(self.raw)
 
     def validate(self, data: Data, coercing: bool = True) -> Data:
@@ -67,14 +63,12 @@ class Schema:
         With `coercing`, values for integers and booleans are converted first if they have another type. `data` is
         changed in place and returned.
         """
-        rounds = 0
-        while not self._conforms(data):
+        set_defaults(self.raw, data)
+        for number in range(MOST_ROUNDS + 1):
             found = list(islice(self._validator.iter_errors(data), MOST_ERRORS + 1))
             if not found:
-                log.error("compiled schema %s refuses what jsonschema accepts", self.raw.get("_id"))
                 break
-            rounds += 1
-            if not (coercing and rounds <= MOST_ROUNDS and coerce(data, found)):
+            if not (coercing and number < MOST_ROUNDS and coerce(data, found)):
                 raise Invalid(found)
         return data
 

@@ -13,7 +13,7 @@ def describe(found: Iterable[ValidationError]) -> Errors:
     errors: Errors = {}
     for error in found:
         keyword = str(error.validator)
-        errors[path_text(error.absolute_path)] = {keyword: _SHAPES[keyword](error)}
+        errors[path_text(error.absolute_path)] = {keyword: SHAPES[keyword](error)}
     return errors
 
 
@@ -65,7 +65,8 @@ def _value(message: str) -> Callable[[ValidationError], dict[str, Any]]:
     return lambda error: {"message": message, "value": error.instance}
 
 
-_SHAPES: dict[str, Callable[[ValidationError], dict[str, Any]]] = {
+# The keywords that a schema may have, and what Kazoo says where a value does not conform.
+SHAPES: dict[str, Callable[[ValidationError], dict[str, Any]]] = {
     "type": _type,
     "enum": _target("Value not found in enumerated list of values"),
     "minLength": _length("String must be at least {} characters"),

@@ -1,6 +1,5 @@
 """The draft-4 validator of the `jsonschema` package, changed for the keywords that Kazoo treats differently."""
 
-import copy
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -10,24 +9,15 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from app.schema.errors import SHAPES
+
 # The content of a schema's file.
 RawSchema = dict[str, Any]
 Found = Iterator[ValidationError]
 
-KEYWORDS = {
-    "additionalProperties",
-    "enum",
-    "items",
-    "maxLength",
-    "maximum",
-    "minLength",
-    "minimum",
-    "pattern",
-    "patternProperties",
-    "properties",
-    "required",
-    "type",
-}
+# To support another keyword, add its error to SHAPES. If Kazoo reads it differently from the `jsonschema` package, also
+# add a function to Validator.
+KEYWORDS = SHAPES.keys() | {"items", "patternProperties", "properties"}
 ANNOTATIONS = {"$schema", "_id", "default", "description", "id", "title"}
 
 
@@ -72,27 +62,6 @@ def check_keywords(schema: RawSchema) -> None:
         check_keywords(inner)
 
 
-def usable_defaults(schema: RawSchema) -> list[tuple[str, Any]]:
-    """The defaults of an object's members, in schema order. Those that do not have the member's type are left out."""
-    return [
-        (name, inner["default"])
-        for name, inner in schema.get("properties", {}).items()
-        if "default" in inner and type(inner["default"]) in TYPES.get(inner.get("type"), ())
-    ]
-
-
-def _properties(validator: Any, members: dict[str, RawSchema], instance: Any, schema: RawSchema) -> Found:
-    """Set the defaults and check the members. The compiled schema does the same, so both check the same document."""
-    if not validator.is_type(instance, "object"):
-        return
-    for name, default in usable_defaults(schema):
-        if name not in instance:
-            instance[name] = copy.deepcopy(default)
-    for name, inner in members.items():
-        if name in instance:
-            yield from validator.descend(instance[name], inner, path=name, schema_path=name)
-
-
 def _required(validator: Any, names: list[str], instance: Any, schema: RawSchema) -> Found:
     """Check the required members. The path of the error includes the missing member's name."""
     if validator.is_type(instance, "object"):
@@ -134,7 +103,6 @@ def is_defined(name: str, schema: RawSchema) -> bool:
 Validator = extend(
     Draft4Validator,
     validators={
-        "properties": _properties,
         "required": _required,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,

@@ -313,8 +313,7 @@ def test_defaults_that_fit_their_type_are_set_and_their_own_defaults_are_not_ask
     assert schema.validate({"must": None}) == {"must": None, "list": [], "deep": {"a": 1}}
 
 
-def test_both_validators_set_the_same_defaults():
-    """The one that only tells good from bad stops at the first error; the other one goes through all."""
+def test_defaults_are_set_in_a_document_that_is_refused():
     schema, data = Schema(SHAPES), {"must": "A1", "deep": {}}
     with pytest.raises(Invalid) as refused:
         schema.validate(data)
@@ -418,16 +417,14 @@ LIKELY = st.fixed_dictionaries({"servers": st.lists(SERVER, min_size=1, max_size
 @given(LIKELY | st.dictionaries(st.sampled_from(["name", "account", "servers", "x"]), JSON))
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_accepted_is_accepted_again_unchanged(data):
-    """Also: the compiled schema and the jsonschema package never disagree."""
     try:
         first = CONNECTIVITY.validate(data)
     except Invalid as refused:
-        assert refused.errors and not CONNECTIVITY._conforms(data)
+        assert refused.errors
         return
     event("with servers" if data.get("servers") else "without servers")
     again = CONNECTIVITY.validate(json.loads(json.dumps(first)))
     assert identical(first, again)
-    assert not list(CONNECTIVITY._validator.iter_errors(first))
 
 
 @pytest.mark.alone
