@@ -43,7 +43,7 @@ def charge_body(context: Context, length: int) -> None:
     It costs a token, and another one for each BYTES_OF_A_TOKEN. Stops with 429.
     """
     services = context.services
-    if buckets.cost_of(services.cache, NO_ACCOUNT, "", context.request.method) == 0:
+    if buckets.cost_of(services.cache, NO_ACCOUNT, "", context.method) == 0:
         return
     cost, size = 1 + length // BYTES_OF_A_TOKEN, buckets.size_for(services.cache)
     if not services.buckets.take(f"{client_ip(context)}/bodies", min(cost, size.capacity), size):
@@ -58,13 +58,13 @@ def client_ip(context: Context) -> str:
     """
     forwarded = context.header("x-forwarded-for")
     if not forwarded:
-        return context.request.peer
+        return context.peer
     config = context.services.config
     if config("crossbar", "check_reverse_proxies") is False:
         return forwarded
     proxies = config("crossbar", "reverse_proxies", default=REVERSE_PROXIES)
     trusted = tuple(proxy for proxy in proxies if isinstance(proxy, str))
-    return forwarded if _is_among(context.request.peer, trusted) else context.request.peer
+    return forwarded if _is_among(context.peer, trusted) else context.peer
 
 
 @lru_cache(maxsize=4096)

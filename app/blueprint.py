@@ -1,33 +1,27 @@
-"""The connection between Flask and the pipeline: one catch-all route that uses the raw path."""
+"""The connection between Flask and the pipeline: one rule for every path, and Kazoo's answer to every error."""
 
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
-from urllib.parse import urlsplit
-from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Blueprint, current_app
-from flask import request as flask_request
+from flask import Blueprint, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import InternalServerError
 from werkzeug.routing import BaseConverter, Rule
-from werkzeug.wsgi import ClosingIterator
 
 from app import deadline, metrics, pipeline
 from app.auth.keys import KeysMissing
 from app.constants import METHODS
-from app.context import Context, Request, Stop, not_found_error, plain_error, system_error, too_large_error
+from app.context import Context, Stop, not_found_error, plain_error, system_error, too_large_error
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.services import Services
-from app.store import LARGEST_DOCUMENT, DatabaseMissing, TooLarge, Unavailable, ViewMissing
+from app.store import LARGEST_DOCUMENT, DatabaseMissing, StoreError, TooLarge, ViewMissing
 
-ENDPOINT = "crossbar"
-LONGEST_ID = 64
-_STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
+_SCHEME_AND_HOST = re.compile(r"[^/?#]*//[^/?#]*")
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +29,7 @@ crossbar = Blueprint("crossbar", __name__)
 
 
 class _AnyPath(BaseConverter):
-    """Matches every path, including `//` and line breaks. The pipeline reads the raw path itself."""
+    """Matches every path, with `//` and line breaks. The pipeline reads the path as the client sent it."""
 
     regex = r"[\s\S]*"
     part_isolating = False
@@ -43,79 +37,63 @@ class _AnyPath(BaseConverter):
 
 @crossbar.record
 def _add_catch_all(state: BlueprintSetupState) -> None:
-    app = state.app
-    app.url_map.converters["any_path"] = _AnyPath
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
-    app.url_map.add(Rule("/<any_path:path>", endpoint=ENDPOINT))
-    app.view_functions[ENDPOINT] = answer_request
+    """Send to the pipeline, whatever the method, each request that no other blueprint answers."""
+    url_map = state.app.url_map
+    url_map.converters["any_path"] = _AnyPath
+    url_map.merge_slashes = False
+    url_map.add(Rule("/<any_path:path>", endpoint=f"{crossbar.name}.answer"))
+    state.app.view_functions[f"{crossbar.name}.answer"] = answer
 
 
-@dataclass
-class CrossbarResponse:
-    """An answer as a WSGI application. Headers are sent unchanged: Werkzeug would quote `location`, Kazoo does not.
-
-    The server calls `when_sent` after it has sent the answer, so the client does not wait for it.
-    """
-
-    answer: respond.Answer
-    when_sent: Callable[[], None]
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        answer = self.answer
-        headers = [(name, _latin1(value)) for name, value in answer.headers.items()]
-        if answer.status != 304:
-            headers.append(("content-length", str(len(answer.body))))
-        start_response(_STATUS_LINES[answer.status], headers)
-        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
-        return ClosingIterator((body,), self.when_sent)
+@crossbar.before_app_request
+def _answer_what_flask_would_not() -> Response | None:
+    """Werkzeug takes `//console` for `/console`, and refuses or redirects a few requests. Crossbar answers them."""
+    return answer() if request.routing_exception or raw_target().startswith("//") else None
 
 
-def answer_request(path: str) -> CrossbarResponse:
-    """Answer any request with any method. The path is taken from the request line, not from Flask."""
-    return handle(read_request(flask_request.environ), current_app.extensions["services"])
-
-
-def handle(request: Request, services: Services) -> CrossbarResponse:
-    """Send a request through the pipeline and return the answer. No exception leaves this function."""
-    started = time.perf_counter()
-    context = Context(request, services, request.headers.get("x-request-id") or _new_request_id())
+def answer(path: str = "") -> Response:
+    """Send the request through the pipeline, whatever Flask has matched. Raises Stop, StoreError, KeysMissing."""
+    services: Services = current_app.extensions["services"]
+    context = g.context = _read_request(services)
     REQUEST_ID.set(context.request_id)
     deadline.begin(services.settings.request_timeout)
-    try:
-        pipeline.run(context)
-        answer = respond.success(context)
-    except Stop as stop:
-        answer = respond.failure(context, stop)
-    except Exception as error:
-        answer = respond.failure(context, _fault(context, error))
+    pipeline.run(context)
+    return _response(respond.success(context))
+
+
+@crossbar.app_errorhandler(Stop)
+def _answer_stop(stop: Stop) -> Response:
+    return _response(respond.failure(g.context, stop))
+
+
+@crossbar.app_errorhandler(StoreError)
+@crossbar.app_errorhandler(KeysMissing)
+def _answer_fault_of_the_store(error: Exception) -> Response:
+    """Answer an error that no stage handled (docs/kazoo/http.md, section 6)."""
+    context: Context | None = g.get("context")
+    if context is None:
+        raise error
+    return _response(respond.failure(context, _fault(context, error)))
+
+
+@crossbar.app_errorhandler(InternalServerError)
+def _answer_fault(error: InternalServerError) -> Response | InternalServerError:
+    """Answer an exception that Flask has logged. Pages of other blueprints keep Flask's answer."""
+    context: Context | None = g.get("context")
+    if context is None:
+        return error
+    stop = Stop(500, {"error": "500", "message": "init failed"}, same_in_v1=True)
+    return _response(respond.failure(context, stop))
+
+
+@crossbar.teardown_app_request
+def _forget_request(error: BaseException | None) -> None:
+    """The thread's next request begins afresh."""
     deadline.clear()
-    seconds = time.perf_counter() - started
-    return CrossbarResponse(answer, partial(_observe, context, answer, seconds))
-
-
-def _new_request_id() -> str:
-    """32 hex characters. The id is no secret, so an ordinary random generator is enough."""
-    return f"{random.getrandbits(128):032x}"
-
-
-def _observe(context: Context, answer: respond.Answer, seconds: float) -> None:
-    noun = context.nouns[-1][0] if context.nouns else "none"
-    verb = context.verb if context.verb in METHODS else "other"
-    metrics.request_answered(noun, verb, answer.status, seconds)
-    if log.isEnabledFor(logging.DEBUG):
-        path = _loggable(context.request.target)
-        log.debug("%s %s %d %.4f", context.request.method, path, answer.status, seconds)
     REQUEST_ID.set(None)
 
 
-def _loggable(target: str) -> str:
-    """A path without the token of `/user_auth/{TOKEN}`. Long segments are left out, because only tokens are long."""
-    return "/".join(segment if len(segment) <= LONGEST_ID else "…" for segment in target.split("/"))
-
-
 def _fault(context: Context, error: Exception) -> Stop:
-    """The answer to an error that no stage handled (docs/kazoo/http.md, section 6)."""
     if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
@@ -123,59 +101,70 @@ def _fault(context: Context, error: Exception) -> Stop:
         return plain_error(503, "datastore missing view")
     if isinstance(error, TooLarge):
         return too_large_error(LARGEST_DOCUMENT)
-    if isinstance(error, (Unavailable, KeysMissing)):
-        metrics.store_failed()
-        log.error("the store does not answer: %s", error)
-        return system_error(503, "datastore_unreachable", {"message": "datastore timeout"})
-    log.exception("unexpected fault")
-    return Stop(500, {"error": "500", "message": "init failed"}, same_in_v1=True)
+    metrics.store_failed()
+    log.error("the store does not answer: %s", error)
+    return system_error(503, "datastore_unreachable", {"message": "datastore timeout"})
 
 
-class _Headers:
-    """Request headers by lower-case name, read from the WSGI environment only when asked for."""
+class CrossbarResponse(Response):
+    """A response with exactly these headers. Werkzeug would quote `location`, and cut the headers of a 304."""
 
-    def __init__(self, environ: WSGIEnvironment):
-        self._environ = environ
+    default_mimetype = None
 
-    def get(self, name: str, default: str | None = None) -> str | None:
-        value = self._environ.get(_environment_key(name))
-        return default if value is None else _utf8(value)
-
-    def items(self) -> Iterator[tuple[str, str]]:
-        for key, value in self._environ.items():
-            if key.startswith("HTTP_"):
-                yield key.removeprefix("HTTP_").lower().replace("_", "-"), _utf8(value)
+    def get_wsgi_headers(self, environ):  # type: ignore[no-untyped-def]
+        """Nothing is added and nothing changed."""
+        return self.headers
 
 
-@cache
-def _environment_key(name: str) -> str:
-    key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+def _response(answered: respond.Answer) -> Response:
+    response = CrossbarResponse(answered.body, f"{answered.status} {HTTPStatus(answered.status).phrase}")
+    for name, value in answered.headers.items():
+        response.headers[name] = _latin1(value)
+    if answered.status == 304:
+        del response.headers["content-length"]
+    # The client need not wait until it has been counted.
+    response.call_on_close(partial(_count, g.context, answered.status, time.perf_counter()))
+    return response
 
 
-def read_request(environ: WSGIEnvironment) -> Request:
-    """The request before any parsing, from the WSGI environment of gunicorn or of a server without RAW_URI."""
-    target, _, query_string = _raw_uri(environ).partition("?")
-    is_chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
-    return Request(
-        method=environ["REQUEST_METHOD"],
+def _count(context: Context, status: int, ended: float) -> None:
+    noun = context.nouns[-1][0] if context.nouns else "none"
+    verb = context.verb if context.verb in METHODS else "other"
+    metrics.request_answered(noun, verb, status, ended - context.started)
+
+
+def _read_request(services: Services) -> Context:
+    """The Context of Flask's request, before any parsing."""
+    target, _, query_string = raw_target().partition("?")
+    headers = {name.lower(): _utf8(value) for name, value in request.headers}
+    return Context(
+        services,
+        headers.get("x-request-id") or _new_request_id(),
+        started=time.perf_counter(),
+        # Werkzeug makes `patch` PATCH.
+        method=request.environ["REQUEST_METHOD"],
         target=target,
         query_string=query_string,
-        headers=_Headers(environ),
-        peer=environ.get("REMOTE_ADDR", ""),
-        read_body=environ["wsgi.input"].read,
-        content_length=None if is_chunked else int(environ.get("CONTENT_LENGTH") or 0),
+        headers=headers,
+        peer=request.remote_addr or "",
+        content_length=None if "transfer-encoding" in headers else request.content_length or 0,
+        read_body=request.stream.read,
     )
 
 
-def _raw_uri(environ: WSGIEnvironment) -> str:
-    uri = environ.get("RAW_URI") or environ["PATH_INFO"] + (
-        f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
-    )
-    if not uri.startswith("/"):
-        parts = urlsplit(uri)
-        uri = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _utf8(uri).partition("#")[0]
+def raw_target() -> str:
+    """Path and query as the client sent them, which WSGI servers pass on beside the decoded path."""
+    environ = request.environ
+    target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path.rstrip("?")
+    if not target.startswith("/"):
+        target = _SCHEME_AND_HOST.sub("", target, count=1)
+        target = target if target.startswith("/") else f"/{target}"
+    return _utf8(target).partition("#")[0]
+
+
+def _new_request_id() -> str:
+    """32 hex characters. The id is no secret, so an ordinary random generator is enough."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _latin1(text: str) -> str:

@@ -1,6 +1,6 @@
 """The Context: one request on its way through the pipeline, and Stop, which ends it early."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,33 +10,6 @@ from app.documents.fields import Author
 from app.documents.names import account_db
 from app.schema.errors import Errors, error
 from app.services import Services
-
-
-class Headers(Protocol):
-    """Request headers by lower-case name. A dict can be used as well."""
-
-    def get(self, name: str) -> str | None:
-        """The value; None if there is no such header."""
-
-    def items(self) -> Iterable[tuple[str, str]]:
-        """All headers."""
-
-
-@dataclass
-class Request:
-    """A request as the client sent it, before it is parsed.
-
-    `target` is the path as sent, without the query. `read_body(size)` reads at most `size` bytes.
-    `content_length` is in bytes: None for a body with a transfer encoding, 0 if there is no body.
-    """
-
-    method: str
-    target: str = field(repr=False)
-    query_string: str = field(repr=False)
-    headers: Headers = field(repr=False)
-    peer: str
-    read_body: Callable[[int], bytes]
-    content_length: int | None = None
 
 
 class Resource(Protocol):
@@ -78,9 +51,24 @@ class Context:
     code and raises AttributeError. `has_account` and `has_auth` tell whether those two optional members exist.
     """
 
-    request: Request
     services: Services
     request_id: str
+    # When it began, a time of `time.perf_counter`.
+    started: float = 0.0
+
+    # the request as the client sent it
+    method: str = "GET"
+    # The path, without the query.
+    target: str = field(default="", repr=False)
+    query_string: str = field(default="", repr=False)
+    # By lower-case name.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # The address at the other end of the connection.
+    peer: str = ""
+    # In bytes; None for a body with a transfer encoding, 0 if there is no body.
+    content_length: int | None = 0
+    # Reads at most so many bytes of the body.
+    read_body: Callable[[int], bytes] = field(default=lambda size: b"", repr=False)
 
     # parse
     version: str = "v2"
@@ -163,7 +151,7 @@ class Context:
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
-        return self.request.headers.get(name)
+        return self.headers.get(name)
 
     def query_value(self, name: str) -> str | bool | None:
         """The first value of a query parameter; True for one without `=`."""

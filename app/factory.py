@@ -1,57 +1,33 @@
-"""Creates the WSGI application of one worker process."""
+"""Creates the Flask application."""
 
-from collections.abc import Iterable
-from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
-
-from flask import Flask, Request
-from werkzeug.routing import MapAdapter
+from flask import Flask
 
 from app import metrics
-from app.blueprint import answer_request, crossbar, handle, read_request
-from app.console.pages import console_pages
+from app.access_log import log_requests
+from app.blueprint import crossbar
+from app.console.pages import console
 from app.health import health
-from app.openapi.pages import pages as openapi_pages
+from app.openapi.pages import openapi
 from app.operators import operators
-from app.services import Services
-
-# Kazoo's for certain. Werkzeug takes `//console` for `/console`.
-API_PATHS = ("/v1/", "/v2/", "//")
+from app.services import Services, make_services
+from app.settings import Settings
 
 
-class Application(Flask):
-    """Flask without parts that are slow and not needed: our views handle every error, our rules ignore the host."""
+def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
+    """The application. Settings come from the environment unless they, or services made with others, are given.
 
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request. Those of the API go straight to the blueprint's handler.
-
-        The pipeline has a context of its own, and Flask's takes a third of the time of a read.
-        """
-        if environ["PATH_INFO"].startswith(API_PATHS):
-            return handle(read_request(environ), self.extensions["services"])(environ, start_response)
-        return super().wsgi_app(environ, start_response)
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """An adapter that matches a request only by its path."""
-        if request is None:
-            return None
-        environ = request.environ
-        return self.url_map.bind("", path_info=environ["PATH_INFO"] or "/", default_method=environ["REQUEST_METHOD"])
-
-    def full_dispatch_request(self) -> Any:
-        """The view's answer, which is a WSGI application. Hooks, signals and error pages are skipped."""
-        return self.dispatch_request()
-
-
-def create_app(services: Services) -> Flask:
-    """The Flask application that uses these services."""
+    Raises SettingsError.
+    """
+    services = services or make_services(settings or Settings.from_environment())
     metrics.start_counting()
-    app = Application("app", static_folder=None)
+    app = Flask("app", static_folder=None)
     app.extensions["services"] = services
+    if services.settings.access_log:
+        log_requests(app)
     app.register_blueprint(health)
     if services.settings.console:
-        app.register_blueprint(console_pages(answer_request))
+        app.register_blueprint(console)
         app.register_blueprint(operators)
-        app.register_blueprint(openapi_pages)
+        app.register_blueprint(openapi)
     app.register_blueprint(crossbar)
     return app

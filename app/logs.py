@@ -6,8 +6,14 @@ import sys
 import time
 from contextvars import ContextVar
 
+from app.documents.secrets import MASK, is_secret_parameter
+
 # A traceback in the log has at most this many characters: its beginning and its end.
 LONGEST_TRACEBACK = 8_000
+
+# Only tokens are so long.
+LONGEST_SEGMENT = 64
+LONGEST_TARGET = 2000
 
 # The id of the request that this thread handles. Each line that the thread logs contains it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -40,3 +46,23 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(JSONFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+def loggable(target: str) -> str:
+    """A path with its query as logs may have it: long segments are cut, and secrets in the query masked.
+
+    The token in `/user_auth/{TOKEN}` is long.
+    """
+    path, mark, query = target.partition("?")
+    path = "/".join(map(_cut, path.split("/")))
+    query = "&".join(map(_without_secret, query.split("&")))
+    return (path + mark + query)[:LONGEST_TARGET]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SEGMENT else "…"
+
+
+def _without_secret(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    return f"{_cut(name)}{equals}{MASK if is_secret_parameter(name) else _cut(value)}"

@@ -40,6 +40,7 @@ class Settings:
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log_level: str = "INFO"
+    access_log: bool = False
     kazoo_node: str = "pyconnectivity@localhost"
     kazoo_zone: str = "local"
     strict_tokens: bool = False
@@ -116,6 +117,7 @@ class Settings:
             metrics_host=read.text("METRICS_HOST", cls.metrics_host),
             metrics_port=read.whole("METRICS_PORT", None) or None,
             log_level=read.text("LOG_LEVEL", cls.log_level).upper(),
+            access_log=read.flag("ACCESS_LOG", cls.access_log),
             kazoo_node=read.text("KAZOO_NODE", cls.kazoo_node),
             kazoo_zone=read.text("KAZOO_ZONE", cls.kazoo_zone),
             strict_tokens=read.flag("STRICT_TOKENS", cls.strict_tokens),

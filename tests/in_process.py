@@ -18,7 +18,7 @@ class InProcess:
 
     def __init__(self, services: Services):
         self.services = services
-        self._app = create_app(services)
+        self._app = create_app(services=services)
 
     def __call__(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None
@@ -50,6 +50,7 @@ def _environ(method: str, path: str, headers: dict[str, str], body: bytes) -> di
         "SERVER_PORT": "80",
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
     }
     for name, value in headers.items():
         key = name.upper().replace("-", "_")

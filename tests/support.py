@@ -106,6 +106,10 @@ class Server:
             os.killpg(self.process.pid, sign)
             self.process.wait(20)
 
+    def process_signal(self, sign: int) -> None:
+        """Send a signal to the first process alone."""
+        os.kill(self.process.pid, sign)
+
     def pids(self) -> list[int]:
         """The process and its children."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout

@@ -5,7 +5,7 @@ It is written only if Kazoo has created that database. It never holds a credenti
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.fields import Author, stamp
@@ -26,7 +26,7 @@ def record(
     succeeded: bool,
     message: str,
     client_ip: str,
-    headers: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
     author: Author,
 ) -> None:
     """Write one attempt. An error of the store is logged and not raised."""
@@ -38,7 +38,7 @@ def record(
         "status": "success" if succeeded else "failed",
         "auth_module": method,
         "message": message,
-        "client_headers": {name: value for name, value in headers if name not in SECRET_HEADERS},
+        "client_headers": {name: value for name, value in headers.items() if name not in SECRET_HEADERS},
         "client_ip": client_ip,
         "crossbar_request_id": author.request_id,
         "timestamp": int(now) + GREGORIAN_EPOCH,

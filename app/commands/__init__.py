@@ -2,7 +2,6 @@
 
 import click
 
-from app import __version__
 from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account
 from app.commands.apps import set_app_url
@@ -18,6 +17,7 @@ from app.commands.views import views
 from app.files import FilesMissing
 from app.settings import SettingsError
 from app.store import StoreError
+from app.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

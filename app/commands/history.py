@@ -9,7 +9,7 @@ import click
 from app.auth import AuthDoc, hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
-from app.context import Context, Request, Stop
+from app.context import Context, Stop
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.names import new_id
 from app.documents.secrets import masked
@@ -59,8 +59,7 @@ def history(account_id: str, connectivity_id: str, restore: str | None, limit: i
 
 def _run(services: Services, account_id: str, verb: str, params: list[str], **query: int) -> Context:
     """Let the resource do what it does for a request of the account itself. Stops with its errors."""
-    request = Request(verb, "/".join(params), "", {}, "command", lambda size: b"")
-    context = Context(request, services, new_id())
+    context = Context(services, new_id(), method=verb, target="/".join(params), peer="command")
     context.query = [(name, str(value)) for name, value in query.items()]
     context.verb, context.nouns, context.resource = verb, [(NOUN, params)], NOUNS[NOUN]
     context.account = hierarchy.account(services.cache, account_id) or {"_id": account_id}

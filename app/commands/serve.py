@@ -24,14 +24,17 @@ from app.commands.accounts import prepare_store, tell_console
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
 from app.schema import Schemas
-from app.server.worker import share_files
 from app.services import make_services
-from app.settings import LEAST_BUFFERED, Settings
+from app.settings import Settings
 from app.store.collation import sort_key
 from app.store.design import check_files
 from app.store.engines import open_store
 
 MOST_FILES = 65536
+# Open files that a worker needs besides connections: for itself, and for each thread with its connections to a store.
+FILES, FILES_OF_A_THREAD = 48, 4
+# The event loop looks at each of them whenever something happens.
+MOST_CONNECTIONS = 1000
 
 
 @click.command()
@@ -83,28 +86,24 @@ class JSONLogger(glogging.Logger):
 
 
 class Server(BaseApplication):
-    """gunicorn, configured for this service. Each worker makes its own services after the fork.
-
-    `connections` is the greatest number of connections that a worker keeps open, `held` that of bytes that it holds
-    for them.
-    """
+    """gunicorn, configured for this service. Each worker makes its own services after the fork."""
 
     def __init__(self, settings: Settings, buckets: Buckets):
         self._settings = settings
         self._buckets = buckets
-        self.threads, self.connections = share_files(_raise_file_limit(), settings.threads)
-        self.held = max(settings.max_buffered // settings.workers, LEAST_BUFFERED) * 1_000_000
         self._cpus = _usable_cpus() if settings.pin_workers else []
         super().__init__()
 
     def load_config(self) -> None:
-        """Set gunicorn's own settings."""
+        """Set gunicorn's own settings. Those in GUNICORN_CMD_ARGS count more."""
         settings = self._settings
+        threads, connections = _share_files(_raise_file_limit(), settings.threads)
         for name, value in {
             "bind": settings.address,
             "workers": settings.workers,
-            "threads": self.threads,
-            "worker_class": "app.server.worker.Worker",
+            "threads": threads,
+            "worker_class": "app.server.Worker",
+            "worker_connections": connections,
             "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
             "timeout": 120,
             "graceful_timeout": 10,
@@ -120,6 +119,10 @@ class Server(BaseApplication):
         }.items():
             # Settings that an older gunicorn does not know are not needed there.
             if name in self.cfg.settings:
+                self.cfg.set(name, value)
+        given = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
+        for name, value in vars(given).items():
+            if value is not None and name in self.cfg.settings:
                 self.cfg.set(name, value)
 
     def _start_exporter(self, arbiter: Any) -> None:
@@ -147,7 +150,7 @@ class Server(BaseApplication):
 
         What is made here lives as long as the worker, so the garbage collector need not examine it.
         """
-        app = create_app(make_services(self._settings, self._buckets))
+        app = create_app(services=make_services(self._settings, self._buckets))
         gc.collect()
         gc.freeze()
         return app
@@ -167,6 +170,12 @@ def _raise_file_limit() -> int:
         # macOS allows fewer than the limit says.
         return soft
     return wanted
+
+
+def _share_files(files: int, threads: int) -> tuple[int, int]:
+    """How many threads and connections a worker can have that may open so many files."""
+    threads = max(1, min(threads, (files - FILES) // FILES_OF_A_THREAD))
+    return threads, max(8, min(MOST_CONNECTIONS, files - FILES - threads * FILES_OF_A_THREAD))
 
 
 def _usable_cpus() -> list[int]:

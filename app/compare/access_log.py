@@ -1,16 +1,18 @@
-"""The GETs of an access log of nginx or HAProxy, in their default formats, without other people's tokens."""
+"""The GETs of an access log of this service, nginx or HAProxy (default formats), without other people's tokens."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
+
+from app.documents.secrets import is_secret_parameter
 
 # Both have the request in quotes. In nginx's it is the first quoted text, in HAProxy's the last.
 _REQUEST = re.compile(r'"GET (\S+) HTTP/[0-9.]+"')
 _API = re.compile(r"/v[12]/")
 # nginx writes bytes that are not printable, quotes and backslashes like this.
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
-_WITH_TOKEN = ("auth_token", "md5_auth", "api_key")
 # Paths whose segments are tokens.
 _SKIPPED = ("/user_auth/", "/token_auth")
 MOST_REMEMBERED = 2_000_000
@@ -20,8 +22,8 @@ def targets(lines: Iterable[str]) -> Iterator[str]:
     """The paths with query of the API's GETs, each once, in the order of the log."""
     seen: set[bytes] = set()
     for line in lines:
-        match = _REQUEST.search(line)
-        target = _cleaned(match.group(1)) if match else None
+        sent = _sent(line)
+        target = _cleaned(sent) if sent else None
         if target is None:
             continue
         key = hashlib.blake2b(target.encode(), digest_size=8).digest()
@@ -31,9 +33,21 @@ def targets(lines: Iterable[str]) -> Iterator[str]:
             yield target
 
 
+def _sent(line: str) -> str | None:
+    """The target of the GET in a line; None if it has none."""
+    if not line.startswith("{"):
+        match = _REQUEST.search(line)
+        return _ESCAPED.sub(r"%\1", match.group(1)) if match else None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    is_get = isinstance(entry, dict) and entry.get("method") == "GET"
+    return str(entry.get("path", "")) if is_get else None
+
+
 def _cleaned(target: str) -> str | None:
     """The path and the query of the API without tokens; None for a request that is not to be sent."""
-    target = _ESCAPED.sub(r"%\1", target)
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)
@@ -43,5 +57,5 @@ def _cleaned(target: str) -> str | None:
     path, mark, query = target.partition("?")
     if not _API.match(path) or any(part in path for part in _SKIPPED) or not target.isascii():
         return None
-    kept = [part for part in query.split("&") if part.partition("=")[0] not in _WITH_TOKEN]
+    kept = [part for part in query.split("&") if not is_secret_parameter(part.partition("=")[0])]
     return path + (mark + "&".join(kept) if kept and query else "")

@@ -1,11 +1,11 @@
 """Serves the console's files, and the page that browsers get at `/`."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException
+
+from app.blueprint import answer
 
 STATIC = Path(__file__).parent / "static"
 PAGE = "index.html"
@@ -22,25 +22,27 @@ HEADERS = {
 }
 
 
-def console_pages(answer_others: Callable[[str], Any]) -> Blueprint:
-    """The blueprint. `answer_others` answers a request for `/` of a client that is no browser."""
-    console = Blueprint("console", __name__, template_folder="templates")
+console = Blueprint("console", __name__, template_folder="templates")
 
-    @console.get("/console", strict_slashes=False)
-    def show_console() -> Response:
-        return _file(PAGE)
 
-    @console.get("/console/<path:name>")
-    def show_file(name: str) -> Response:
-        return _file(name)
+@console.get("/console", strict_slashes=False)
+def show_console() -> Response:
+    """The page that loads all the others."""
+    return _file(PAGE)
 
-    @console.get("/")
-    def show_landing_page() -> Any:
-        if not _wants_html():
-            return answer_others("")
-        return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
 
-    return console
+@console.get("/console/<path:name>")
+def show_file(name: str) -> Response:
+    """One of the console's files."""
+    return _file(name)
+
+
+@console.get("/")
+def show_landing_page() -> Response:
+    """The page about this service for browsers, crossbar's landing page for all others."""
+    if not _wants_html():
+        return answer()
+    return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
 
 
 def _file(name: str) -> Response:

@@ -1,12 +1,16 @@
 """Which members of documents and answers are secret, and how they are shown to people."""
 
 from typing import Any
+from urllib.parse import unquote_plus
 
 SECRETS = frozenset(
     {
         "auth_password",
         "password",
         "auth_token",
+        "shared_token",
+        "authorization",
+        "md5_auth",
         "credentials",
         "api_key",
         "pvt_api_key",
@@ -16,6 +20,12 @@ SECRETS = frozenset(
     }
 )
 MASK = "(secret)"
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether a parameter of a query, as sent, has a secret value: it is named like one, or a filter of one."""
+    plain = unquote_plus(name).lower().replace("-", "_")
+    return any(plain.endswith(secret) for secret in SECRETS)
 
 
 def masked(value: Any) -> Any:

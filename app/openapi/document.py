@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app import __version__
-from app.context import Context, Request, Stop
+from app.context import Context, Stop
 from app.openapi import errors, parameters
 from app.openapi.json_schema import patch_of, translated
 from app.openapi.shapes import TEXT, Shape, named, record
 from app.openapi.table import ACCOUNT_PATH, TABLE, Operation
 from app.pipeline.route import route
 from app.services import Services
+from app.version import __version__
 
 JSON = "application/json"
 # What stands for parameters where a resource is asked about a path.
@@ -92,7 +92,7 @@ def operation_id(verb: str, path: str) -> str:
 def _routed(path: str, services: Services) -> Context | None:
     """A request for a path of the table, as it is after routing; None if this service has no such path."""
     # A preflight exists on every path that is served, whatever the resource wants to see in a request.
-    context = Context(Request("OPTIONS", "", "", {}, "", lambda size: b""), services, "")
+    context = Context(services, "", method="OPTIONS")
     context.segments = _PARAMETER.sub(_ID, path).strip("/").split("/")
     if path.startswith(ACCOUNT_PATH):
         context.account = {"_id": _ID}

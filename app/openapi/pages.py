@@ -2,14 +2,12 @@
 
 import gzip
 import json
-from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
 import flask_swagger_ui
 from flask import Blueprint, Response, current_app, request
 
-from app.blueprint import CrossbarResponse, answer_request
 from app.openapi.document import build
 
 OURS = Path(__file__).parent / "static"
@@ -35,20 +33,10 @@ _HEADERS = {
     "Vary": "accept-encoding",
 }
 
-pages = Blueprint("openapi", __name__)
+openapi = Blueprint("openapi", __name__)
 
 
-def _serve(path: str, view: Callable[[], Response]) -> None:
-    """Answer GET and HEAD of exactly this path. Any other request gets what crossbar answers."""
-
-    def answer() -> Response | CrossbarResponse:
-        # Werkzeug takes `/docs/` for `/docs`.
-        return view() if request.environ["PATH_INFO"] == path else answer_request(path)
-
-    name = path.strip("/").replace("/", "_").replace(".", "_")
-    pages.add_url_rule(path, name, answer, methods=["GET"], provide_automatic_options=False)
-
-
+@openapi.get("/openapi.json", provide_automatic_options=False)
 def answer_document() -> Response:
     """The OpenAPI document. It is made when a process is first asked for it."""
     made = current_app.extensions
@@ -59,6 +47,16 @@ def answer_document() -> Response:
 
 def _answer_file(file: Path, content_type: str) -> Response:
     return _response(_read(file), content_type)
+
+
+for _path, (_file, _content_type) in _FILES.items():
+    openapi.add_url_rule(
+        f"/docs{_path}",
+        f"docs{_path.replace('/', '_').replace('.', '_')}",
+        partial(_answer_file, _file, _content_type),
+        methods=["GET"],
+        provide_automatic_options=False,
+    )
 
 
 @cache
@@ -80,8 +78,3 @@ def _response(forms: tuple[bytes, bytes], content_type: str) -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
-
-
-_serve("/openapi.json", answer_document)
-for _path, (_file, _content_type) in _FILES.items():
-    _serve(f"/docs{_path}", partial(_answer_file, _file, _content_type))

@@ -8,7 +8,7 @@ from app.documents.names import is_account_id
 
 def load_account(context: Context) -> None:
     """Fill in `account` if the path names one. Stops with 404 on a malformed id or a missing account."""
-    if context.request.method == "OPTIONS":
+    if context.method == "OPTIONS":
         return
     for noun, params in context.nouns:
         if noun == "accounts" and params:

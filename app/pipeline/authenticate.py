@@ -17,7 +17,7 @@ def authenticate(context: Context) -> None:
     Stops with 429 where the bucket holds too little, and with 400 where basic credentials belong to an expired
     trial. Stops with 401 where good credentials are missing and the resource needs them.
     """
-    if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
+    if context.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     if context.token_kind in (TOKEN, BASIC):
         charge(context)

@@ -9,7 +9,7 @@ from app.context import Context, system_error
 
 def authorize(context: Context) -> None:
     """Stop with 403 if either forbids the request, or with 404 if the path lacks the account that it needs."""
-    if context.request.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
+    if context.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     resource = context.resource
     account = context.account if context.has_account else None

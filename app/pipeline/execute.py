@@ -17,7 +17,7 @@ def execute(context: Context) -> None:
     if context.verb in ("POST", "PATCH", "DELETE"):
         if (context.header("if-match") or "*").strip() != "*":
             raise empty(412)
-        with contention.turn(context.request.target):
+        with contention.turn(context.target):
             for _ in contention.attempts():
                 metrics.write_retried()
                 context.resource.validate(context, *context.params)

@@ -7,11 +7,15 @@ _REFUSED_BELOW = ("TRACE", "CONNECT")
 CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")
 
 
-def known_method(context: Context) -> None:
-    """Stop with 501 on a method that crossbar does not know, or that its HTTP server refuses by itself."""
-    if context.request.method in _REFUSED_BELOW:
+def refuse_below(context: Context) -> None:
+    """Stop with a bare 501 on a method that crossbar's HTTP server refuses by itself, whatever the path."""
+    if context.method in _REFUSED_BELOW:
         raise bare(501)
-    if context.request.method not in METHODS:
+
+
+def known_method(context: Context) -> None:
+    """Stop with 501 on a method that crossbar does not know."""
+    if context.method not in METHODS:
         raise empty(501)
 
 
@@ -20,7 +24,7 @@ def allow_methods(context: Context) -> None:
 
     A POST may name another verb in `verb`. With any other method, `verb` must be absent or equal to the method.
     """
-    method, resource, params = context.request.method, context.resource, context.params
+    method, resource, params = context.method, context.resource, context.params
     verb = context.verb = _verb(context)
     takes = resource.allowed_methods(context, *params)
     tunnels = method == "POST" and verb != "POST" and verb in takes
@@ -40,10 +44,10 @@ def is_cors(context: Context) -> bool:
 
 def answer_options(context: Context) -> None:
     """Answer a preflight, without a body."""
-    if context.request.method == "OPTIONS":
+    if context.method == "OPTIONS":
         raise empty(200)
 
 
 def _verb(context: Context) -> str:
     verb = context.req_value("verb")
-    return verb.upper() if isinstance(verb, str) else context.request.method
+    return verb.upper() if isinstance(verb, str) else context.method

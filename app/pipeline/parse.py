@@ -24,13 +24,13 @@ def parse(context: Context) -> None:
 
     A body without a good token in the headers or the query is small, and its address is charged for reading it.
     """
-    context.query = _parse_pairs(context.request.query_string)
+    context.query = _parse_pairs(context.query_string)
     context.content_type = _media_type(context.header("content-type"))
     body = _read(context)
     if context.content_type in JSON_TYPES:
         if body:
             _take_envelope(context, _decode(body))
-    elif context.content_type == FORM_TYPE and (body or context.request.content_length == 0):
+    elif context.content_type == FORM_TYPE and (body or context.content_length == 0):
         _take_envelope(context, _form_envelope(body))
 
 
@@ -54,7 +54,7 @@ def _media_type(header: str | None) -> str:
 
 
 def _read(context: Context) -> bytes:
-    announced = context.request.content_length
+    announced = context.content_length
     if announced == 0:
         return b""
     is_anonymous = _is_anonymous(context)
@@ -63,7 +63,7 @@ def _read(context: Context) -> bytes:
         limit = min(limit, _limit(context, "max_anonymous_upload_size", MAX_ANONYMOUS_UPLOAD_SIZE))
     if announced is not None and announced > limit:
         raise too_large_error(limit)
-    body = context.request.read_body(limit + 1)
+    body = context.read_body(limit + 1)
     # The HTTP server cuts bodies that are far too large.
     if len(body) > limit or (announced is not None and len(body) < announced):
         raise too_large_error(limit)

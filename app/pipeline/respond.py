@@ -57,8 +57,8 @@ def success(context: Context) -> Answer:
         envelope["auth_token"] = token
     answer = Answer(context.status)
     if context.location_id is not None:
-        answer.headers["location"] = _location(context.request.target, context.location_id)
-    if context.request.method == "GET":
+        answer.headers["location"] = _location(context.target, context.location_id)
+    if context.method == "GET":
         _describe_entity(context, answer)
     return _finish(context, answer, envelope)
 

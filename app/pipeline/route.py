@@ -17,7 +17,7 @@ _VERSION = re.compile(r"v[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 def split_path(context: Context) -> None:
     """Fill in `version` and `segments`. A path that does not begin with a version gets the landing page."""
     try:
-        segments = [_decode_twice(segment) for segment in context.request.target.split("/")]
+        segments = [_decode_twice(segment) for segment in context.target.split("/")]
     except ValueError:
         raise bare(400) from None
     version = _VERSION.fullmatch(segments[1]) if len(segments) > 1 and segments[0] == "" else None
@@ -53,7 +53,7 @@ def route(context: Context) -> None:
     context.resource = NOUNS.get(noun, UNKNOWN_NOUN)
     if not context.resource.resource_exists(context, *params):
         context.allowed, context.is_cors = (), is_cors(context)
-        if context.is_cors and context.request.method == "OPTIONS":
+        if context.is_cors and context.method == "OPTIONS":
             # The browser then sees the 404 of the request itself.
             raise empty(200)
         raise system_error(404, "not_found")

@@ -73,7 +73,7 @@ def _record(context: Context, auth: AuthDoc, succeeded: bool) -> None:
         succeeded,
         "authentication resulted in token creation" if succeeded else "invalid credentials",
         client_ip(context),
-        context.request.headers.items(),
+        context.headers,
         context.author,
     )
 

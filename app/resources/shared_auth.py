@@ -18,7 +18,7 @@ class SharedAuth(Anonymous):
 
     def resource_exists(self, context: Context, *params: str) -> bool:
         """Only for callers with a `shared_token`, and for preflights."""
-        has_token = context.req_value("shared_token") is not None or context.request.method == "OPTIONS"
+        has_token = context.req_value("shared_token") is not None or context.method == "OPTIONS"
         return super().resource_exists(context, *params) and has_token
 
     def validate(self, context: Context, *params: str) -> None:

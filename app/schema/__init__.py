@@ -1,7 +1,8 @@
 """Kazoo's validation of request data, driven only by the files in `schemas/` (docs/kazoo/http.md, section 8).
 
-Defaults are set first (`defaults.py`). Then the `jsonschema` package decides what is valid, with Kazoo's reading of a
-few keywords (`keywords.py`). Values of another type are converted (`coercion.py`), errors are described (`errors.py`).
+Defaults are set first (`defaults.py`). Then the `jsonschema` package decides what is valid, with Kazoo's reading of
+a few keywords (`keywords.py`). Values of another type are converted (`coercion.py`), and errors are described
+(`errors.py`).
 """
 
 import hashlib

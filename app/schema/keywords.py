@@ -15,8 +15,8 @@ from app.schema.errors import SHAPES
 RawSchema = dict[str, Any]
 Found = Iterator[ValidationError]
 
-# To support another keyword, add its error to SHAPES. If Kazoo reads it differently from the `jsonschema` package, also
-# add a function to Validator.
+# To support another keyword, add its error to SHAPES. If Kazoo reads it differently from the `jsonschema` package,
+# also add a function to Validator.
 KEYWORDS = SHAPES.keys() | {"items", "patternProperties", "properties"}
 ANNOTATIONS = {"$schema", "_id", "default", "description", "id", "title"}
 

@@ -519,13 +519,14 @@ class TestAServiceOfItsOwn:
 
     def test_no_secret_is_logged(self, limited, tmp_path):
         log = tmp_path / "log"
-        environment = {**limited.environment, "LOG_LEVEL": "DEBUG", "TEST_LOG": str(log)}
+        environment = {**limited.environment, "LOG_LEVEL": "DEBUG", "ACCESS_LOG": "true", "TEST_LOG": str(log)}
         server = support.service(environment).start()
         try:
             person = limited.person("Logged", "logged.example.com", limited.master)
             api = support.Api(server.url, person)
             api.call("PUT", data={"servers": [support.server_with("4155550100", auth_password="pa55w0rd")]})
-            requests.get(api.url(), params={"auth_token": api.token}, timeout=20)
+            for name in ("auth_token", "Auth-Token", "auth%5Ftoken"):
+                requests.get(f"{api.url()}?{name}={api.token}&page_size=3&filter_auth_password=pa55w0rd", timeout=20)
             requests.get(f"{server.url}/v2/user_auth/{api.token}", headers={"X-Auth-Token": api.token}, timeout=20)
             requests.get(api.url(), headers={"Authorization": "Basic czNjcmV0OnMzY3JldA=="}, timeout=20)
         finally:
@@ -536,3 +537,15 @@ class TestAServiceOfItsOwn:
         assert not [secret for secret in secrets if secret in text]
         lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         assert any(line.get("request_id") for line in lines)
+        by_path = {line["path"]: line for line in lines if "path" in line}
+        trunks = api.url().partition(server.url)[2]
+        listed = by_path[f"{trunks}?auth_token=(secret)&page_size=3&filter_auth_password=(secret)"]
+        assert {name: listed[name] for name in ("method", "status", "account", "user", "client")} == {
+            "method": "GET",
+            "status": 200,
+            "account": person.account_id,
+            "user": person.user["_id"],
+            "client": "127.0.0.1",
+        }
+        assert listed["bytes"] > 100 and 0 < listed["seconds"] < 20 and len(listed["request_id"]) == 32
+        assert listed["time"].endswith("Z") and "/v2/user_auth/…" in by_path

@@ -43,7 +43,8 @@ def connections_that_sent(base, part, count=200):
 def answer_to(base, *parts, pause=0.0):
     """All bytes that come back after these parts are sent; b"" for a closed connection."""
     with connect(base) as connection:
-        with contextlib.suppress(ConnectionError):
+        # The server may have refused what it got and closed the connection.
+        with contextlib.suppress(OSError):
             for part in parts:
                 connection.sendall(part)
                 time.sleep(pause)
@@ -90,6 +91,10 @@ def test_a_request_byte_by_byte_is_answered(base):
 
 
 def test_many_headers(base):
+    """Their number does not count, but the 64 KiB of all of them."""
+    headers = b"".join(b"X-%d: y\r\n" % number for number in range(5_000))
+    last = b"Connection: close\r\n\r\n"
+    assert status_of(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + last)) == 200
     headers = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
     assert_refused(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n"))
     assert_serving(base)
@@ -117,6 +122,14 @@ def test_chunked_bodies_are_read(base):
     assert status_of(received) == 201 and b'"name":"chunks"' in received
     for broken in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n", b"5\r\n{}"):
         assert_refused(answer_to(base, head + b"\r\n", broken))
+
+
+@pytest.mark.parametrize("trailer", [b"no colon", b"X y: z", b"X: a\rb", b": z"])
+def test_malformed_trailers_are_refused(base, trailer):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b'b\r\n{"data":{}}\r\n0\r\n'
+    assert status_of(answer_to(base, head + body + b"X-Sum: 1\r\n\r\n")) == 201
+    assert status_of(answer_to(base, head + body + trailer + b"\r\n\r\n")) == 400
 
 
 def test_a_chunk_that_never_comes(base):
@@ -291,6 +304,74 @@ def test_expect_100_continue(base):
         while data := connection.recv(65536):
             received += data
         assert status_of(received) == 201
+
+
+def test_expect_100_continue_without_a_body(base):
+    """Nothing will follow, so there is nothing to wait for."""
+    for length in (b"", b"Content-Length: 0\r\n"):
+        head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\n" % length
+        with connect(base) as connection:
+            connection.sendall(head)
+            assert status_of(one_answer(connection)) == 200
+
+
+def test_expect_100_continue_before_a_body_that_is_too_large(base):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+    with connect(base) as connection:
+        connection.sendall(head + b"Content-Length: 100000000\r\n\r\n")
+        refusal = one_answer(connection)
+        assert status_of(refusal) == 400 and b'"maxSize":{"target":256000' in refusal
+        assert b"\r\nConnection: close\r\n" in refusal
+
+
+@pytest.mark.parametrize("method", [b"patch", b"Patch", b"pAtCh", b"FOO_BAR", b"PROPFIND", b"a", b"X!#$%&'*+.^`|~0"])
+def test_a_method_that_kazoo_does_not_know_is_a_501_and_the_connection_stays(base, method):
+    """docs/kazoo/http.md, section 3."""
+    with connect(base) as connection:
+        for _ in range(2):
+            connection.sendall(method + b" /v2/schemas HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\n\r\n")
+            answer = one_answer(connection)
+            assert (
+                status_of(answer) == 501 and answer.endswith(b"\r\n\r\n") and b"\r\nX-Request-Id: mine\r\n" in answer
+            )
+
+
+@pytest.mark.parametrize("line", [b"CONNECT example.com:80", b"CONNECT /", b"TRACE /", b"TRACE /v2/schemas"])
+def test_tunnels_and_traces_are_a_501_wherever_they_lead(base, line):
+    with connect(base) as connection:
+        connection.sendall(line + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = one_answer(connection)
+    assert status_of(answer) == 501 and answer.endswith(b"\r\n\r\n") and b"X-Request-Id" not in answer
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"GET /health\r\n",
+        b"GET /health HTTP/1.1\nHost: x\n\n",
+        b"GET /health HTTP/1.1\n",
+        b"GET  /health HTTP/1.1\r\n",
+        b" GET /health HTTP/1.1\r\n",
+        b"GET /a b HTTP/1.1\r\n",
+        b"GET /health HTTP/2.0\r\n",
+        b"GET /health HTTP/1.1 \r\n",
+        b"GE(T /health HTTP/1.1\r\n",
+        b"\r\nGET /health\r\n",
+        b"GET http://[x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: " + b"0" * 4400 + b"5\r\n\r\nhello",
+        b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nhello",
+        b"PUT /v2/schemas HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_a_400_as_soon_as_that_is_known(base, part):
+    with connect(base) as connection:
+        connection.settimeout(5)
+        connection.sendall(part)
+        answer = connection.recv(65536)
+        assert status_of(answer) == 400 and answer.endswith(b"\r\n\r\n")
+        assert connection.recv(10) == b""
+    assert_serving(base)
 
 
 @pytest.mark.parametrize(

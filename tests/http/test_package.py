@@ -9,7 +9,7 @@ import venv
 import pytest
 import requests
 
-from app import __version__
+from app.version import __version__
 from tests import support
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from app.constants import METHODS
-from app.context import Context, Request
+from app.context import Context
 from app.openapi.document import build, examples, operation_id
 from app.openapi.json_schema import patch_of, translated
 from app.openapi.table import TABLE
@@ -153,7 +153,7 @@ EVERY_WORD = words_in(*ROOT.glob("app/resources/*.py"))
 def served(services, noun, params):
     """The verbs that a resource serves with these params."""
     resource = NOUNS[noun]
-    context = Context(Request("OPTIONS", "", "", {}, "", lambda size: b""), services, "")
+    context = Context(services, "", method="OPTIONS")
     context.nouns = [(noun, list(params))]
     return set(resource.served_methods(context, *params)) if resource.resource_exists(context, *params) else set()
 

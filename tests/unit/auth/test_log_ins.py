@@ -41,7 +41,7 @@ def test_an_attempt_is_recorded(tmp_path, monkeypatch, succeeded, kind, status, 
     db = "account/a1/b2/c3d4e5f60718293a4b5c6d7e8f90-202611"
     store.create_db(db)
     headers = {"x-thing": "seen", **dict.fromkeys(attempts.SECRET_HEADERS, "s3cret")}
-    attempts.record(store, ACCOUNT, owner_id, "cb_user_auth", succeeded, "why", "192.0.2.1", headers.items(), AUTHOR)
+    attempts.record(store, ACCOUNT, owner_id, "cb_user_auth", succeeded, "why", "192.0.2.1", headers, AUTHOR)
     (attempt,) = store.dump_docs(db)
     assert attempt.pop("_id").startswith("202611-") and attempt.pop("_rev")
     assert attempt == {
@@ -71,7 +71,7 @@ def test_an_attempt_without_a_month_s_database_or_a_store_is_no_fault(tmp_path, 
     store = EmbeddedStore(tmp_path)
 
     def record():
-        attempts.record(store, ACCOUNT, None, "m", False, "why", "ip", [], AUTHOR)
+        attempts.record(store, ACCOUNT, None, "m", False, "why", "ip", {}, AUTHOR)
 
     record()
     assert not store.has_db(month_db(ACCOUNT)) and not caplog.records

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.auth import AuthDoc, identity, keys
 from app.auth.keys import KeyRing, KeysMissing
 from app.auth.tokens import Tokens
-from app.context import Context, Request
+from app.context import Context
 from app.documents.names import account_db
 from app.settings import Settings
 from app.store import Unavailable
@@ -219,11 +219,18 @@ def test_a_system_key_without_its_pem_is_named(store):
 
 def test_nothing_secret_in_a_repr():
     auth = AuthDoc(ACCOUNT, OWNER, "m", {"identity_sig": "s3cret"})
-    headers = {"x-auth-token": "s3cret"}
-    request = Request("GET", "/v2/x", "auth_token=s3cret", headers, "127.0.0.1", lambda size: b"")
-    context = Context(request, None, "id", query=[("auth_token", "s3cret")], token="s3cret", new_token="s3cret")
+    context = Context(
+        None,
+        "id",
+        target="/v2/user_auth/s3cret",
+        query_string="auth_token=s3cret",
+        headers={"x-auth-token": "s3cret"},
+        query=[("auth_token", "s3cret")],
+        token="s3cret",
+        new_token="s3cret",
+    )
     context.data = context.envelope = context.doc = context.stored = context.account = {"auth_password": "s3cret"}
     context.resp_data, context.auth = context.data, auth
     settings = Settings(couchdb_urls=["http://u:s3cret@host"], amqp_url="amqp://u:s3cret@host")
-    for thing in (auth, request, context, settings):
+    for thing in (auth, context, settings):
         assert "s3cret" not in repr(thing)

@@ -1,0 +1,346 @@
+"""gunicorn's worker for this service: waitress holds the connections, and threads answer whole requests.
+
+gunicorn starts, watches, reloads and stops the processes. Waitress collects requests, so slow clients occupy no
+thread. The rules here are those that it lacks, each for a kind of client that would otherwise do harm (docs/deploy.md
+has the limits):
+
+- A request line is checked when it has arrived: `GET /health` without a version would wait for headers until the end.
+- A body whose end could be read in two ways, and a malformed trailer, are refused: a proxy may read it the other way.
+- A number with thousands of digits is a 400, not a closed connection; so is a chunk that is too large.
+- A request must arrive within a time. Waitress closes only connections that are silent.
+- If there are too many connections, the one that was silent longest gives way. Waitress would accept no more.
+- Bytes that are held for clients have a limit. They are on disk, which may be memory.
+- A request that waits too long for a thread is a 503: its client does better to come back later.
+- A worker that ends answers what has arrived.
+"""
+
+import logging
+import os
+import re
+import select
+import socket
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import FrameType
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+
+from gunicorn.workers import base
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
+from waitress.rfc7230 import HEADER_FIELD_RE
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import Error, RequestEntityTooLarge
+
+from app import metrics
+from app.logs import loggable
+from app.settings import Settings
+
+SECONDS_FOR_A_REQUEST = 20
+SECONDS_IDLE = 30
+SECONDS_IN_THE_QUEUE = 0.5
+# A client may be about to send its request when the worker is told to end.
+SECONDS_OF_SILENCE = 0.5
+LARGEST_HEAD = 64 * 1024
+LARGEST_BODY = 9_000_000
+# What is larger is held in a file.
+MOST_RECEIVED_IN_MEMORY, MOST_SENT_FROM_MEMORY = 64 * 1024, 256 * 1024
+# Connections that hold less than this do not count towards the limit for all.
+SMALL = 64 * 1024
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r")
+
+log = logging.getLogger(__name__)
+
+
+# Waitress has no types: nothing is known of its classes, nor checked against them.
+@dataclass
+class Refusal(Error):  # type: ignore[misc]
+    """The server's own answer. Waitress's would repeat what the client sent, which may be a secret."""
+
+    status: HTTPStatus
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Status, headers and body."""
+        return f"{self.status.value} {self.status.phrase}", list(self.headers), self.body
+
+
+MALFORMED = Refusal(HTTPStatus.BAD_REQUEST)
+BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    (("Content-Type", "application/json"), ("Retry-After", "1")),
+    b'{"data":{"message":"too many requests at once"},"error":"503","message":"service unavailable"'
+    b',"status":"error"}',
+)
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Collects one request. `completed` is set when it is whole, and `error` if it is refused."""
+
+    def __init__(self, adj: Adjustments):
+        super().__init__(adj)
+        self.began = time.time()
+        self.error: Error | None = None
+        self._has_line = False
+
+    def received(self, data: bytes) -> int:
+        """Take what has arrived; return how much of it belongs to this request."""
+        taken = len(data)
+        try:
+            self._check_line(data)
+            if self.error is None:
+                taken = super().received(data)
+                self._check_body()
+        except (ParsingError, ValueError):
+            self.error = MALFORMED
+        if isinstance(self.error, RequestEntityTooLarge):
+            self._leave_out_body()
+        if self.error is not None:
+            self.completed, taken = True, len(data)
+            if not isinstance(self.error, Refusal):
+                self.error = Refusal(HTTPStatus(self.error.code))
+        if self.completed:
+            # A client that waits for `100 Continue` before it sends nothing would wait for ever.
+            self.expect_continue = False
+        return taken
+
+    def _check_line(self, data: bytes) -> None:
+        if self._has_line:
+            return
+        line, end, _ = (self.header_plus + data).lstrip(b"\r\n").partition(b"\n")
+        self._has_line = bool(end)
+        if end and not _REQUEST_LINE.fullmatch(line):
+            raise ParsingError("request line")
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Fill in what the head says. Raises ParsingError."""
+        # Waitress refuses methods in lower case. To Kazoo they are methods that it does not know.
+        method, space, rest = header_plus.partition(b" ")
+        super().parse_header(method.upper() + space + rest)
+        self.command = method.decode("latin-1")
+        has_two_ends = self.chunked and "CONTENT_LENGTH" in self.headers
+        if has_two_ends or "TRANSFER_ENCODING" in self.headers or re.search(rb"\n[ \t]", header_plus):
+            raise ParsingError("two ends, or a folded line")
+
+    def _check_body(self) -> None:
+        if not self.chunked or self.body_rcv is None:
+            return
+        if self.body_bytes_received + self.body_rcv.chunk_remainder > LARGEST_BODY:
+            self.error = RequestEntityTooLarge("")
+        if self.completed and not all(map(HEADER_FIELD_RE.match, get_header_lines(self.body_rcv.trailer))):
+            raise ParsingError("trailer")
+
+    def _leave_out_body(self) -> None:
+        """Hand over the request without its body. The API then answers as Kazoo does; it knows the length."""
+        self.close()
+        self.body_rcv = self.error = None
+        self.completed = True
+        self.headers |= {"CONTENT_LENGTH": str(LARGEST_BODY), "CONNECTION": "close"}
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """Answers one request."""
+
+    def get_environment(self) -> WSGIEnvironment:
+        """What WSGI knows of the request."""
+        environ: WSGIEnvironment = super().get_environment()
+        environ["REQUEST_METHOD"] = self.request.command
+        # Waitress logs it if the application fails.
+        self.request.path = loggable(self.request.path)
+        return environ
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection. `request` is the one that arrives, `requests` are those that are whole."""
+
+    parser_class = Parser
+    task_class = Task
+    queued_at = 0.0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are held for this client."""
+        bodies = [request.body_rcv for request in (*self.requests, self.request) if request is not None]
+        return int(self.total_outbufs_len) + sum(len(body) for body in bodies if body is not None)
+
+    def is_silent(self, seconds: float) -> bool:
+        """Whether for so long nothing has been left to answer, to receive or to send."""
+        is_used = self.requests or self.request or self.total_outbufs_len
+        return not is_used and time.time() - self.last_activity > seconds
+
+    def received(self, data: bytes) -> bool:
+        """Take what has arrived."""
+        if self.request is not None and self.held > SMALL and self.server.excess() > 0:
+            self.request.error = BUSY
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        """Answer the first request, in a thread."""
+        request = self.requests[0]
+        if request.error is None and time.monotonic() - self.queued_at > SECONDS_IN_THE_QUEUE:
+            request.error = BUSY
+        if request.error is BUSY:
+            metrics.request_refused()
+        elif request.error is not None:
+            log.warning("no HTTP from %s: %s", self.addr[0], request.error.status.phrase)
+        if not self.server.accepting:
+            request.headers["CONNECTION"] = "close"
+        super().service()
+
+
+class _Listener:
+    """What is added to waitress's servers, each of which has one socket that listens."""
+
+    channel_class = Channel
+    adj: Adjustments
+    task_dispatcher: ThreadedTaskDispatcher
+    # Answers those that are refused while all threads are busy.
+    refusals: ThreadedTaskDispatcher
+    accepting: bool
+    socket: socket.socket
+    most_held = 0
+    # How many requests have arrived.
+    count = 0
+    _map: dict[int, Any]
+
+    def channels(self) -> list[Channel]:
+        """All connections of this process."""
+        return [channel for channel in self._map.values() if isinstance(channel, Channel)]
+
+    def excess(self) -> int:
+        """By how many bytes what is held for all clients together is too much."""
+        return sum(held for channel in self.channels() if (held := channel.held) > SMALL) - self.most_held
+
+    def add_task(self, channel: Channel) -> None:
+        """Queue a connection's first request, or refuse it if those before it have waited too long already."""
+        self.count += 1
+        now = channel.queued_at = time.monotonic()
+        if now - self._oldest_queued(now) > SECONDS_IN_THE_QUEUE:
+            channel.requests[0].error = BUSY
+            self.refusals.add_task(channel)
+        else:
+            self.task_dispatcher.add_task(channel)
+
+    def _oldest_queued(self, now: float) -> float:
+        try:
+            return float(self.task_dispatcher.queue[0].queued_at)
+        except IndexError:
+            return now
+
+    def handle_accept(self) -> None:
+        """Accept a connection."""
+        # Waitress accepts no more at the limit itself.
+        if len(self._map) >= self.adj.connection_limit - 1:
+            self._make_room()
+        super().handle_accept()  # type: ignore[misc]
+
+    def accept(self) -> Any:
+        """A new connection and its address; None if there is none, or no file is left for it."""
+        try:
+            return super().accept()  # type: ignore[misc]
+        except OSError:
+            self._make_room()
+            return None
+
+    def _make_room(self) -> None:
+        waiting = sorted((one for one in self.channels() if not one.requests), key=lambda one: one.last_activity)
+        for channel in waiting[: 1 + len(waiting) // 16]:
+            channel.will_close = True
+
+    def maintenance(self, now: float) -> None:
+        """Close connections that take too long. Called every second."""
+        super().maintenance(now)  # type: ignore[misc]
+        excess = self.excess()
+        for channel in sorted(self.channels(), key=lambda one: one.last_activity):
+            arriving = channel.request
+            if arriving is not None and now - arriving.began > SECONDS_FOR_A_REQUEST:
+                channel.will_close = True
+            elif excess > 0 and channel.total_outbufs_len > SMALL and not channel.requests:
+                channel.will_close = True
+                excess -= channel.held
+
+    def stop_accepting(self) -> None:
+        """Leave new connections to others."""
+        self.accepting = False
+        self.socket.close()
+
+
+class TCPListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
+    """Listens on an address."""
+
+
+class UnixListener(_Listener, UnixWSGIServer):  # type: ignore[misc]
+    """Listens on a path."""
+
+
+class Worker(base.Worker):
+    """The process. `worker_connections` and `threads` of gunicorn's settings count."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self._map: dict[int, Any] = {}
+        self._listeners: list[Any] = []
+
+    def run(self) -> None:
+        """Serve until gunicorn ends the worker. Then answer what has arrived, within gunicorn's time for that."""
+        self._listen()
+        while self.alive and self.ppid == os.getppid() and self._count() < self.max_requests:
+            self._turn()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        waiting = [listener.socket for listener in self._listeners]
+        while select.select(waiting, (), (), 0)[0] and time.monotonic() < end:
+            self._turn()
+        for listener in self._listeners:
+            listener.stop_accepting()
+        while (channels := self._listeners[0].channels()) and time.monotonic() < end:
+            self._turn(0.1)
+            for channel in channels:
+                channel.will_close = channel.will_close or channel.is_silent(SECONDS_OF_SILENCE)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """gunicorn wants this worker to end."""
+        super().handle_exit(sig, frame)
+        for listener in self._listeners:
+            listener.pull_trigger()
+
+    def _listen(self) -> None:
+        limits = Adjustments(
+            connection_limit=self.cfg.worker_connections,
+            channel_timeout=SECONDS_IDLE,
+            cleanup_interval=1,
+            recv_bytes=64 * 1024,
+            inbuf_overflow=MOST_RECEIVED_IN_MEMORY,
+            outbuf_overflow=MOST_SENT_FROM_MEMORY,
+            max_request_header_size=LARGEST_HEAD,
+            max_request_body_size=LARGEST_BODY,
+            clear_untrusted_proxy_headers=False,
+            log_socket_errors=False,
+            ident=None,
+        )
+        threads, refusals = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
+        threads.set_thread_count(self.cfg.threads)
+        refusals.set_thread_count(1)
+        # It warns of each request that waits for a thread.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        sockets: Any = self.sockets
+        for opened in [wrapper.sock for wrapper in sockets]:
+            kind = UnixListener if opened.family == socket.AF_UNIX else TCPListener
+            info = (opened.family, opened.type, opened.proto, opened.getsockname())
+            options = {"dispatcher": threads, "adj": limits, "sockinfo": info, "bind_socket": False}
+            listener: Any = kind(self.wsgi, self._map, True, opened, **options)
+            listener.refusals = refusals
+            listener.most_held = Settings.from_environment().max_buffered * 1_000_000 // self.cfg.workers
+            self._listeners.append(listener)
+
+    def _count(self) -> int:
+        return sum(listener.count for listener in self._listeners)
+
+    def _turn(self, seconds: float = 1) -> None:
+        """Let the event loop handle what happens within this time."""
+        self.notify()
+        wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)

@@ -1,0 +1,223 @@
+"""The HTTP server and Flask as their users know them: other workers, settings, signals, the test client."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+from flask import Blueprint, request
+
+from app import create_app
+from app.settings import Settings
+from tests import support
+from tests.http.test_broken_clients import connect, one_answer, status_of
+from tests.recordings.replay import over_http, replay_all
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """One engine is enough for what happens before the store is asked."""
+    return "embedded"
+
+
+# Flask
+
+
+def test_a_trunks_life_by_flasks_test_client(world, person):
+    client = create_app(Settings(data_dir=world.environment["DATA_DIR"])).test_client()
+    data = {"credentials": person.credentials, "account_realm": person.realm}
+    token = client.put("/v2/user_auth", json={"data": data}).json["auth_token"]
+    headers = {"X-Auth-Token": token}
+    trunks = f"/v2/accounts/{person.account_id}/connectivity"
+
+    created = client.put(trunks, json={"data": {"id": "a b%c", "name": "HQ"}}, headers=headers)
+    assert created.status_code == 201
+    trunk = created.headers["location"]
+    assert trunk == f"{trunks}/a%20b%2525c"
+    assert client.get(trunks, headers=headers).json["data"] == ["a b%c"]
+    read = client.get(trunk, headers=headers)
+    assert read.json["data"]["name"] == "HQ"
+    assert client.get(trunk, headers={**headers, "If-None-Match": read.headers["etag"]}).status_code == 304
+    assert client.post(trunk, json={"data": {"name": 5}}, headers=headers).status_code == 400
+    assert client.post(trunk, json={"data": {"name": "New"}}, headers=headers).json["data"]["name"] == "New"
+    patched = client.patch(trunk, json={"data": {"account": {"trunks": 2}}}, headers=headers).json["data"]
+    assert patched["name"] == "New" and patched["account"]["trunks"] == 2
+    assert client.delete(trunk, headers=headers).status_code == 200
+    assert client.get(trunk, headers=headers).status_code == 404
+
+
+def test_flask_is_as_people_expect(world, person):
+    app = create_app(Settings(data_dir=world.environment["DATA_DIR"]))
+    seen = []
+
+    @app.before_request
+    def see():
+        seen.append((request.endpoint, request.blueprint))
+
+    @app.teardown_request
+    def end(error):
+        seen.append("end")
+
+    mine = Blueprint("mine", __name__)
+
+    @mine.get("/mine")
+    def fail():
+        raise LookupError("mine")
+
+    app.register_blueprint(mine)
+
+    @app.errorhandler(LookupError)
+    def answer(error):
+        return f"{error}", 418
+
+    client = app.test_client()
+    assert client.get("/v2/schemas").status_code == 200
+    assert seen == [("crossbar.answer", "crossbar"), "end"]
+    assert (client.get("/mine").status_code, client.get("/mine").text) == (418, "mine")
+    assert client.get("/v2/schemas", base_url="http://other.example.com:81").status_code == 200
+    app.config["SERVER_NAME"] = "this.example.com"
+    with app.app_context():
+        assert app.url_for("health.answer_health") == "http://this.example.com/health"
+    assert client.get("/v2/schemas").status_code == 200
+
+
+def test_a_fault_is_kazoos_500_and_a_traceback_while_debugging(world, monkeypatch):
+    def fail(context):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("app.pipeline.STAGES", (fail,))
+    app = create_app(Settings(data_dir=world.environment["DATA_DIR"]))
+    answer = app.test_client().get("/v2/schemas")
+    assert answer.status_code == 500 and answer.json["message"] == "init failed"
+    app.testing = True
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        app.test_client().get("/v2/schemas")
+
+
+def test_flask_lists_the_routes(world):
+    command = [sys.executable, "-m", "flask", "--app", "app", "routes"]
+    environment = {**support.NO_SERVERS, **world.environment, "PATH": ""}
+    routes = subprocess.run(
+        command, cwd=support.ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "crossbar.answer" in routes and "/<any_path:path>" in routes and "health.answer_health" in routes
+
+
+# gunicorn
+
+
+@pytest.mark.parametrize("kind", ["gthread", "sync"])
+def test_gunicorns_own_workers_serve_the_recorded_conversation(kind, tmp_path):
+    environment = {**support.NO_SERVERS, "DATA_DIR": str(tmp_path)}
+    support.run(environment, "import", str(support.RECORDINGS / "fixtures.jsonl"))
+    port = support.free_port()
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--worker-class", kind, "--threads", "4"]
+    server = support.Server(
+        [*command, "--bind", f"127.0.0.1:{port}"], f"http://127.0.0.1:{port}", environment
+    ).start()
+    try:
+        outcomes = replay_all([support.RECORDINGS / "transcripts/crud.json"], over_http(server.url))
+        assert len(outcomes) > 20 and not any(outcome.differences or outcome.other_order for _, outcome in outcomes)
+    finally:
+        server.stop()
+
+
+def test_settings_of_gunicorn_come_from_its_variable(world, tmp_path):
+    path = tmp_path / "socket"
+    arguments = f"--bind unix:{path} --bind 127.0.0.1:{(port := support.free_port())} --max-requests 3 --workers 1"
+    environment = {**world.environment, "GUNICORN_CMD_ARGS": arguments}
+    server = support.service(environment, workers=2)
+    server.url = f"http://127.0.0.1:{port}"
+    server.start()
+    try:
+        (worker,) = server.pids()[1:]
+        with contextlib.closing(unix_connection(path)) as connection:
+            connection.sendall(b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status_of(one_answer(connection)) == 200
+        for _ in range(3):
+            assert requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+        support.wait_until(lambda: worker not in server.pids(), message="a worker that has served enough ends")
+        assert requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+    finally:
+        server.stop()
+
+
+def unix_connection(path):
+    import socket
+
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(str(path))
+    return connection
+
+
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_loses_no_request_that_has_arrived(world, person, sign):
+    """Requests wait on open connections, and in the kernel's queue of those that nobody has accepted."""
+    server = support.service({**world.environment, "THREADS": "2"}, workers=1).start()
+    api = support.Api(server.url, person)
+    body = json.dumps({"data": {"name": "during"}}).encode()
+    path = api.url().removeprefix(server.url)
+    put = f"PUT {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {api.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    put = put.encode() + body
+    before = len(api.call("GET", params={"paginate": "false"}).json()["data"])
+    try:
+        with contextlib.ExitStack() as stack:
+            kept = [stack.enter_context(connect(server.url)) for _ in range(20)]
+            for connection in kept:
+                connection.sendall(b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n\r\n")
+                one_answer(connection)
+            (worker,) = server.pids()[1:]
+            # Nothing is read while it stands still, and all has arrived before it gets the signal.
+            subprocess.run(["kill", "-STOP", str(worker)], check=True)
+            fresh = [stack.enter_context(connect(server.url)) for _ in range(20)]
+            for connection in [*kept, *fresh]:
+                connection.sendall(put)
+            server.process_signal(sign)
+            time.sleep(0.3)
+            subprocess.run(["kill", "-CONT", str(worker)], check=True)
+            statuses = [status_of(one_answer(connection)) for connection in [*kept, *fresh]]
+        assert set(statuses) <= {201, 503} and statuses.count(201) > 0
+        if sign == signal.SIGTERM:
+            server.process.wait(20)
+            server.start()
+        after = len(api.call("GET", params={"paginate": "false"}).json()["data"])
+        assert after - before == statuses.count(201)
+    finally:
+        server.stop()
+
+
+def test_no_request_of_a_busy_client_is_lost_while_workers_are_replaced(world):
+    server = support.service(world.environment, workers=2).start()
+    is_over, failures, counts = threading.Event(), [], []
+
+    def ask():
+        count = 0
+        while not is_over.is_set():
+            try:
+                count += requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+            except requests.RequestException as error:
+                failures.append(error)
+        counts.append(count)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    try:
+        for client in clients:
+            client.start()
+        for _ in range(3):
+            workers = set(server.pids()[1:])
+            server.process_signal(signal.SIGHUP)
+            support.wait_until(lambda gone=workers: not gone & set(server.pids()), message="new workers")
+    finally:
+        is_over.set()
+        for client in clients:
+            client.join()
+        server.stop()
+    assert not failures and min(counts) > 3
