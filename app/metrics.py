@@ -4,10 +4,12 @@ Each of gunicorn's workers counts in its own files in PROMETHEUS_MULTIPROC_DIR. 
 when it is imported. Therefore it is imported only inside functions, after `serve` has set the variable.
 """
 
+import threading
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+_REGISTERING = threading.Lock()
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -87,8 +89,14 @@ def _node_requests(node: str) -> Any:
     return _counts().node_requests.labels(node)
 
 
-@cache
 def _counts() -> SimpleNamespace:
+    # Two threads must not register the same names.
+    with _REGISTERING:
+        return _registered()
+
+
+@cache
+def _registered() -> SimpleNamespace:
     from prometheus_client import Counter, Gauge, Histogram
 
     return SimpleNamespace(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from app.couchdb_url import InvalidAddress, parse_address, split_addresses
+
 Default = TypeVar("Default")
 Number = TypeVar("Number", int, float)
 
@@ -54,7 +56,6 @@ class Settings:
     def __post_init__(self) -> None:
         """Check the values. Raises SettingsError. Its text never contains a URL, which may include a password."""
         for holds, rule in (
-            (all(_is_address(url, "http", "https") for url in self.couchdb_urls), "COUCHDB_URL must be http(s)://…"),
             (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
             (self.amqp_url is None or _is_address(self.amqp_url, "amqp", "amqps"), "AMQP_URL must be amqp(s)://…"),
             (not self.host.startswith("["), "HOST must be an address or a name, without brackets"),
@@ -73,6 +74,11 @@ class Settings:
         ):
             if not holds:
                 raise SettingsError(rule)
+        for url in self.couchdb_urls:
+            try:
+                parse_address(url)
+            except InvalidAddress as error:
+                raise SettingsError(f"COUCHDB_URL {error}") from None
 
     @property
     def engine(self) -> str:
@@ -103,7 +109,7 @@ class Settings:
         """The settings in the environment, with defaults for the others. Raises SettingsError."""
         read = _Reader(environment)
         return cls(
-            couchdb_urls=[url.strip() for url in read.text("COUCHDB_URL", "").split(",") if url.strip()],
+            couchdb_urls=split_addresses(read.text("COUCHDB_URL", "")),
             couchdb_timeout=read.number("COUCHDB_TIMEOUT", cls.couchdb_timeout),
             data_dir=Path(read.text("DATA_DIR", str(cls.data_dir))),
             amqp_url=read.text("AMQP_URL", None),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from couchdb import http as couchdb_http
 
+from app.couchdb_url import parse_address
 from app.documents.names import account_db, encoded
 from benchmarks.load import Request, check
 from tests import support
@@ -170,8 +171,9 @@ def _requests(collection: str, token: str) -> dict[str, Request]:
 def _direct(url: str, target: Service) -> Target:
     """The same document fetched from CouchDB, and put into it under new ids, without anything between."""
     account_id, doc_id = target.requests["read"].url.split("/")[5], target.requests["read"].url.split("/")[7]
-    url, credentials = couchdb_http.extract_credentials(url)
-    headers = {"Authorization": couchdb_http.basic_auth(credentials).decode()} if credentials else {}
+    address = parse_address(url)
+    basic = couchdb_http.basic_auth(address.credentials).decode() if address.credentials else ""
+    headers = {"Authorization": basic} if basic else {}
     db = account_db(account_id)
     stored = target.world.store.open_doc(db, doc_id)
     body = json.dumps({name: value for name, value in stored.items() if name not in ("_id", "_rev")})
@@ -179,8 +181,8 @@ def _direct(url: str, target: Service) -> Target:
     return Target(
         "direct",
         {
-            "read": Request(f"{url}/{encoded(db)}/{doc_id}", headers=headers),
-            "create": Request(f"{url}/{encoded(db)}/{{id}}", "PUT", headers_of_a_write, body, 201),
+            "read": Request(f"{address.url}/{encoded(db)}/{doc_id}", headers=headers),
+            "create": Request(f"{address.url}/{encoded(db)}/{{id}}", "PUT", headers_of_a_write, body, 201),
         },
     )
 

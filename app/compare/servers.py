@@ -1,22 +1,19 @@
 """One of the two servers: log-in, connections, retries, and how many requests a second it gets."""
 
-import http.client
 import json
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+
 from app.auth.credentials import credential_hash
 from app.compare.conversation import RawAnswer
+from app.compare.session import EXACT_TARGET, RETRIES_OF_READS, RETRIES_OF_WRITES, new_session
 
 SECONDS = 60
-# Pauses before a request that was refused or lost is sent again, in seconds.
-PAUSES = (0.5, 1, 2, 4, 8, 16)
-LONGEST_PAUSE = 60.0
-FAULTS_RETRIED = 3
 # A token that is younger than this is not bad because of its age.
 SECONDS_OF_A_FRESH_TOKEN = 60.0
 
@@ -76,11 +73,11 @@ class Server:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url} must be http(s)://…")
-        self._host, self._port, self._is_secure = parts.hostname, parts.port, parts.scheme == "https"
+        self._root = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/v2")
         self._login = login
         self._pace = Pace(rate)
-        self._local = threading.local()
+        self._reads = new_session(RETRIES_OF_READS)
         self._lock = threading.Lock()
         self._logged_in_at = 0.0
         self.token = ""
@@ -111,10 +108,12 @@ class Server:
 
         Raises Unreachable.
         """
-        return self._patiently(lambda: self._exchange(method, path, headers, body, is_new=True), retries_faults=False)
+        # On a new connection, which the server has not closed meanwhile.
+        with new_session(RETRIES_OF_WRITES) as session:
+            return self._exchange(session, method, path, headers, body)
 
     def _get(self, target: str, headers: dict[str, str], token: str) -> RawAnswer:
-        return self._patiently(lambda: self._exchange("GET", target, {**headers, "x-auth-token": token}, None))
+        return self._exchange(self._reads, "GET", target, {**headers, "x-auth-token": token}, None)
 
     def _renew(self, token: str) -> bool:
         """Log in again, unless another thread has or the token is fresh. Whether there is a new token."""
@@ -141,55 +140,17 @@ class Server:
         self._logged_in_at = time.monotonic()
         return answer
 
-    def _patiently(self, exchange: Callable[[], RawAnswer], retries_faults: bool = True) -> RawAnswer:
-        faults = 0
-        for pause in (*PAUSES, None):
-            self._pace.wait()
-            try:
-                answer = exchange()
-            except (OSError, http.client.HTTPException) as error:
-                faults += 1
-                if not retries_faults or faults > FAULTS_RETRIED:
-                    raise Unreachable(f"{self.name} does not answer: {type(error).__name__}: {error}") from error
-            else:
-                faults += answer[0] == 503
-                is_fault = answer[0] == 503 and retries_faults and faults <= FAULTS_RETRIED
-                if answer[0] != 429 and not is_fault:
-                    return answer
-                pause = _asked_pause(answer[1]) or pause
-            if pause is None:
-                break
-            time.sleep(pause)
-        raise Unreachable(f"{self.name} refuses further requests (429): set a --rate")
-
     def _exchange(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None, is_new: bool = False
+        self, session: requests.Session, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> RawAnswer:
-        connection = self._connection(is_new)
+        self._pace.wait()
+        sent = {**headers, EXACT_TARGET: self._prefix + path}
         try:
-            connection.putrequest(method, self._prefix + path, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, found, response.read()
-        except BaseException:
-            connection.close()
-            raise
-
-    def _connection(self, is_new: bool) -> http.client.HTTPConnection:
-        """This thread's connection. `http.client` opens it again when it has been closed."""
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            kind = http.client.HTTPSConnection if self._is_secure else http.client.HTTPConnection
-            connection = self._local.connection = kind(self._host, self._port, timeout=SECONDS)
-        elif is_new:
-            connection.close()
-        return connection
-
-
-def _asked_pause(headers: dict[str, str]) -> float | None:
-    """The seconds of `Retry-After`."""
-    asked = headers.get("retry-after", "")
-    return min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else None
+            answer = session.request(
+                method, self._root, data=body, headers=sent, timeout=SECONDS, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise Unreachable(f"{self.name} does not answer: {type(error).__name__}: {error}") from error
+        if answer.status_code == 429:
+            raise Unreachable(f"{self.name} refuses further requests (429): set a --rate")
+        return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content

@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import httptools
-from couchdb import http as couchdb_http
-
 from app import deadline, metrics
+from app.couchdb_url import parse_address
 from app.store import Unavailable
-from app.store.session import NotConnected, Session, server_of
+from app.store.session import Nonsense, NotConnected, Refusal, Session, server_of
 
 # How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
 SHARE, MOST_SECONDS = 0.4, 2.0
@@ -35,17 +34,9 @@ SECONDS_TO_ANSWER = 0.5
 SECONDS_BETWEEN_PROBES = 1.0
 MOST_DATABASES = 16_384
 
-FAULTS = (
-    OSError,
-    httptools.HttpParserError,
-    httptools.HttpParserUpgrade,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
-)
-
-_ANSWERS_TO_WRITES = (couchdb_http.PreconditionFailed, couchdb_http.ResourceConflict)
+# No answer, or none that makes sense.
+FAULTS = (OSError, Nonsense)
+_ANSWERS_TO_WRITES = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +64,8 @@ class Node:
     """A node of a cluster. `is_down` while it is passed over."""
 
     def __init__(self, url: str):
-        self.url, self.credentials = couchdb_http.extract_credentials(url.rstrip("/"))
+        address = parse_address(url)
+        self.url, self.credentials = address.url, address.credentials
         self.server = server_of(self.url)
         # Without the path and the credentials, which may differ between instances.
         self.name = urlsplit(self.server).netloc.lower()
@@ -124,7 +116,7 @@ class Cluster:
         `is_first` says that there will be another attempt if this one takes too long; `failed` is the node of the
         attempt before.
 
-        Raises Unavailable, LostAnswer, and the `couchdb` package's errors for the statuses 404, 409 and 412.
+        Raises Unavailable, LostAnswer, and Refusal for the statuses 404 and, of a write, 409 and 412.
         """
         end = deadline.within(self.timeout) if end is None else end
         tried: list[Node] = []
@@ -172,13 +164,11 @@ class Cluster:
             # If the server has closed this connection, it has probably closed the others too.
             self._session.connection_pool.close()
             return send()
-        except couchdb_http.ResourceNotFound:
-            raise
-        except (*FAULTS, couchdb_http.HTTPError) as error:
-            if kind is Kind.WRITE and isinstance(error, _ANSWERS_TO_WRITES):
+        except (*FAULTS, Refusal) as error:
+            if isinstance(error, Refusal) and _is_answer(error, kind):
                 raise
             told = f"{node.server}: {_describe(error)}"[:300]
-            if _is_refusal(error):
+            if _is_final(error):
                 raise Unavailable(told) from error
             self._note_fault(node, error)
             if kind is Kind.WRITE and not isinstance(error, NotConnected):
@@ -248,11 +238,10 @@ class Cluster:
         session = Session(SECONDS_TO_ANSWER)
         try:
             session.request("GET", f"{node.url}/_up", credentials=node.credentials)
-        except couchdb_http.ResourceNotFound as error:
+        except Refusal as error:
             # A node in maintenance answers with a status instead of an error.
-            answer = error.args[0]
-            return isinstance(answer, tuple) and answer[0] is not None
-        except (*FAULTS, couchdb_http.HTTPError):
+            return error.status == HTTPStatus.NOT_FOUND and bool(error.error)
+        except FAULTS:
             return False
         return True
 
@@ -262,8 +251,12 @@ def _describe(error: BaseException) -> str:
     return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
-def _is_refusal(error: BaseException) -> bool:
+def _is_answer(refusal: Refusal, kind: Kind) -> bool:
+    """Whether the caller wants to know it."""
+    is_of_a_write = kind is Kind.WRITE and refusal.status in _ANSWERS_TO_WRITES
+    return is_of_a_write or refusal.status == HTTPStatus.NOT_FOUND
+
+
+def _is_final(error: BaseException) -> bool:
     """Whether the node has decided that it does not do this, as every other node would."""
-    if isinstance(error, (couchdb_http.Unauthorized, couchdb_http.Forbidden)):
-        return True
-    return isinstance(error, couchdb_http.ServerError) and 400 <= error.args[0][0] < 500
+    return isinstance(error, Refusal) and 400 <= error.status < 500

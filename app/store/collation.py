@@ -6,8 +6,9 @@ Spec: docs/kazoo/documents.md, section 5.1; CouchDB's documentation of view coll
 """
 
 import struct
-from collections.abc import Callable
-from functools import cache
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from typing import Any
 
 import pyuca
@@ -15,6 +16,7 @@ import pyuca
 _NULL, _FALSE, _TRUE, _NUMBER, _TEXT, _ARRAY, _OBJECT = (bytes([tag]) for tag in range(1, 8))
 _END = b"\x00"
 _LEVEL_END = b"\x00\x00"
+LONGEST_CLUSTER = 200
 
 
 def sort_key(value: Any) -> bytes:
@@ -48,7 +50,52 @@ def _text_key(text: str) -> bytes:
         encoded = text.encode()
         first, second, third = (b"".join(map(level, encoded)) for level in _ascii_weights())
         return first + _LEVEL_END + second + _LEVEL_END + third + _LEVEL_END
-    return b"".join(_weight(weight) for weight in _collator().sort_key(text)) + _LEVEL_END
+    levels = zip(*map(_weights, _clusters(text)), strict=True)
+    # One more end than for ASCII: keys that are stored have it.
+    return b"".join(b"".join(level) + _LEVEL_END for level in levels) + _LEVEL_END
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """The text in parts that collate independently, so that the time for a key is proportional to its length.
+
+    pyuca needs quadratic time for a text. A part of LONGEST_CLUSTER characters, as no language has, is cut anywhere.
+    """
+    start = 0
+    for i in range(1, len(text)):
+        if _is_boundary(text[i - 1], text[i]) or i - start == LONGEST_CLUSTER:
+            yield text[start:i]
+            start = i
+    yield text[start:]
+
+
+@lru_cache(65_536)
+def _is_boundary(before: str, after: str) -> bool:
+    """Whether what follows is no combining mark, and both together are not part of a contraction (as Thai has)."""
+    last, first = unicodedata.normalize("NFD", before)[-1], unicodedata.normalize("NFD", after)[0]
+    return unicodedata.combining(first) == 0 and (ord(last), ord(first)) not in _contracted()
+
+
+@cache
+def _contracted() -> frozenset[tuple[int, int]]:
+    """The pairs of code points that are neighbours in a contraction."""
+    return frozenset(_pairs(_collator().table.root, None))
+
+
+def _pairs(node: Any, before: int | None) -> Iterator[tuple[int, int]]:
+    for code, child in (node.children or {}).items():
+        if before is not None:
+            yield before, code
+        yield from _pairs(child, code)
+
+
+@lru_cache(65_536)
+def _weights(cluster: str) -> tuple[bytes, bytes, bytes]:
+    """The weights of letters, accents and case."""
+    elements = _collator().collation_elements(unicodedata.normalize("NFD", cluster))
+    letters, accents, cases = (
+        b"".join(_weight(element[level]) for element in elements if element[level]) for level in range(3)
+    )
+    return letters, accents, cases
 
 
 def _weight(weight: int) -> bytes:
@@ -63,13 +110,5 @@ def _collator() -> pyuca.Collator:
 @cache
 def _ascii_weights() -> list[Callable[[int], bytes]]:
     """For each level the weights of ASCII characters, for fast keys: ids, realms and hashes are ASCII."""
-    table = []
-    for code in range(128):
-        levels: list[bytes] = [b""]
-        for weight in _collator().sort_key(chr(code)):
-            if weight:
-                levels[-1] += _weight(weight)
-            else:
-                levels.append(b"")
-        table.append((levels + [b""] * 3)[:3])
+    table = [_weights(chr(code)) for code in range(128)]
     return [list(level).__getitem__ for level in zip(*table, strict=True)]

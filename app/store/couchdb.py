@@ -1,4 +1,4 @@
-"""The store on CouchDB (BigCouch to 3.5), which uses the errors and addresses of the `couchdb` package.
+"""The store on CouchDB (BigCouch to 3.5).
 
 Every fault of the connection or of the answer (refused, timed out, cut off, not JSON) is raised as Unavailable. A
 write to a single server is never sent twice. On a cluster, what became of a write is read from another node first.
@@ -13,8 +13,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
-
-from couchdb import http as couchdb_http
 
 from app import deadline, json_text, metrics
 from app.documents import Document
@@ -37,6 +35,7 @@ from app.store.batches import Batches
 from app.store.cluster import Cluster, Kind, LostAnswer, Node
 from app.store.leaves import Leaf, history_of
 from app.store.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
+from app.store.session import Nonsense, Refusal
 
 LOAD_BATCH = 200
 DUMP_BATCH = 200
@@ -46,6 +45,25 @@ CHANGES_BATCH = 1000
 MOST_ROWS = 2**28
 # As many as Kazoo's databases have.
 ALL_COPIES = "3"
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return json_text.loads(data)
+    except ValueError as error:
+        raise Nonsense(f"not JSON: {error}") from error
+
+
+def _member(name: str) -> Callable[[bytes], Any]:
+    """Decodes the member of an answer that must have it."""
+
+    def decode(data: bytes) -> Any:
+        answer = _decoded(data)
+        if not isinstance(answer, dict) or name not in answer:
+            raise Nonsense(f"an answer without {name}")
+        return answer[name]
+
+    return decode
 
 
 class CouchDBStore(Store):
@@ -87,7 +105,9 @@ class CouchDBStore(Store):
         """Create a database; whether it was not there."""
         try:
             self._request(Kind.WRITE, "PUT", [db], params=params)
-        except couchdb_http.PreconditionFailed:
+        except Refusal as error:
+            if error.status != HTTPStatus.PRECONDITION_FAILED:
+                raise
             return False
         except LostAnswer as error:
             if len(self.cluster.nodes) == 1 or not self.has_db(db):
@@ -236,10 +256,10 @@ class CouchDBStore(Store):
             status, revision = self._exchange(
                 Kind.WRITE, "PUT", path, body, decode=_member("rev"), end=end, is_first=is_first, failed=failed
             )
-        except couchdb_http.ResourceConflict as error:
-            raise Conflict(document["_id"]) from error
-        except couchdb_http.PreconditionFailed as error:
-            # A copy lacks an attachment. Others may have taken the document.
+        except Refusal as error:
+            if error.status == HTTPStatus.CONFLICT:
+                raise Conflict(document["_id"]) from error
+            # 412: a copy lacks an attachment. Others may have taken the document.
             raise LostAnswer(str(error)) from error
         except Unavailable as error:
             if _is_too_large(error.__cause__):
@@ -402,7 +422,7 @@ class CouchDBStore(Store):
         self,
         path: list[str],
         params: dict[str, str] | None = None,
-        decode: Any = json_text.loads,
+        decode: Any = _decoded,
         is_first: bool = False,
     ) -> Any:
         return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode, is_first=is_first)
@@ -427,7 +447,7 @@ class CouchDBStore(Store):
         body: Any = None,
         *,
         params: dict[str, str] | None = None,
-        decode: Any = json_text.loads,
+        decode: Any = _decoded,
         end: float | None = None,
         is_first: bool = False,
         failed: Node | None = None,
@@ -440,8 +460,10 @@ class CouchDBStore(Store):
         data = body if body is None or isinstance(body, bytes) else json_text.dumps(body).encode("utf-8")
         try:
             return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
-        except couchdb_http.ResourceNotFound as error:
-            raise _not_found(error, path) from error
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise _not_found(error.reason, path) from error
 
 
 def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
@@ -450,11 +472,6 @@ def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
         return done.result(max(0.0, end - time.monotonic()))
     except FutureTimeout:
         return Unavailable("the batch was not written in time")
-
-
-def _member(name: str) -> Callable[[bytes], Any]:
-    """Decodes the member of an answer that must have it."""
-    return lambda data: json_text.loads(data)[name]
 
 
 def _text(sequence: Any) -> str:
@@ -466,13 +483,11 @@ def _id_path(doc_id: str) -> list[str]:
     return doc_id.split("/", 1) if doc_id.startswith(("_design/", "_local/")) else [doc_id]
 
 
-def _not_found(error: couchdb_http.ResourceNotFound, path: list[str]) -> NotFound:
-    answer = error.args[0] if error.args else ""
-    reason = str(answer[1] if isinstance(answer, tuple) else answer)
+def _not_found(reason: str, path: list[str]) -> NotFound:
     # "no_db_file" is the reason in CouchDB up to 2, "Database does not exist." in later versions.
     database_missing = reason in ("no_db_file", "Database does not exist.")
     return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 
 
 def _is_too_large(error: BaseException | None) -> bool:
-    return isinstance(error, couchdb_http.ServerError) and error.args[0][0] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return isinstance(error, Refusal) and error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -22,20 +22,25 @@ IDLE_SECONDS = 60
 # A limit of 0 would mean not to wait at all, and a limit below it is an error.
 _LEAST_SECONDS = 0.001
 _READ_SIZE = 64 * 1024
-_ERRORS = {
-    401: couchdb_http.Unauthorized,
-    403: couchdb_http.Forbidden,
-    404: couchdb_http.ResourceNotFound,
-    409: couchdb_http.ResourceConflict,
-    412: couchdb_http.PreconditionFailed,
-}
 
 
 class NotConnected(OSError):
     """No connection could be opened, so nothing was sent."""
 
 
+class Nonsense(Exception):
+    """An answer that makes no sense: it is not HTTP, or its body is not what was asked for."""
+
+
 # The package has no types: nothing is known of its classes, nor checked against them.
+class Refusal(couchdb_http.HTTPError):  # type: ignore[misc]
+    """An answer with a status from 300 on. `error` and `reason` are CouchDB's words for it, or empty."""
+
+    def __init__(self, status: int, error: str = "", reason: str = ""):
+        super().__init__(status, error, reason)
+        self.status, self.error, self.reason = status, error, reason
+
+
 class Session(couchdb_http.Session):  # type: ignore[misc]
     """A session without cache, redirects and retries: documents are read anew, and a write is sent once.
 
@@ -57,10 +62,10 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         num_redirects: int = 0,
         deadline: float | None = None,
     ) -> tuple[int, dict[str, str], BytesIO]:
-        """Status, headers by lower-case name, and body of an answer that is none of an error.
+        """Status, headers by lower-case name, and body of a successful answer.
 
-        `deadline` is a time of `time.monotonic`. Raises NotConnected, other OSErrors, HttpParserError and
-        HttpParserUpgrade, and the package's errors on any status from 300 on.
+        `deadline` is a time of `time.monotonic`. Raises NotConnected, other OSErrors where no whole answer came,
+        Nonsense, and Refusal.
         """
         server = server_of(url)
         lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
@@ -84,7 +89,7 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         else:
             self.connection_pool.discard(server, connection)
         if answer.status >= 300:
-            raise _error(answer)
+            raise _refusal(answer)
         return answer.status, answer.headers, BytesIO(answer.body())
 
 
@@ -167,7 +172,7 @@ class Connection:
         self._socket = opened
 
     def exchange(self, request: bytes, deadline: float) -> "Answer":
-        """Send a request and wait for its whole answer. Raises OSError, httptools.HttpParserError."""
+        """Send a request and wait for its whole answer. Raises OSError, Nonsense."""
         if time.monotonic() >= deadline:
             raise NotConnected("no time is left")
         self._limit(deadline)
@@ -216,9 +221,9 @@ class Answer:
         return b"".join(self._parts)
 
     def feed(self, data: bytes) -> None:
-        """Take what the server sent, b"" where it closed the connection. Raises OSError, HttpParserError."""
+        """Take what the server sent, b"" where it closed the connection. Raises OSError, Nonsense."""
         if data:
-            self._parser.feed_data(data)
+            self._parse(data)
         elif self.status >= 200 and not {"content-length", "transfer-encoding"} & self.headers.keys():
             # A body without a length ends with the connection.
             self.is_whole = True
@@ -227,6 +232,12 @@ class Answer:
         if self.is_whole:
             # It refers to its answer, which would outlive its use.
             del self._parser
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise Nonsense(f"not HTTP: {type(error).__name__}") from error
 
     def on_message_begin(self) -> None:
         """An answer begins, perhaps after one that was none (`100 Continue`)."""
@@ -258,12 +269,10 @@ def server_of(url: str) -> str:
     return url if end < 0 else url[:end]
 
 
-def _error(answer: Answer) -> couchdb_http.HTTPError:
-    """The package's error for a status, with CouchDB's ``(error, reason)`` where the body has them."""
+def _refusal(answer: Answer) -> Refusal:
     try:
-        told = json.loads(answer.body())
-        told = told.get("error"), told.get("reason")
-    except (ValueError, AttributeError):
-        told = answer.body()
-    known = _ERRORS.get(answer.status)
-    return known(told) if known else couchdb_http.ServerError((answer.status, told))
+        body = json.loads(answer.body())
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    return Refusal(answer.status, str(body.get("error") or ""), str(body.get("reason") or ""))

@@ -222,6 +222,12 @@ def test_the_requests_of_logs(base, account, tmp_path):
         f'10.0.0.1 - - [27/Nov/2026:08:00:02 +0000] "GET {path}/a%2Fb\\xC3\\xA9 HTTP/1.1" 404 9 "-" "c"',
         f'10.0.0.1 - - [27/Nov/2026:08:00:03 +0000] "DELETE {path}/{trunk} HTTP/1.1" 200 9 "-" "curl"',
         '10.0.0.1 - - [27/Nov/2026:08:00:03 +0000] "GET /v2/user_auth/aaaa HTTP/1.1" 200 9 "-" "curl"',
+        f'10.0.0.1 - - [27/Nov/2026:08:00:03 +0000] "GET {path}/a%2fb%c3%a9/../%zz//?a=%7e HTTP/1.1" 404 9 "-" "curl"',
+        json.dumps({"method": "GET", "path": f"{path}?page_size=2&auth_token=(secret)", "status": 200}),
+        json.dumps({"method": "GET", "path": "/v2/user_auth/…", "status": 200}),
+        json.dumps({"method": "DELETE", "path": f"{path}/{trunk}?x", "status": 200}),
+        '{"method": "GET", "path": "/v2/cut',
+        "[1]",
         "Nov 27 08:00:04 lb haproxy[7]: 10.0.0.1:3317 [27/Nov/2026:08:00:04.655] http-in api/one 10/0/30/69/109 200 "
         f'2750 - - ---- 1/1/1/1/0 0/0 {{host}} {{}} "GET https://api.example.com{path}/none HTTP/2.0"',
         "Nov 27 08:00:05 lb haproxy[7]: 10.0.0.1:3317 [27/Nov/2026:08:00:05.655] http-in api/<NOSRV> -1/-1/-1 400 "
@@ -233,6 +239,7 @@ def test_the_requests_of_logs(base, account, tmp_path):
         compared(base, proxy.url, *login, "--log", str(log), code=0)
         asked = [path for _, method, path in proxy.seen if method == "GET"]
     wanted = {f"{path}/{trunk}", f"{path}?page_size=1", f"{path}/a%2Fb%C3%A9", f"{path}/none"}
+    wanted |= {f"{path}/a%2fb%c3%a9/../%zz//?a=%7e", f"{path}?page_size=2"}
     assert set(asked) == wanted
 
 

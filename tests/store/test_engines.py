@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pyuca
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable
+from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable, collation
 from app.store.cache import DocumentCache
+from app.store.cluster import Cluster, Kind
 from app.store.collation import sort_key
 from app.store.couchdb import CouchDBStore
 from app.store.embedded import EmbeddedStore
 from app.store.javascript import MapFunctions
+from app.store.session import Nonsense, Refusal, Session
 from tests.store.contract import Contract, new_db
 from tests.support import ROOT, free_port, wait_until
 
@@ -79,6 +83,58 @@ class TestCouchDB(Contract):
 def test_sort_keys_of_ascii_agree_with_the_whole_algorithm():
     texts = ["a", "A", "aB", "Ab", "a-b", "a b", "0", "", "~", "z_9", "áb", "ac", "日本", "b"]
     assert sorted(texts, key=sort_key) == sorted(texts, key=pyuca.Collator().sort_key)
+
+
+COLLATOR = pyuca.Collator()
+
+
+def key_by_the_whole_algorithm(text):
+    """What `sort_key` has of a text that is not ASCII, without cutting it."""
+    weights = COLLATOR.sort_key(text)
+    return b"\x05" + b"".join(weight.to_bytes(2, "big") for weight in weights) + b"\0\0"
+
+
+# Letters with contractions and with marks of many classes, and everything.
+TRICKY = st.sampled_from(
+    "aeLl·\u0387éẤṩ\u0301\u0323\u0327\u0338\u0345\u0f71\u0f72\u0f74\u0fb2\u0fb3"
+    "เแกขํ\u0e4d\u0e32ເແກຂ\u0ecd\u0eb2ොෙ\u0dcf\u09c7\u09be\u0b92\u0bd7가각\u1100\u1161\u11a8日本\u20000\ufdd0\u00ad"
+)
+UNICODE = st.text(st.one_of(TRICKY, st.characters()), max_size=200).filter(lambda text: not text.isascii())
+
+
+@given(UNICODE)
+@settings(max_examples=1000)
+def test_sort_keys_agree_with_the_whole_algorithm(text):
+    assert sort_key(text) == key_by_the_whole_algorithm(text)
+
+
+@pytest.mark.parametrize("text", ["é", "日", "\u0301", "เ", "\u0f71\u0f72", "l·"])
+def test_a_key_takes_time_in_proportion_to_its_text(text):
+    """Counted as characters that the collation of a part has looked at, not in seconds."""
+    looked_at = []
+
+    def count(original):
+        def counting(part):
+            looked_at.append(len(part) ** 2)
+            return original(part)
+
+        return counting
+
+    def work(length):
+        looked_at.clear()
+        collation._weights.cache_clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(collation, "_weights", count(collation._weights))
+            sort_key(text * (length // len(text)))
+        return sum(looked_at)
+
+    assert work(20_000) <= 11 * work(2_000)
+
+
+def test_a_text_of_marks_without_end_has_a_key_and_an_order():
+    marks = ["a" + "\u0301" * count for count in (1, 150, 250, 5_000)]
+    keys = [sort_key(text) for text in marks]
+    assert sorted(keys) == keys and len(set(keys)) == len(keys)
 
 
 def test_a_map_function_without_end_is_stopped(monkeypatch):
@@ -312,6 +368,43 @@ def test_the_next_server_is_asked_where_one_refuses(couchdb_url):
         store.save_doc(db, {"_id": "d"})
     with pytest.raises(Unavailable):
         CouchDBStore([f"http://127.0.0.1:{free_port()}"], timeout=1).has_db("x")
+
+
+@pytest.mark.parametrize("fault", [TypeError, AttributeError, KeyError, ValueError])
+def test_a_fault_of_our_own_code_is_not_one_of_the_node(couchdb_url, fault):
+    def decode(data):
+        raise fault("ours")
+
+    cluster = Cluster([couchdb_url, f"http://127.0.0.1:{free_port()}"], 5)
+    with pytest.raises(fault, match="ours"):
+        cluster.request(Kind.REPEATABLE, "", "GET", "/", None, decode)
+    assert not next(node for node in cluster.nodes if node.name in couchdb_url).is_down
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "reason"),
+    [
+        ('{"error":"forbidden","reason":"Why"}', "forbidden", "Why"),
+        ('{"error":null}', "", ""),
+        ("[1]", "", ""),
+        ("<html>", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_refusal_has_a_status_and_couchdbs_words(body, error, reason):
+    server = Rubbish(http_answer("403 Forbidden", body))
+    with pytest.raises(Refusal) as refused:
+        Session(5).request("GET", f"{server.url}/db")
+    server.stop()
+    assert (refused.value.status, refused.value.error, refused.value.reason) == (403, error, reason)
+
+
+@pytest.mark.parametrize("answer", [b"\x00 rubbish", http_answer("200 OK", "{}") * 2, b"HTTP/1.1 999999 x\r\n\r\n"])
+def test_an_answer_that_makes_no_sense(answer):
+    server = Rubbish(answer)
+    with pytest.raises(Nonsense, match="not HTTP"):
+        Session(5).request("GET", f"{server.url}/db")
+    server.stop()
 
 
 def test_every_thread_finds_the_server_that_is_there():

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from app.couchdb_url import parse_address
 from app.settings import Settings, SettingsError
 from tests.support import ROOT
 
@@ -34,6 +35,34 @@ def test_what_can_be_meant():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "url", "credentials"),
+    [
+        ("http://host", "http://host", None),
+        ("https://[::1]:6984/prefix/", "https://[::1]:6984/prefix", None),
+        ("http://admin:secret@host:5984", "http://host:5984", ("admin", "secret")),
+        ("http://admin:pa:ss@host", "http://host", ("admin", "pa:ss")),
+        ("http://admin:p@ss@host", "http://host", ("admin", "p@ss")),
+        ("http://admin:p/?#ss@host", "http://host", ("admin", "p/?#ss")),
+        ("http://admin:pa,ss@host", "http://host", ("admin", "pa,ss")),
+        ("http://admin:50%@host", "http://host", ("admin", "50%")),
+        ("http://a%40b:p%3A%2C%25%40@host", "http://host", ("a@b", "p:,%@")),
+        ("http://admin:@host", "http://host", ("admin", "")),
+        ("http://admin:ünï@host", "http://host", ("admin", "ünï")),
+    ],
+)
+def test_the_parts_of_a_couchdb_url(text, url, credentials):
+    assert Settings.from_environment({"COUCHDB_URL": text}).couchdb_urls == [text]
+    address = parse_address(text)
+    assert (address.url, address.credentials) == (url, credentials) and "secret" not in repr(address)
+
+
+@pytest.mark.parametrize("between", [",", ", ", " ,"])
+def test_the_nodes_of_a_couchdb_url(between):
+    nodes = ["http://admin:pa,ss@one:5984", "https://two", "http://admin:x,y@three"]
+    assert Settings.from_environment({"COUCHDB_URL": between.join(nodes) + ","}).couchdb_urls == nodes
+
+
 def test_a_metrics_port_of_0_is_none():
     assert Settings.from_environment({"METRICS_PORT": "0"}).metrics_port is None
 
@@ -52,6 +81,14 @@ def test_what_is_empty_is_absent():
         ("COUCHDB_URL", "ftp://u:s3cret@host"),
         ("COUCHDB_URL", "http://u:s3cret@host:port"),
         ("COUCHDB_URL", "http://u:s3cret@host,http://"),
+        ("COUCHDB_URL", "http://s3cret@host"),
+        ("COUCHDB_URL", "http://:s3cret@host"),
+        ("COUCHDB_URL", "http://u:s3cret@host:0"),
+        ("COUCHDB_URL", "http://u:s3cret@"),
+        ("COUCHDB_URL", "http://u:s3cret@one,two:5984"),
+        ("COUCHDB_URL", "http://u:a,http://s3cret@host"),
+        ("COUCHDB_URL", "http://u:s3cret@host/?a=b"),
+        ("COUCHDB_URL", "http://u:s3cret@ho st"),
         ("COUCHDB_TIMEOUT", "0"),
         ("COUCHDB_TIMEOUT", "nan"),
         ("COUCHDB_TIMEOUT", "inf"),

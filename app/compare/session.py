@@ -1,0 +1,67 @@
+"""Sessions of `requests` that send a path exactly as given, and again where the server refuses it as one too many."""
+
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Retry
+
+# A 429 is waited for: 0.5, 1, 2, ... 16 seconds, or as long as `Retry-After` says.
+RETRIES_OF_READS = Retry(
+    total=None,
+    connect=3,
+    read=3,
+    other=3,
+    redirect=0,
+    status=6,
+    status_forcelist=(429,),
+    allowed_methods=None,
+    backoff_factor=0.5,
+    backoff_max=16,
+    retry_after_max=60,
+    raise_on_status=False,
+)
+# A write that was lost may have happened.
+RETRIES_OF_WRITES = RETRIES_OF_READS.new(connect=0, read=0, other=0)
+MOST_CONNECTIONS = 64
+# The header with the path and query of a request. It is not sent.
+EXACT_TARGET = "x-exact-target"
+
+
+def new_session(retries: Retry) -> requests.Session:
+    """A session that adds no headers, follows no redirect, and uses no proxy of the environment's."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _ExactAdapter(pool_maxsize=MOST_CONNECTIONS, max_retries=retries))
+    return session
+
+
+class _ExactConnection(HTTPConnection):
+    """`requests` and urllib3 would rewrite targets such as `/a%2fb`, `/%zz` and `/../a`."""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        """Send a request."""
+        sent = dict(headers or {})
+        super().request(method, sent.pop(EXACT_TARGET, url), body, sent, **options)
+
+
+class _ExactSecureConnection(_ExactConnection, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _ExactPool(HTTPConnectionPool):
+    ConnectionCls = _ExactConnection
+
+
+class _ExactSecurePool(HTTPSConnectionPool):
+    ConnectionCls = _ExactSecureConnection
+
+
+class _ExactAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _ExactPool, "https": _ExactSecurePool}
