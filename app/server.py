@@ -7,6 +7,7 @@ has the limits):
 - A request line is checked when it has arrived: `GET /health` without a version would wait for headers until the end.
 - A body whose end could be read in two ways, and a malformed trailer, are refused: a proxy may read it the other way.
 - A number with thousands of digits is a 400, not a closed connection; so is a chunk that is too large.
+- Lines of spaces, tiny chunks and long lines between them would keep the event loop busy.
 - A request must arrive within a time. Waitress closes only connections that are silent.
 - If there are too many connections, the one that was silent longest gives way. Waitress would accept no more.
 - Bytes that are held for clients have a limit. They are on disk, which may be memory.
@@ -47,11 +48,15 @@ SECONDS_IN_THE_QUEUE = 0.5
 SECONDS_OF_SILENCE = 0.5
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 9_000_000
+# Of the lines between chunks and after them.
+LONGEST_LINE = 8 * 1024
 # What is larger is held in a file.
 MOST_RECEIVED_IN_MEMORY, MOST_SENT_FROM_MEMORY = 64 * 1024, 256 * 1024
 # Connections that hold less than this do not count towards the limit for all.
 SMALL = 64 * 1024
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r")
+# A line that goes on in the next one, or that takes waitress's regular expression quadratic time.
+_BAD_SPACE = re.compile(rb"\n[ \t]|[ \t]{256}")
 
 log = logging.getLogger(__name__)
 
@@ -120,20 +125,28 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         """Fill in what the head says. Raises ParsingError."""
         # Waitress refuses methods in lower case. To Kazoo they are methods that it does not know.
+        _check_lines(header_plus)
         method, space, rest = header_plus.partition(b" ")
         super().parse_header(method.upper() + space + rest)
         self.command = method.decode("latin-1")
         has_two_ends = self.chunked and "CONTENT_LENGTH" in self.headers
-        if has_two_ends or "TRANSFER_ENCODING" in self.headers or re.search(rb"\n[ \t]", header_plus):
-            raise ParsingError("two ends, or a folded line")
+        if has_two_ends or "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("two ends")
 
     def _check_body(self) -> None:
-        if not self.chunked or self.body_rcv is None:
+        body = self.body_rcv
+        if not self.chunked or body is None:
             return
-        if self.body_bytes_received + self.body_rcv.chunk_remainder > LARGEST_BODY:
+        if self.body_bytes_received + body.chunk_remainder > LARGEST_BODY:
             self.error = RequestEntityTooLarge("")
-        if self.completed and not all(map(HEADER_FIELD_RE.match, get_header_lines(self.body_rcv.trailer))):
-            raise ParsingError("trailer")
+        lines = self.body_bytes_received - len(body)
+        has_tiny_chunks = lines > SMALL and lines * 4 > self.body_bytes_received
+        if has_tiny_chunks or max(len(body.control_line), len(body.trailer)) > LONGEST_LINE:
+            raise ParsingError("lines between chunks")
+        if self.completed:
+            _check_lines(body.trailer)
+            if not all(map(HEADER_FIELD_RE.match, get_header_lines(body.trailer))):
+                raise ParsingError("trailer")
 
     def _leave_out_body(self) -> None:
         """Hand over the request without its body. The API then answers as Kazoo does; it knows the length."""
@@ -141,6 +154,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.body_rcv = self.error = None
         self.completed = True
         self.headers |= {"CONTENT_LENGTH": str(LARGEST_BODY), "CONNECTION": "close"}
+
+
+def _check_lines(lines: bytes) -> None:
+    if _BAD_SPACE.search(lines):
+        raise ParsingError("spaces")
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -313,7 +331,6 @@ class Worker(base.Worker):
             connection_limit=self.cfg.worker_connections,
             channel_timeout=SECONDS_IDLE,
             cleanup_interval=1,
-            recv_bytes=64 * 1024,
             inbuf_overflow=MOST_RECEIVED_IN_MEMORY,
             outbuf_overflow=MOST_SENT_FROM_MEMORY,
             max_request_header_size=LARGEST_HEAD,

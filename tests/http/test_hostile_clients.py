@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests import support
-from tests.http.test_broken_clients import connect, connections_that_sent, one_answer, status_of
+from tests.http.test_broken_clients import answer_to, connect, connections_that_sent, one_answer, status_of
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +43,27 @@ def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
         started = time.monotonic()
         assert status_of(client.recv(65536)) == status
         assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("chunk", "count"),
+    [
+        (b"1\r\nx\r\n", 100_000),
+        (b"1" + b";x" * 20_000, 1),
+        (b"1\r\nx\r\n0\r\n" + b"X: y\r\n" * 5_000, 1),
+    ],
+)
+def test_lines_between_chunks_have_a_limit(base, chunk, count):
+    received = answer_to(base, VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n", chunk * count)
+    assert received == b"" or status_of(received) == 400
+    assert seconds_of(f"{base}/v2/schemas") < 3
+
+
+@pytest.mark.parametrize("line", [b"X:%s\x00", b"X: a%s\x00", b"X:%sa", b"X: a%sa", b"%sX: a"])
+def test_a_line_of_spaces_is_refused_at_once(base, line):
+    head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % (line % (b" " * 60_000))
+    assert status_of(answer_to(base, head)) == 400
+    assert seconds_of(f"{base}/v2/schemas") < 3
 
 
 def test_dripping_chunks_occupy_no_thread(base):
