@@ -7,6 +7,8 @@ import threading
 from typing import Any
 from wsgiref import simple_server
 
+from app import metrics
+
 MOST_SCRAPES = 16
 
 
@@ -15,13 +17,10 @@ def start(host: str, port: int) -> None:
 
     The server is a thread of this process.
     """
-    from prometheus_client import CollectorRegistry, make_wsgi_app
-    from prometheus_client.multiprocess import MultiProcessCollector
+    from prometheus_client import make_wsgi_app
 
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)
     server_class = _ExporterOnIPv6 if ":" in host else _Exporter
-    server = simple_server.make_server(host, port, make_wsgi_app(registry), server_class, _SilentHandler)
+    server = simple_server.make_server(host, port, make_wsgi_app(metrics.registry()), server_class, _SilentHandler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 

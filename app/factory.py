@@ -1,5 +1,7 @@
 """Creates the Flask application."""
 
+import atexit
+
 from flask import Flask
 
 from app import metrics
@@ -18,7 +20,10 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
     Raises SettingsError.
     """
-    services = services or make_services(settings or Settings.from_environment())
+    if services is None:
+        services = make_services(settings or Settings.from_environment())
+        # Notices may still be queued.
+        atexit.register(services.close)
     metrics.start_counting()
     app = Flask("app", static_folder=None)
     app.extensions["services"] = services

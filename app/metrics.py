@@ -1,9 +1,10 @@
 """Counts for Prometheus, summed over the workers of a machine.
 
-Each of gunicorn's workers counts in its own files in PROMETHEUS_MULTIPROC_DIR. The client library reads that variable
-when it is imported. Therefore it is imported only inside functions, after `serve` has set the variable.
+Each of the workers of `serve` counts in its own files in PROMETHEUS_MULTIPROC_DIR. The client library reads that
+variable when it is imported. Therefore it is imported only inside functions, after `serve` has set the variable.
 """
 
+import os
 import threading
 from functools import cache
 from types import SimpleNamespace
@@ -72,6 +73,18 @@ def conflict_met(outcome: str) -> None:
 def write_is_weak() -> None:
     """Count a write that fewer copies than a majority took at once."""
     _counts().weak_writes.inc()
+
+
+def registry() -> Any:
+    """The counts of all workers of `serve`; of this process alone under another server."""
+    from prometheus_client import REGISTRY, CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    summed = CollectorRegistry()
+    MultiProcessCollector(summed)
+    return summed
 
 
 def start_counting() -> None:

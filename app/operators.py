@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
+from app import metrics
 from app.auth import hierarchy
 from app.services import Services
 from app.store import StoreError
@@ -23,12 +24,9 @@ def show_metrics() -> Response:
     refused = _refusal()
     if refused:
         return refused
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-    from prometheus_client.multiprocess import MultiProcessCollector
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(metrics.registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 @operators.get("/console/operators/audit")
