@@ -56,11 +56,11 @@ def main() -> None:
 
 def _validation(quick: bool) -> dict[str, Any]:
     result = validation.measure(quick)
-    print("Validation, microseconds a server of ten numbers\n")
+    print("Validation, milliseconds for a document with servers of ten numbers\n")
     print(f"{'servers':>8} {'good':>9} {'bad':>9} {'JSON read+write':>16}")
     for count in validation.COUNTS:
-        good, bad, text = (1e6 * result[kind][count] for kind in ("good", "bad", "json"))
-        print(f"{count:>8} {good:>9.1f} {bad:>9.1f} {text:>16.1f}")
+        good, bad, text = (1e3 * count * result[kind][count] for kind in ("good", "bad", "json"))
+        print(f"{count:>8} {good:>9.2f} {bad:>9.2f} {text:>16.2f}")
     _print_ratios(result["ratios"])
     return result
 
@@ -95,11 +95,27 @@ def _throughput(quick: bool) -> dict[str, Any]:
             for name, above, below in known:
                 quotients = [a / b for a, b in zip(measured[above], measured[below], strict=True)]
                 ratios[name + at] = statistics.median(quotients)
+        own_cpu = {
+            f"{service.name}: {name}, {connections} connections": servers.milliseconds_of_cpu(
+                service, name, connections, 1.0 if quick else 4.0
+            )
+            for service in (embedded, couchdb)
+            for name in ("read", "create")
+            for connections in CONNECTIONS[:2]
+        }
         bundled_rate = requests_per_second(bare.requests["read"], 8, seconds, bundled=True)
     _print_throughput(medians)
     _print_ratios(ratios)
+    print("\nCPU time of the worker for each request, ms\n")
+    for name, milliseconds in own_cpu.items():
+        print(f"{milliseconds:>7.2f}  {name}")
     rows = {str(count): {f"{t} {s}": value for (t, s), value in by.items()} for count, by in medians.items()}
-    return {"requests a second": rows, "ratios": ratios, "bundled generator on the bare view": bundled_rate}
+    return {
+        "requests a second": rows,
+        "ratios": ratios,
+        "own CPU, ms": own_cpu,
+        "bundled generator on the bare view": bundled_rate,
+    }
 
 
 def _on_any_cpu(quick: bool) -> dict[str, float]:

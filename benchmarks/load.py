@@ -65,17 +65,28 @@ def requests_per_second(request: Request, connections: int, seconds: float, bund
     check(request)
     if shutil.which("wrk") and not bundled and not request.varies:
         return _wrk(request, connections, seconds)
+    return sum(counted / elapsed for counted, _, elapsed in _generate(request, connections, seconds))
+
+
+def requests_answered(request: Request, connections: int, seconds: float) -> int:
+    """How many requests the generator below sent in this time, those to warm up included. Raises WrongAnswer."""
+    check(request)
+    return 1 + sum(total for _, total, _ in _generate(request, connections, seconds))
+
+
+def _generate(request: Request, connections: int, seconds: float) -> list[tuple[int, int, float]]:
+    """Of each process of the generator: the answers that count, all answers, and the seconds of those that count."""
     processes = min(2, connections)
     shares = [range(first, connections, processes) for first in range(processes)]
     context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[float] = context.Queue()
+    results: multiprocessing.Queue[tuple[int, int, float]] = context.Queue()
     workers = [context.Process(target=_work, args=(request, share, seconds, results)) for share in shares]
     for worker in workers:
         worker.start()
     counts = [results.get(timeout=seconds + 60) for _ in workers]
     for worker in workers:
         worker.join()
-    return sum(counts)
+    return counts
 
 
 def check(request: Request) -> bytes:
@@ -122,15 +133,17 @@ def _is_whole(received: bytes) -> bool:
     return len(received) >= end + 4 + int(match.group(1))
 
 
-def _work(request: Request, numbers: range, seconds: float, results: "multiprocessing.Queue[float]") -> None:
-    """Keep every connection busy with one request; answers per second, measured by this process."""
+def _work(
+    request: Request, numbers: range, seconds: float, results: "multiprocessing.Queue[tuple[int, int, float]]"
+) -> None:
+    """Keep every connection busy with one request, and tell what `_generate` returns."""
     with selectors.DefaultSelector() as selector:
         sockets = [_connect(request.url) for _ in numbers]
         for connection, number in zip(sockets, numbers, strict=True):
             text = request.encoded(number)
             selector.register(connection, selectors.EVENT_READ, (connection, bytearray(), text))
             connection.sendall(_with_fresh_id(text))
-        count, started = 0, time.perf_counter() + WARM_UP_SECONDS
+        count, total, started = 0, 0, time.perf_counter() + WARM_UP_SECONDS
         now = time.perf_counter()
         while now - started < seconds:
             for key, _ in selector.select(1):
@@ -138,12 +151,13 @@ def _work(request: Request, numbers: range, seconds: float, results: "multiproce
                 buffer += connection.recv(1 << 18)
                 if _is_whole(buffer):
                     count += now >= started
+                    total += 1
                     buffer.clear()
                     connection.sendall(_with_fresh_id(text))
             now = time.perf_counter()
         for connection in sockets:
             connection.close()
-    results.put(count / (now - started))
+    results.put((count, total, now - started))
 
 
 def _wrk(request: Request, connections: int, seconds: float) -> float:

@@ -13,7 +13,7 @@ from couchdb import http as couchdb_http
 
 from app.couchdb_url import parse_address
 from app.documents.names import account_db, encoded
-from benchmarks.load import Request, check
+from benchmarks.load import Request, check, requests_answered
 from tests import support
 
 MOST_CONNECTIONS = 32
@@ -120,6 +120,22 @@ def peer() -> Target | None:
     if not account or not token:
         raise SystemExit("BENCH_PEER_URL needs BENCH_PEER_ACCOUNT and BENCH_PEER_TOKEN")
     return Target("peer", _requests(f"{url.rstrip('/')}/v2/accounts/{account}/connectivity", token))
+
+
+def milliseconds_of_cpu(service: Service, name: str, connections: int, seconds: float) -> float:
+    """The CPU time of the service's workers for each request of a scenario. Noise hardly changes it."""
+    before = _cpu_seconds(service)
+    count = requests_answered(service.requests[name], connections, seconds)
+    return 1000 * (_cpu_seconds(service) - before) / count
+
+
+def _cpu_seconds(service: Service) -> float:
+    """What the workers have used so far, in their own code and in the system's."""
+    ticks = 0
+    for pid in service.server.pids()[1:]:
+        members = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(members[11]) + int(members[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
