@@ -1,6 +1,7 @@
 """`serve`: the service under gunicorn."""
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -31,6 +32,9 @@ from app.store.design import check_files
 from app.store.engines import open_store
 
 MOST_FILES = 65536
+# Parameters of glibc's mallopt: how many heaps the threads share, and from which size on memory is not of a heap.
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+HEAPS, LARGE = 2, 256 * 1024
 # Open files that a worker needs besides connections: for itself, and for each thread with its connections to a store.
 FILES, FILES_OF_A_THREAD = 48, 4
 # The event loop looks at each of them whenever something happens.
@@ -58,9 +62,20 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
         tell_console(settings)
     store.close()
     sort_key("")
+    _share_heaps()
     with _directory_for_counts() as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         Server(settings, Buckets()).run()
+
+
+def _share_heaps() -> None:
+    """Let the workers give memory back. Otherwise glibc keeps for each thread what the thread once used."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_ARENA_MAX, HEAPS)
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGE)
 
 
 @contextlib.contextmanager
