@@ -4,6 +4,7 @@ gunicorn starts, watches, reloads and stops the processes. Waitress collects req
 thread. The rules here are those that it lacks, each for a kind of client that would otherwise do harm (docs/deploy.md
 has the limits):
 
+- The connection stays after a 304.
 - A request line is checked when it has arrived: `GET /health` without a version would wait for headers until the end.
 - A body whose end could be read in two ways, and a malformed trailer, are refused: a proxy may read it the other way.
 - A number with thousands of digits is a 400, not a closed connection; so is a chunk that is too large.
@@ -171,6 +172,12 @@ class Task(WSGITask):  # type: ignore[misc]
         # Waitress logs it if the application fails.
         self.request.path = loggable(self.request.path)
         return environ
+
+    def set_close_on_finish(self) -> None:
+        """Close the connection after this answer, but not because a 304 has no length: it needs none."""
+        asked = self.version == "1.0" or self.request.headers.get("CONNECTION", "").lower() == "close"
+        if asked or self.has_body:
+            super().set_close_on_finish()
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]

@@ -234,6 +234,19 @@ def test_one_connection_for_requests_that_come_at_once_in_parts_and_late(base):
             assert status_of(answer) == 200 and b'"id":"user_auth"' in answer
 
 
+def test_the_connection_stays_after_a_304_unless_the_client_wants_otherwise(base):
+    request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n"
+    with connect(base) as connection:
+        for last in (b"", b"", b"Connection: close\r\n"):
+            connection.sendall(request + last + b"\r\n")
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += some_bytes(connection)
+            assert status_of(answer) == 304 and b"content-length" not in answer.lower()
+            assert (b"\r\nConnection: close\r\n" in answer) is bool(last)
+        assert connection.recv(10) == b""
+
+
 def test_a_busy_client_leaves_the_only_thread_to_others(world):
     server = support.service({**world.environment, "THREADS": "1"}, workers=1).start()
     is_over = threading.Event()
