@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -44,12 +45,20 @@ def _log_when_sent(response: Response) -> Response:
         "method": request.environ["REQUEST_METHOD"],
         "path": loggable(raw_target()),
         "status": response.status_code,
-        "bytes": response.content_length or 0,
+        "bytes": 0 if _has_no_body(response) else response.content_length or 0,
         "seconds": round(time.perf_counter() - g.began, 4),
         **(_of_the_api(context) if context else {"client": request.remote_addr}),
     }
-    response.call_on_close(partial(_write, line))
+    if response.direct_passthrough:
+        # Nobody tells when a file has been sent.
+        _write(line)
+    else:
+        response.call_on_close(partial(_write, line))
     return response
+
+
+def _has_no_body(response: Response) -> bool:
+    return request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED
 
 
 def _of_the_api(context: Context) -> dict[str, Any]:

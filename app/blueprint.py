@@ -6,11 +6,13 @@ import re
 import time
 from functools import partial
 from http import HTTPStatus
+from wsgiref.types import WSGIEnvironment
 
 from flask import Blueprint, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import InternalServerError
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter, Rule, WebsocketMismatch
 
 from app import deadline, metrics, pipeline
 from app.auth.keys import KeysMissing
@@ -21,7 +23,9 @@ from app.pipeline import respond
 from app.services import Services
 from app.store import LARGEST_DOCUMENT, DatabaseMissing, StoreError, TooLarge, ViewMissing
 
-_SCHEME_AND_HOST = re.compile(r"[^/?#]*//[^/?#]*")
+_SCHEME_AND_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
+_MORE_SLASHES = ("//", "/%2f", "/%2F")
 
 log = logging.getLogger(__name__)
 
@@ -45,35 +49,32 @@ def _add_catch_all(state: BlueprintSetupState) -> None:
     state.app.view_functions[f"{crossbar.name}.answer"] = answer
 
 
-@crossbar.before_app_request
-def _answer_what_flask_would_not() -> Response | None:
-    """Werkzeug takes `//console` for `/console`, and refuses or redirects a few requests. Crossbar answers them."""
-    return answer() if request.routing_exception or raw_target().startswith("//") else None
+def leave_to_crossbar() -> Response | None:
+    """To be called before each page of another blueprint: Werkzeug takes `//health` for `/health`, Kazoo does not."""
+    return answer() if raw_target().startswith(_MORE_SLASHES) else None
+
+
+@crossbar.app_errorhandler(WebsocketMismatch)
+def _decline_websocket(error: WebsocketMismatch) -> Response:
+    """An offer of another protocol need not be taken."""
+    return answer()
 
 
 def answer(path: str = "") -> Response:
-    """Send the request through the pipeline, whatever Flask has matched. Raises Stop, StoreError, KeysMissing."""
+    """Send the request through the pipeline, whatever Flask has matched."""
     services: Services = current_app.extensions["services"]
     context = g.context = _read_request(services)
     REQUEST_ID.set(context.request_id)
     deadline.begin(services.settings.request_timeout)
-    pipeline.run(context)
-    return _response(respond.success(context))
-
-
-@crossbar.app_errorhandler(Stop)
-def _answer_stop(stop: Stop) -> Response:
-    return _response(respond.failure(g.context, stop))
-
-
-@crossbar.app_errorhandler(StoreError)
-@crossbar.app_errorhandler(KeysMissing)
-def _answer_fault_of_the_store(error: Exception) -> Response:
-    """Answer an error that no stage handled (docs/kazoo/http.md, section 6)."""
-    context: Context | None = g.get("context")
-    if context is None:
-        raise error
-    return _response(respond.failure(context, _fault(context, error)))
+    try:
+        pipeline.run(context)
+        return _response(context, respond.success(context))
+    except Stop as stop:
+        return _response(context, respond.failure(context, stop))
+    except (StoreError, KeysMissing) as error:
+        return _response(context, respond.failure(context, _fault(context, error)))
+    finally:
+        deadline.clear()
 
 
 @crossbar.app_errorhandler(InternalServerError)
@@ -83,14 +84,7 @@ def _answer_fault(error: InternalServerError) -> Response | InternalServerError:
     if context is None:
         return error
     stop = Stop(500, {"error": "500", "message": "init failed"}, same_in_v1=True)
-    return _response(respond.failure(context, stop))
-
-
-@crossbar.teardown_app_request
-def _forget_request(error: BaseException | None) -> None:
-    """The thread's next request begins afresh."""
-    deadline.clear()
-    REQUEST_ID.set(None)
+    return _response(context, respond.failure(context, stop))
 
 
 def _fault(context: Context, error: Exception) -> Stop:
@@ -116,14 +110,13 @@ class CrossbarResponse(Response):
         return self.headers
 
 
-def _response(answered: respond.Answer) -> Response:
-    response = CrossbarResponse(answered.body, f"{answered.status} {HTTPStatus(answered.status).phrase}")
-    for name, value in answered.headers.items():
-        response.headers[name] = _latin1(value)
-    if answered.status == 304:
-        del response.headers["content-length"]
+def _response(context: Context, answered: respond.Answer) -> Response:
+    headers = Headers([(name, _latin1(value)) for name, value in answered.headers.items()])
+    if answered.status != HTTPStatus.NOT_MODIFIED:
+        headers.add("content-length", str(len(answered.body)))
+    response = CrossbarResponse([answered.body], _STATUS_LINES[answered.status], headers)
     # The client need not wait until it has been counted.
-    response.call_on_close(partial(_count, g.context, answered.status, time.perf_counter()))
+    response.call_on_close(partial(_count, context, answered.status, time.perf_counter()))
     return response
 
 
@@ -131,25 +124,40 @@ def _count(context: Context, status: int, ended: float) -> None:
     noun = context.nouns[-1][0] if context.nouns else "none"
     verb = context.verb if context.verb in METHODS else "other"
     metrics.request_answered(noun, verb, status, ended - context.started)
+    # What this thread logs next belongs to another request.
+    REQUEST_ID.set(None)
 
 
 def _read_request(services: Services) -> Context:
     """The Context of Flask's request, before any parsing."""
+    environ = request.environ
     target, _, query_string = raw_target().partition("?")
-    headers = {name.lower(): _utf8(value) for name, value in request.headers}
+    headers = _headers(environ)
+    length = None if "transfer-encoding" in headers else int(environ.get("CONTENT_LENGTH") or 0)
     return Context(
         services,
         headers.get("x-request-id") or _new_request_id(),
         started=time.perf_counter(),
         # Werkzeug makes `patch` PATCH.
-        method=request.environ["REQUEST_METHOD"],
+        method=environ["REQUEST_METHOD"],
         target=target,
         query_string=query_string,
         headers=headers,
-        peer=request.remote_addr or "",
-        content_length=None if "transfer-encoding" in headers else request.content_length or 0,
-        read_body=request.stream.read,
+        peer=environ.get("REMOTE_ADDR", ""),
+        content_length=length,
+        read_body=lambda size: request.stream.read(size),
     )
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """The request's headers by lower-case name."""
+    headers = {
+        key[5:].lower().replace("_", "-"): _utf8(value) for key, value in environ.items() if key.startswith("HTTP_")
+    }
+    for name, key in (("content-type", "CONTENT_TYPE"), ("content-length", "CONTENT_LENGTH")):
+        if environ.get(key):
+            headers[name] = _utf8(environ[key])
+    return headers
 
 
 def raw_target() -> str:
@@ -157,7 +165,8 @@ def raw_target() -> str:
     environ = request.environ
     target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path.rstrip("?")
     if not target.startswith("/"):
-        target = _SCHEME_AND_HOST.sub("", target, count=1)
+        absolute = _SCHEME_AND_HOST.match(target)
+        target = target[absolute.end() :] if absolute else ""
         target = target if target.startswith("/") else f"/{target}"
     return _utf8(target).partition("#")[0]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 _BETWEEN_NODES = re.compile(r"\s*,\s*(?=https?://)|\s*,\s*$")
-_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.IGNORECASE)
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f]*:[0-9a-f:.]+(%[\w.-]+)?", re.IGNORECASE | re.ASCII)
 _ENCODE = "in a name or password write @ as %40, / as %2F, : as %3A, % as %25 and a comma before http as %2C"
 
 

@@ -9,6 +9,7 @@ from app.access_log import log_requests
 from app.blueprint import crossbar
 from app.console.pages import console
 from app.health import health
+from app.logs import cut_long_segments
 from app.openapi.pages import openapi
 from app.operators import operators
 from app.services import Services, make_services
@@ -26,6 +27,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         atexit.register(services.close)
     metrics.start_counting()
     app = Flask("app", static_folder=None)
+    # Flask logs the path of a request that fails, which may contain a token.
+    app.logger.addFilter(cut_long_segments)
     app.extensions["services"] = services
     if services.settings.access_log:
         log_requests(app)

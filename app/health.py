@@ -6,11 +6,13 @@ from flask import Blueprint, Response, current_app, request
 
 from app import json_text
 from app.auth.keys import KeysMissing
+from app.blueprint import leave_to_crossbar
 from app.documents.names import ACCOUNTS, account_db, is_account_id
 from app.services import Services
 from app.store import StoreError
 
 health = Blueprint("health", __name__)
+health.before_request(leave_to_crossbar)
 
 
 @health.get("/health")

@@ -59,6 +59,12 @@ def loggable(target: str) -> str:
     return (path + mark + query)[:LONGEST_TARGET]
 
 
+def cut_long_segments(record: logging.LogRecord) -> bool:
+    """A filter for loggers of others that log paths."""
+    record.msg, record.args = loggable(record.getMessage()), ()
+    return True
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SEGMENT else "…"
 

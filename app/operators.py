@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, request
 
 from app import metrics
 from app.auth import hierarchy
+from app.blueprint import leave_to_crossbar
 from app.services import Services
 from app.store import StoreError
 
@@ -16,6 +17,7 @@ from app.store import StoreError
 MOST_BYTES = 20_000_000
 
 operators = Blueprint("operators", __name__)
+operators.before_request(leave_to_crossbar)
 
 
 @operators.get("/console/operators/metrics")

@@ -4,13 +4,15 @@ gunicorn starts, watches, reloads and stops the processes. Waitress collects req
 thread. The rules here are those that it lacks, each for a kind of client that would otherwise do harm (docs/deploy.md
 has the limits):
 
-- The connection stays after a 304.
+- The connection stays after a 304. Paths may have UTF-8, and methods may have lower case.
 - A request line is checked when it has arrived: `GET /health` without a version would wait for headers until the end.
 - A body whose end could be read in two ways, and a malformed trailer, are refused: a proxy may read it the other way.
 - A number with thousands of digits is a 400, not a closed connection; so is a chunk that is too large.
-- Lines of spaces, tiny chunks and long lines between them would keep the event loop busy.
+- Lines of blanks, hundreds of headers, tiny chunks and long lines between them are refused: they take too much time.
 - A request must arrive within a time. Waitress closes only connections that are silent.
-- If there are too many connections, the one that was silent longest gives way. Waitress would accept no more.
+- If there are too many connections, those that were silent longest give way. Waitress would accept no more.
+- A connection that is to be closed is closed, also if its client reads nothing, and on urgent data.
+- No thread waits for a client that does not read. It gets no further answers.
 - Bytes that are held for clients have a limit. They are on disk, which may be memory.
 - A request that waits too long for a thread is a 503: its client does better to come back later.
 - A worker that ends answers what has arrived.
@@ -21,6 +23,7 @@ import os
 import re
 import select
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,7 +35,7 @@ from gunicorn.workers import base
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented, get_header_lines
 from waitress.rfc7230 import HEADER_FIELD_RE
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
@@ -40,7 +43,7 @@ from waitress.utilities import Error, RequestEntityTooLarge
 
 from app import metrics
 from app.logs import loggable
-from app.settings import Settings
+from app.settings import LEAST_BUFFERED, Settings
 
 SECONDS_FOR_A_REQUEST = 20
 SECONDS_IDLE = 30
@@ -49,6 +52,7 @@ SECONDS_IN_THE_QUEUE = 0.5
 SECONDS_OF_SILENCE = 0.5
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 9_000_000
+MOST_LINES = 200
 # Of the lines between chunks and after them.
 LONGEST_LINE = 8 * 1024
 # What is larger is held in a file.
@@ -56,15 +60,17 @@ MOST_RECEIVED_IN_MEMORY, MOST_SENT_FROM_MEMORY = 64 * 1024, 256 * 1024
 # Connections that hold less than this do not count towards the limit for all.
 SMALL = 64 * 1024
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r")
-# A line that goes on in the next one, or that takes waitress's regular expression quadratic time.
-_BAD_SPACE = re.compile(rb"\n[ \t]|[ \t]{256}")
+# A line that goes on in the next one, or one that takes waitress's regular expression quadratic time.
+_BAD_BLANKS = re.compile(rb"\n[ \t]|[ \t]{32}")
+_CODING = re.compile(rb"\ntransfer-encoding:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 log = logging.getLogger(__name__)
 
 
 # Waitress has no types: nothing is known of its classes, nor checked against them.
 @dataclass
-class Refusal(Error):  # type: ignore[misc]
+class Rejection(Error):  # type: ignore[misc]
     """The server's own answer. Waitress's would repeat what the client sent, which may be a secret."""
 
     status: HTTPStatus
@@ -76,8 +82,8 @@ class Refusal(Error):  # type: ignore[misc]
         return f"{self.status.value} {self.status.phrase}", list(self.headers), self.body
 
 
-MALFORMED = Refusal(HTTPStatus.BAD_REQUEST)
-BUSY = Refusal(
+MALFORMED = Rejection(HTTPStatus.BAD_REQUEST)
+BUSY = Rejection(
     HTTPStatus.SERVICE_UNAVAILABLE,
     (("Content-Type", "application/json"), ("Retry-After", "1")),
     b'{"data":{"message":"too many requests at once"},"error":"503","message":"service unavailable"'
@@ -108,8 +114,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self._leave_out_body()
         if self.error is not None:
             self.completed, taken = True, len(data)
-            if not isinstance(self.error, Refusal):
-                self.error = Refusal(HTTPStatus(self.error.code))
+            if not isinstance(self.error, Rejection):
+                self.error = Rejection(HTTPStatus(self.error.code))
         if self.completed:
             # A client that waits for `100 Continue` before it sends nothing would wait for ever.
             self.expect_continue = False
@@ -124,14 +130,18 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("request line")
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Fill in what the head says. Raises ParsingError."""
-        # Waitress refuses methods in lower case. To Kazoo they are methods that it does not know.
+        """Fill in what the head says. Raises ParsingError, TransferEncodingNotImplemented."""
         _check_lines(header_plus)
-        method, space, rest = header_plus.partition(b" ")
-        super().parse_header(method.upper() + space + rest)
-        self.command = method.decode("latin-1")
-        has_two_ends = self.chunked and "CONTENT_LENGTH" in self.headers
-        if has_two_ends or "TRANSFER_ENCODING" in self.headers:
+        codings = [coding.rstrip(b" \t").lower() for coding in _CODING.findall(header_plus)]
+        if codings not in ([], [b"chunked"]):
+            raise TransferEncodingNotImplemented("not chunked once")
+        method, _, rest = header_plus.partition(b" ")
+        target, _, rest = rest.partition(b" ")
+        # Waitress takes neither methods in lower case nor bytes that are not ASCII.
+        escaped = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], target)
+        super().parse_header(b" ".join((method.upper(), escaped, rest)))
+        self.command, self.request_uri = method.decode("latin-1"), target.decode("latin-1")
+        if codings and (self.version == "1.0" or "CONTENT_LENGTH" in self.headers):
             raise ParsingError("two ends")
 
     def _check_body(self) -> None:
@@ -144,7 +154,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         has_tiny_chunks = lines > SMALL and lines * 4 > self.body_bytes_received
         if has_tiny_chunks or max(len(body.control_line), len(body.trailer)) > LONGEST_LINE:
             raise ParsingError("lines between chunks")
-        if self.completed:
+        # Waitress keeps a part of a line break that ends a body without a trailer.
+        if self.completed and body.trailer != b"\r":
             _check_lines(body.trailer)
             if not all(map(HEADER_FIELD_RE.match, get_header_lines(body.trailer))):
                 raise ParsingError("trailer")
@@ -158,8 +169,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 def _check_lines(lines: bytes) -> None:
-    if _BAD_SPACE.search(lines):
-        raise ParsingError("spaces")
+    if lines.count(b"\n") > MOST_LINES or _BAD_BLANKS.search(lines):
+        raise ParsingError("lines")
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -169,6 +180,8 @@ class Task(WSGITask):  # type: ignore[misc]
         """What WSGI knows of the request."""
         environ: WSGIEnvironment = super().get_environment()
         environ["REQUEST_METHOD"] = self.request.command
+        # Flask would redirect `GET http://host` to `http://host/`.
+        environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
         # Waitress logs it if the application fails.
         self.request.path = loggable(self.request.path)
         return environ
@@ -198,16 +211,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         is_used = self.requests or self.request or self.total_outbufs_len
         return not is_used and time.time() - self.last_activity > seconds
 
+    def readable(self) -> bool:
+        """Whether the event loop should wait for bytes. It asks this before it waits."""
+        if self.will_close and not self.requests:
+            # Waitress would wait until the client reads.
+            self.handle_close()
+        return self.connected and bool(super().readable())
+
+    def writable(self) -> bool:
+        """Whether the event loop should wait until it can send."""
+        return self.connected and bool(super().writable())
+
+    def handle_expt(self) -> None:
+        """Urgent data, which no client of HTTP sends. It would wake the event loop again and again."""
+        self.will_close = True
+
     def received(self, data: bytes) -> bool:
         """Take what has arrived."""
-        if self.request is not None and self.held > SMALL and self.server.excess() > 0:
+        # Once for each SMALL bytes, because that looks at all connections.
+        is_time_to_look = (self.held + len(data)) // SMALL > self.held // SMALL
+        if self.request is not None and is_time_to_look and self.server.excess() > 0:
             self.request.error = BUSY
         return bool(super().received(data))
 
     def service(self) -> None:
         """Answer the first request, in a thread."""
         request = self.requests[0]
-        if request.error is None and time.monotonic() - self.queued_at > SECONDS_IN_THE_QUEUE:
+        waits_too_long = time.monotonic() - self.queued_at > SECONDS_IN_THE_QUEUE
+        if request.error is None and (waits_too_long or self.total_outbufs_len > MOST_SENT_FROM_MEMORY):
             request.error = BUSY
         if request.error is BUSY:
             metrics.request_refused()
@@ -259,10 +290,10 @@ class _Listener:
 
     def handle_accept(self) -> None:
         """Accept a connection."""
+        super().handle_accept()  # type: ignore[misc]
         # Waitress accepts no more at the limit itself.
         if len(self._map) >= self.adj.connection_limit - 1:
             self._make_room()
-        super().handle_accept()  # type: ignore[misc]
 
     def accept(self) -> Any:
         """A new connection and its address; None if there is none, or no file is left for it."""
@@ -273,19 +304,21 @@ class _Listener:
             return None
 
     def _make_room(self) -> None:
-        waiting = sorted((one for one in self.channels() if not one.requests), key=lambda one: one.last_activity)
+        waiting = [channel for channel in self.channels() if not channel.requests and not channel.will_close]
+        waiting.sort(key=lambda channel: channel.last_activity)
         for channel in waiting[: 1 + len(waiting) // 16]:
             channel.will_close = True
 
     def maintenance(self, now: float) -> None:
-        """Close connections that take too long. Called every second."""
-        super().maintenance(now)  # type: ignore[misc]
+        """Close connections that take too long. Waitress calls this every second."""
         excess = self.excess()
-        for channel in sorted(self.channels(), key=lambda one: one.last_activity):
+        for channel in sorted(self.channels(), key=lambda channel: channel.last_activity):
+            if channel.requests:
+                continue
             arriving = channel.request
-            if arriving is not None and now - arriving.began > SECONDS_FOR_A_REQUEST:
-                channel.will_close = True
-            elif excess > 0 and channel.total_outbufs_len > SMALL and not channel.requests:
+            is_late = arriving is not None and now - arriving.began > SECONDS_FOR_A_REQUEST
+            is_unread = excess > 0 and channel.total_outbufs_len > SMALL
+            if is_late or is_unread or now - channel.last_activity > SECONDS_IDLE:
                 channel.will_close = True
                 excess -= channel.held
 
@@ -302,6 +335,10 @@ class TCPListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
 class UnixListener(_Listener, UnixWSGIServer):  # type: ignore[misc]
     """Listens on a path."""
 
+    def fix_addr(self, addr: Any) -> tuple[str, None]:
+        """The address of clients: a proxy on this machine, which Kazoo trusts by default."""
+        return "127.0.0.1", None
+
 
 class Worker(base.Worker):
     """The process. `worker_connections` and `threads` of gunicorn's settings count."""
@@ -316,7 +353,8 @@ class Worker(base.Worker):
         self._listen()
         while self.alive and self.ppid == os.getppid() and self._count() < self.max_requests:
             self._turn()
-        end = time.monotonic() + self.cfg.graceful_timeout
+        # Notices have to be sent before gunicorn kills the process.
+        end = time.monotonic() + max(1, self.cfg.graceful_timeout - 2)
         waiting = [listener.socket for listener in self._listeners]
         while select.select(waiting, (), (), 0)[0] and time.monotonic() < end:
             self._turn()
@@ -336,10 +374,11 @@ class Worker(base.Worker):
     def _listen(self) -> None:
         limits = Adjustments(
             connection_limit=self.cfg.worker_connections,
-            channel_timeout=SECONDS_IDLE,
+            backlog=self.cfg.backlog,
             cleanup_interval=1,
             inbuf_overflow=MOST_RECEIVED_IN_MEMORY,
             outbuf_overflow=MOST_SENT_FROM_MEMORY,
+            outbuf_high_watermark=sys.maxsize,
             max_request_header_size=LARGEST_HEAD,
             max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=False,
@@ -351,6 +390,8 @@ class Worker(base.Worker):
         refusals.set_thread_count(1)
         # It warns of each request that waits for a thread.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        share = Settings.from_environment().max_buffered // self.cfg.workers
+        most_held = max(share, LEAST_BUFFERED) * 1_000_000
         sockets: Any = self.sockets
         for opened in [wrapper.sock for wrapper in sockets]:
             kind = UnixListener if opened.family == socket.AF_UNIX else TCPListener
@@ -358,7 +399,7 @@ class Worker(base.Worker):
             options = {"dispatcher": threads, "adj": limits, "sockinfo": info, "bind_socket": False}
             listener: Any = kind(self.wsgi, self._map, True, opened, **options)
             listener.refusals = refusals
-            listener.most_held = Settings.from_environment().max_buffered * 1_000_000 // self.cfg.workers
+            listener.most_held = most_held
             self._listeners.append(listener)
 
     def _count(self) -> int:
@@ -367,4 +408,7 @@ class Worker(base.Worker):
     def _turn(self, seconds: float = 1) -> None:
         """Let the event loop handle what happens within this time."""
         self.notify()
-        wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+        try:
+            wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+        except Exception:
+            log.exception("unexpected fault of the HTTP server")

@@ -190,7 +190,8 @@ def _raise_file_limit() -> int:
 def _share_files(files: int, threads: int) -> tuple[int, int]:
     """How many threads and connections a worker can have that may open so many files."""
     threads = max(1, min(threads, (files - FILES) // FILES_OF_A_THREAD))
-    return threads, max(8, min(MOST_CONNECTIONS, files - FILES - threads * FILES_OF_A_THREAD))
+    # A large body or answer is in a file as well.
+    return threads, max(8, min(MOST_CONNECTIONS, (files - FILES - threads * FILES_OF_A_THREAD) // 2))
 
 
 def _usable_cpus() -> list[int]:

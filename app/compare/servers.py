@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from app.compare.conversation import RawAnswer
 from app.compare.session import EXACT_TARGET, RETRIES_OF_READS, RETRIES_OF_WRITES, new_session
 
 SECONDS = 60
+# After each 503 to a read, in seconds.
+PAUSES_WHILE_BUSY = (0.5, 1.0, 2.0, 0.0)
 # A token that is younger than this is not bad because of its age.
 SECONDS_OF_A_FRESH_TOKEN = 60.0
 
@@ -73,7 +76,7 @@ class Server:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url} must be http(s)://…")
-        self._root = f"{parts.scheme}://{parts.netloc}"
+        self._root = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._prefix = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/v2")
         self._login = login
         self._pace = Pace(rate)
@@ -113,7 +116,12 @@ class Server:
             return self._exchange(session, method, path, headers, body)
 
     def _get(self, target: str, headers: dict[str, str], token: str) -> RawAnswer:
-        return self._exchange(self._reads, "GET", target, {**headers, "x-auth-token": token}, None)
+        for pause in PAUSES_WHILE_BUSY:
+            answer = self._exchange(self._reads, "GET", target, {**headers, "x-auth-token": token}, None)
+            if answer[0] != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(pause)
+        return answer
 
     def _renew(self, token: str) -> bool:
         """Log in again, unless another thread has or the token is fresh. Whether there is a new token."""

@@ -1,14 +1,16 @@
 """Sessions of `requests` that send a path exactly as given, and again where the server refuses it as one too many."""
 
+import ssl
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util import Retry
+from urllib3.util import SKIP_HEADER, Retry
 
-# A 429 is waited for: 0.5, 1, 2, ... 16 seconds, or as long as `Retry-After` says.
+# A 429 is waited for: 0, 1, 2, ... 16 seconds, or as long as `Retry-After` says.
 RETRIES_OF_READS = Retry(
     total=None,
     connect=3,
@@ -31,10 +33,12 @@ EXACT_TARGET = "x-exact-target"
 
 
 def new_session(retries: Retry) -> requests.Session:
-    """A session that adds no headers, follows no redirect, and uses no proxy of the environment's."""
+    """A session without headers of its own, cookies, and what the environment says of proxies and passwords."""
     session = requests.Session()
     session.trust_env = False
     session.headers.clear()
+    session.headers.update({"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _ExactAdapter(pool_maxsize=MOST_CONNECTIONS, max_retries=retries))
     return session
@@ -63,5 +67,6 @@ class _ExactSecurePool(HTTPSConnectionPool):
 
 class _ExactAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
+        # The system's certificate authorities count too, not only those of the certifi package.
+        super().init_poolmanager(*args, **options, ssl_context=ssl.create_default_context())
         self.poolmanager.pool_classes_by_scheme = {"http": _ExactPool, "https": _ExactSecurePool}

@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Blueprint, Response, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
-from app.blueprint import answer
+from app.blueprint import answer, leave_to_crossbar
 
 STATIC = Path(__file__).parent / "static"
 PAGE = "index.html"
@@ -23,6 +23,7 @@ HEADERS = {
 
 
 console = Blueprint("console", __name__, template_folder="templates")
+console.before_request(leave_to_crossbar)
 
 
 @console.get("/console", strict_slashes=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Response, current_app, request
 
+from app.blueprint import leave_to_crossbar
 from app.openapi.document import build
 
 OURS = Path(__file__).parent / "static"
@@ -34,6 +35,7 @@ _HEADERS = {
 }
 
 openapi = Blueprint("openapi", __name__)
+openapi.before_request(leave_to_crossbar)
 
 
 @openapi.get("/openapi.json", provide_automatic_options=False)

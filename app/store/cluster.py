@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from app import deadline, metrics
 from app.couchdb_url import parse_address
 from app.store import Unavailable
-from app.store.session import Nonsense, NotConnected, Refusal, Session, server_of
+from app.store.session import InvalidAnswer, NotConnected, Refusal, Session, server_of
 
 # How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
 SHARE, MOST_SECONDS = 0.4, 2.0
@@ -35,7 +35,7 @@ SECONDS_BETWEEN_PROBES = 1.0
 MOST_DATABASES = 16_384
 
 # No answer, or none that makes sense.
-FAULTS = (OSError, Nonsense)
+FAULTS = (OSError, InvalidAnswer)
 _ANSWERS_TO_WRITES = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 log = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ from app.store.batches import Batches
 from app.store.cluster import Cluster, Kind, LostAnswer, Node
 from app.store.leaves import Leaf, history_of
 from app.store.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
-from app.store.session import Nonsense, Refusal
+from app.store.session import InvalidAnswer, Refusal
 
 LOAD_BATCH = 200
 DUMP_BATCH = 200
@@ -51,7 +51,7 @@ def _decoded(data: bytes) -> Any:
     try:
         return json_text.loads(data)
     except ValueError as error:
-        raise Nonsense(f"not JSON: {error}") from error
+        raise InvalidAnswer(f"not JSON: {error}") from error
 
 
 def _member(name: str) -> Callable[[bytes], Any]:
@@ -60,7 +60,7 @@ def _member(name: str) -> Callable[[bytes], Any]:
     def decode(data: bytes) -> Any:
         answer = _decoded(data)
         if not isinstance(answer, dict) or name not in answer:
-            raise Nonsense(f"an answer without {name}")
+            raise InvalidAnswer(f"an answer without {name}")
         return answer[name]
 
     return decode

@@ -28,7 +28,7 @@ class NotConnected(OSError):
     """No connection could be opened, so nothing was sent."""
 
 
-class Nonsense(Exception):
+class InvalidAnswer(Exception):
     """An answer that makes no sense: it is not HTTP, or its body is not what was asked for."""
 
 
@@ -65,7 +65,7 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         """Status, headers by lower-case name, and body of a successful answer.
 
         `deadline` is a time of `time.monotonic`. Raises NotConnected, other OSErrors where no whole answer came,
-        Nonsense, and Refusal.
+        InvalidAnswer, and Refusal.
         """
         server = server_of(url)
         lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
@@ -172,7 +172,7 @@ class Connection:
         self._socket = opened
 
     def exchange(self, request: bytes, deadline: float) -> "Answer":
-        """Send a request and wait for its whole answer. Raises OSError, Nonsense."""
+        """Send a request and wait for its whole answer. Raises OSError, InvalidAnswer."""
         if time.monotonic() >= deadline:
             raise NotConnected("no time is left")
         self._limit(deadline)
@@ -221,7 +221,7 @@ class Answer:
         return b"".join(self._parts)
 
     def feed(self, data: bytes) -> None:
-        """Take what the server sent, b"" where it closed the connection. Raises OSError, Nonsense."""
+        """Take what the server sent, b"" where it closed the connection. Raises OSError, InvalidAnswer."""
         if data:
             self._parse(data)
         elif self.status >= 200 and not {"content-length", "transfer-encoding"} & self.headers.keys():
@@ -237,7 +237,7 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise Nonsense(f"not HTTP: {type(error).__name__}") from error
+            raise InvalidAnswer(f"not HTTP: {type(error).__name__}") from error
 
     def on_message_begin(self) -> None:
         """An answer begins, perhaps after one that was none (`100 Continue`)."""

@@ -91,13 +91,53 @@ def test_a_request_byte_by_byte_is_answered(base):
 
 
 def test_many_headers(base):
-    """Their number does not count, but the 64 KiB of all of them."""
-    headers = b"".join(b"X-%d: y\r\n" % number for number in range(5_000))
+    """At most 200 lines, which are at most 64 KiB."""
     last = b"Connection: close\r\n\r\n"
-    assert status_of(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + last)) == 200
-    headers = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
-    assert_refused(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n"))
+    for count, length, status in ((150, 100, 200), (1000, 1, 400), (100, 1000, 431)):
+        headers = b"".join(b"X-%d: %s\r\n" % (number, b"y" * length) for number in range(count))
+        assert status_of(answer_to(base, b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n" + headers + last)) == status
     assert_serving(base)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (b"Transfer-Encoding: chunked\r\n", 201),
+        (b"transfer-ENCODING:Chunked \r\n", 201),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 11\r\n", 400),
+        (b"Transfer-Encoding:\r\nContent-Length: 11\r\n", 501),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 501),
+        (b"Transfer-Encoding: chunked, chunked\r\n", 501),
+        (b"Transfer-Encoding: gzip\r\n", 501),
+        (b"Transfer-Encoding: xchunked\r\n", 501),
+        (b"Transfer-Encoding : chunked\r\n", 400),
+    ],
+)
+def test_a_body_ends_in_one_way_only(base, headers, status):
+    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    assert status_of(answer_to(base, head + headers + b"\r\n" + b'b\r\n{"data":{}}\r\n0\r\n\r\n')) == status
+
+
+def test_urgent_data_closes_the_connection(base):
+    with connect(base) as connection:
+        connection.send(b"x", socket.MSG_OOB)
+        connection.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(10) == b""
+    assert_serving(base)
+
+
+def test_a_client_that_pipelines_and_reads_nothing_occupies_no_thread(world):
+    server = support.service({**world.environment, "THREADS": "1"}, workers=1).start()
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                client = stack.enter_context(connect(server.url, buffer=4096))
+                client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+            for _ in range(5):
+                assert_serving(server.url)
+    finally:
+        server.stop()
 
 
 def test_a_hundred_megabytes(base):
@@ -413,8 +453,32 @@ def test_what_is_no_request_gets_a_4xx_or_a_closed_connection(base, request_byte
 
 
 @pytest.mark.parametrize(
-    "target", [b"/..", b"//", b"/v2/../v1", b"http://x/v2/schemas", b"http://x", b"*", b"/v2/\xff\xfe", b"/v2/%ff%0a"]
+    "target",
+    [
+        b"/..",
+        b"//",
+        b"/v2/../v1",
+        b"http://x/v2/schemas",
+        b"http://x",
+        b"*",
+        b"v2/schemas",
+        b"/v2/\xff\xfe",
+        b"/v2/%ff%0a",
+    ],
 )
 def test_targets_of_all_shapes(base, target):
     received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
     assert received == b"" or status_of(received) in (200, 400, 401, 404)
+
+
+@pytest.mark.parametrize("target", [b"a" * 60_000, b"v2/schemas", b"http://x", b"*", b"x:80"])
+def test_a_target_that_is_no_path_is_the_landing_page_at_once(base, target):
+    received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+    assert status_of(received) == 200 and b"\r\nContent-Type: text/plain" in received
+    assert_serving(base)
+
+
+def test_text_that_is_not_ascii_in_a_target(base):
+    target = "/v2/schemas/ü?filter_name=Müller".encode()
+    received = answer_to(base, b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+    assert status_of(received) == 404 and "ü".encode() in received

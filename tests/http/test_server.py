@@ -101,6 +101,30 @@ def test_a_fault_is_kazoos_500_and_a_traceback_while_debugging(world, monkeypatc
         app.test_client().get("/v2/schemas")
 
 
+def test_the_path_of_a_request_that_fails_is_logged_without_its_token(world, monkeypatch, caplog):
+    def fail(context):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("app.pipeline.STAGES", (fail,))
+    app = create_app(Settings(data_dir=world.environment["DATA_DIR"]))
+    app.test_client().get("/v2/user_auth/" + "t0ken" * 20)
+    assert "/v2/user_auth/…" in caplog.text and "planted" in caplog.text and "t0ken" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["//health", "/%2fhealth", "///console", "//docs", "//openapi.json", "/docs/"])
+def test_paths_with_more_slashes_are_crossbars(world, path):
+    app = create_app(Settings(data_dir=world.environment["DATA_DIR"]))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path.replace("%2f", "/"), "RAW_URI": path}
+    answer = app.test_client().open(environ_overrides=environ)
+    assert answer.status_code == 200 and answer.content_type == "text/plain; charset=UTF-8"
+
+
+def test_an_offer_of_a_websocket_need_not_be_taken(world):
+    app = create_app(Settings(data_dir=world.environment["DATA_DIR"]))
+    offer = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert app.test_client().get("/v2/schemas", headers=offer).status_code == 200
+
+
 def test_flask_lists_the_routes(world):
     command = [sys.executable, "-m", "flask", "--app", "app", "routes"]
     environment = {**support.NO_SERVERS, **world.environment, "PATH": ""}

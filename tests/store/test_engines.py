@@ -20,7 +20,7 @@ from app.store.collation import sort_key
 from app.store.couchdb import CouchDBStore
 from app.store.embedded import EmbeddedStore
 from app.store.javascript import MapFunctions
-from app.store.session import Nonsense, Refusal, Session
+from app.store.session import InvalidAnswer, Refusal, Session
 from tests.store.contract import Contract, new_db
 from tests.support import ROOT, free_port, wait_until
 
@@ -402,7 +402,7 @@ def test_a_refusal_has_a_status_and_couchdbs_words(body, error, reason):
 @pytest.mark.parametrize("answer", [b"\x00 rubbish", http_answer("200 OK", "{}") * 2, b"HTTP/1.1 999999 x\r\n\r\n"])
 def test_an_answer_that_makes_no_sense(answer):
     server = Rubbish(answer)
-    with pytest.raises(Nonsense, match="not HTTP"):
+    with pytest.raises(InvalidAnswer, match="not HTTP"):
         Session(5).request("GET", f"{server.url}/db")
     server.stop()
 

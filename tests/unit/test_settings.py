@@ -89,6 +89,8 @@ def test_what_is_empty_is_absent():
         ("COUCHDB_URL", "http://u:a,http://s3cret@host"),
         ("COUCHDB_URL", "http://u:s3cret@host/?a=b"),
         ("COUCHDB_URL", "http://u:s3cret@ho st"),
+        ("COUCHDB_URL", "http://u:s3cret@a..b"),
+        ("COUCHDB_URL", "http://u:s3cret@höst"),
         ("COUCHDB_TIMEOUT", "0"),
         ("COUCHDB_TIMEOUT", "nan"),
         ("COUCHDB_TIMEOUT", "inf"),
