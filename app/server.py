@@ -12,7 +12,7 @@ has the limits):
 - A request must arrive within a time. Waitress closes only connections that are silent.
 - If there are too many connections, those that were silent longest give way. Waitress would accept no more.
 - A connection that is to be closed is closed, also if its client reads nothing, and on urgent data.
-- No thread waits for a client that does not read. It gets no further answers.
+- A client that sends many requests at once, or does not read, gets no further answers. No thread waits for it.
 - Bytes that are held for clients have a limit. They are on disk, which may be memory.
 - A request that waits too long for a thread is a 503: its client does better to come back later.
 - A worker that ends answers what has arrived.
@@ -55,6 +55,8 @@ SECONDS_OF_A_TURN = 0.001
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 9_000_000
 MOST_LINES = 200
+# Requests that wait on one connection. They keep threads busy that the event loop has to wait for.
+MOST_PIPELINED = 16
 # Of the lines between chunks and after them.
 LONGEST_LINE = 8 * 1024
 # What is larger is held in a file.
@@ -235,7 +237,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             # Once for each SMALL bytes, because that looks at all connections.
             if (held + len(data)) // SMALL > held // SMALL and self.server.excess() > 0:
                 self.request.error = BUSY
-        return bool(super().received(data))
+        is_taken = bool(super().received(data))
+        for request in self.requests[MOST_PIPELINED:]:
+            request.error = BUSY
+        return is_taken
 
     def service(self) -> None:
         """Answer the first request, in a thread."""

@@ -45,6 +45,13 @@ def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
         assert time.monotonic() - started < 3
 
 
+def test_sixteen_requests_may_wait_on_a_connection(base):
+    request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\n\r\n"
+    received = answer_to(base, request * 100)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") >= 16 and received.count(b"HTTP/1.1 503 ") == 1
+    assert received.rpartition(b"HTTP/1.1 ")[2].startswith(b"503 ")
+
+
 @pytest.mark.parametrize(
     ("chunk", "count"),
     [

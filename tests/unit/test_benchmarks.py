@@ -4,38 +4,10 @@ import contextlib
 import http.server
 import re
 import threading
-from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import flame
 from benchmarks.load import Request, WrongAnswer, requests_per_second
-
-STACKS = ["main (app/a.py:1);read (app/b.py:7) 60", "main (app/a.py:2);write (flask/c.py:9) 30", "idle (x.py:1) 10"]
-
-
-def test_stacks_become_a_tree_without_line_numbers():
-    root = flame.read(STACKS)
-    assert root.samples == 100
-    assert {name: frame.samples for name, frame in root.called.items()} == {"main (app/a.py)": 90, "idle (x.py)": 10}
-    main = root.called["main (app/a.py)"]
-    assert {name: frame.samples for name, frame in main.called.items()} == {
-        "read (app/b.py)": 60,
-        "write (flask/c.py)": 30,
-    }
-
-
-def test_the_picture_is_as_wide_as_the_samples_are_many():
-    picture = ElementTree.fromstring(flame.draw(flame.read([*STACKS, "<lambda> (app/a.py:3) 0"])))
-    group = "{http://www.w3.org/2000/svg}"
-    shares = {each[0].text: float(each[1].get("width")) for each in picture.iter(f"{group}g")}
-    assert shares == {
-        "all: 100.0%": 1199.5,
-        "main (app/a.py): 90.0%": 1079.5,
-        "read (app/b.py): 60.0%": 719.5,
-        "write (flask/c.py): 30.0%": 359.5,
-        "idle (x.py): 10.0%": 119.5,
-    }
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):
