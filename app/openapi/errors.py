@@ -6,7 +6,7 @@ Spec: docs/kazoo/http.md, section 6.
 from collections.abc import Iterable
 
 # The HTTP server answers these without a body.
-EMPTY = (304, 406, 412, 414, 415, 431)
+EMPTY = (304, 406, 412, 415, 431)
 _TEXTS = {
     304: "The tag in `If-None-Match` is that of the answer.",
     400: "The request is not valid: the schema refuses the data, the body is no envelope or too large, or a header "
@@ -19,15 +19,14 @@ _TEXTS = {
     406: "`Accept` does not allow JSON.",
     409: "Another writer was faster, the id is taken, or the number cannot be released.",
     412: "`If-Match` or `If-None-Match` does not hold. A PUT with `If-Match` always ends so.",
-    414: "The path and the query are too long.",
     415: "The body is neither JSON nor a form. This is checked last.",
     429: "The bucket of the caller's address holds too few tokens.",
-    431: "The headers are too long.",
+    431: "The path, the query and the headers are too long together.",
     500: "A fault of this service, or a schema that does not exist.",
     501: "This is left to Kazoo, because it needs a carrier or a provider.",
     503: "The store does not answer, or one of its views is missing; or too many requests came at once.",
 }
-_ANYWHERE = (400, 405, 406, 412, 414, 429, 431, 500, 503)
+_ANYWHERE = (400, 405, 406, 412, 429, 431, 500, 503)
 
 
 def name(status: int) -> str:
