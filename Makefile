@@ -33,13 +33,13 @@ parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couch
 	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)
 
 bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two minutes)
-	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)
+	$(VENV)/python -m tests.load.bench $(if $(QUICK),--quick)
 
 hostile: .venv/.ready-test ## attack a service of its own, and print how a normal client fares (HOSTILE_SECONDS=3: sooner)
-	$(VENV)/python -m hostile
+	$(VENV)/python -m tests.load.hostile
 
 storm: .venv/.ready-test ## write to an empty CouchDB cluster of yours (COUCHDB_URLS=a,b,c) and look for what is lost
-	$(VENV)/python -m storm --urls "$(COUCHDB_URLS)" $(STORM)
+	$(VENV)/python -m tests.load.storm --urls "$(COUCHDB_URLS)" $(STORM)
 
 screenshots: .venv/.ready-test tools ## take the pictures of the console in docs/console/
 	$(VENV)/python -m tests.screenshots

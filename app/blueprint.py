@@ -16,8 +16,8 @@ from werkzeug.routing import BaseConverter, Rule, WebsocketMismatch
 
 from app import deadline, metrics, pipeline
 from app.auth.keys import KeysMissing
-from app.constants import METHODS
-from app.context import Context, Stop, not_found_error, plain_error, system_error, too_large_error
+from app.crossbar.context import Context, Stop, not_found_error, plain_error, system_error, too_large_error
+from app.kazoo.constants import METHODS
 from app.logs import REQUEST_ID
 from app.pipeline import respond
 from app.services import Services

@@ -5,13 +5,13 @@ import atexit
 from flask import Flask
 
 from app import metrics
-from app.access_log import log_requests
 from app.blueprint import crossbar
 from app.console.pages import console
-from app.health import health
 from app.logs import cut_long_segments
+from app.monitoring.access_log import log_requests
+from app.monitoring.health import health
+from app.monitoring.operators import operators
 from app.openapi.pages import openapi
-from app.operators import operators
 from app.services import Services, make_services
 from app.settings import Settings
 

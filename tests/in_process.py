@@ -6,11 +6,11 @@ from urllib.parse import unquote_to_bytes
 
 from app.documents import Document
 from app.factory import create_app
-from app.json_text import loads
+from app.kazoo.json_text import loads
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store.design import documents_for
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 
 
 class InProcess:

@@ -21,7 +21,7 @@ from app.openapi.document import operation_id
 from app.services import make_services
 from app.settings import Settings
 from app.store import Unavailable
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests import support
 from tests.in_process import InProcess
 

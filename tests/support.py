@@ -25,8 +25,8 @@ from app.documents import Document
 from app.documents.names import encoded
 from app.settings import Settings
 from app.store import Store
-from app.store.couchdb import CouchDBStore
-from app.store.embedded import EmbeddedStore
+from app.store.couchdb.store import CouchDBStore
+from app.store.embedded.store import EmbeddedStore
 from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,11 +9,11 @@ from app.audit import Finding, Severity, numbers, trunk, worst_first
 from app.audit.number_index import Find, looked_up
 from app.audit.places import Places
 from app.documents import Document, connectivity, fields
-from app.documents.branches import differing_paths
 from app.documents.names import account_db
 from app.schema import Schemas
 from app.store import DatabaseMissing, Store
 from app.store.cache import DocumentCache
+from app.store.couchdb.branches import differing_paths
 from app.store.view_comparison import ViewComparison
 
 SCHEMA = "connectivity"

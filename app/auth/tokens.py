@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from app import json_text
 from app.auth import identity
 from app.auth.keys import KeyRing
 from app.documents.fields import is_deleted
 from app.documents.names import account_db, is_account_id
+from app.kazoo import json_text
 from app.store import is_document_id
 from app.store.cache import DocumentCache
 

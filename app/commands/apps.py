@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from app import apps
+from app.accounts import apps
 from app.commands.accounts import command_author, database_of
 from app.services import Services, make_services
 from app.settings import Settings

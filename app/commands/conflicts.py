@@ -8,14 +8,14 @@ import click
 
 from app.commands.accounts import database_of
 from app.commands.progress import progress
-from app.documents.branches import differing_paths
 from app.documents.names import ACCOUNTS, account_db, account_of
 from app.numbers.reconcile import accounts
 from app.settings import Settings
 from app.store import Conflict, DatabaseMissing, Store, StoreError
-from app.store.conflicts import LOST, is_repaired, losses
+from app.store.couchdb.branches import differing_paths
+from app.store.couchdb.conflicts import LOST, is_repaired, losses
+from app.store.couchdb.leaves import Leaf, living
 from app.store.engines import open_store
-from app.store.leaves import Leaf, living
 
 
 @click.group()

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from app import json_text
 from app.commands.progress import progress
+from app.kazoo import json_text
 from app.settings import Settings
 from app.store import Store, StoreError, is_document_id
 from app.store.design import documents_for

@@ -9,7 +9,7 @@ import click
 from app.auth import AuthDoc, hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
-from app.context import Context, Stop
+from app.crossbar.context import Context, Stop
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.names import new_id
 from app.documents.secrets import masked

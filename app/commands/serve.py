@@ -19,16 +19,16 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
-from app import exporter
 from app.auth.buckets import Buckets
 from app.commands.accounts import prepare_store, tell_console
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
+from app.monitoring import exporter
 from app.schema import Schemas
 from app.services import make_services
 from app.settings import Settings
-from app.store.collation import sort_key
 from app.store.design import check_files
+from app.store.embedded.collation import sort_key
 from app.store.engines import open_store
 
 MOST_FILES = 65536

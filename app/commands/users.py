@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import click
 
-from app import apps
+from app.accounts import apps
 from app.commands.accounts import add_user, prepared_store
 from app.commands.apps import check_url, grant, master_account_id, set_address
 from app.services import make_services

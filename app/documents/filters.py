@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from app import json_text
 from app.documents import Document, is_empty
 from app.documents.secrets import SECRETS
-from app.kazoo_integers import to_integer
+from app.kazoo import json_text
+from app.kazoo.integers import to_integer
 
 _PREFIXES = ("filter_", "has_key", "key_missing", "has_value", "value_missing")
 _TIMES = {

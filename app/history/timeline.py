@@ -5,9 +5,9 @@ from typing import Any
 
 import jsonpatch
 
-from app import json_text
 from app.documents import Document, fields
 from app.history.versions import Version, Write, place
+from app.kazoo import json_text
 
 Entry = dict[str, Any]
 # In characters of JSON.

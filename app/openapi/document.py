@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.context import Context, Stop
+from app.crossbar.context import Context, Stop
 from app.openapi import errors, parameters
 from app.openapi.json_schema import patch_of, translated
 from app.openapi.shapes import TEXT, Shape, named, record

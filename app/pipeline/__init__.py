@@ -3,7 +3,7 @@
 Spec: docs/kazoo/http.md, section 0.
 """
 
-from app.context import Context
+from app.crossbar.context import Context
 from app.pipeline.account import load_account
 from app.pipeline.authenticate import authenticate
 from app.pipeline.authorize import authorize

@@ -1,7 +1,7 @@
 """The account that a path names, loaded before the credentials are checked (docs/kazoo/http.md, sections 0 and 1)."""
 
 from app.auth import hierarchy
-from app.context import Context, not_found_error, system_error
+from app.crossbar.context import Context, not_found_error, system_error
 from app.documents import Document
 from app.documents.names import is_account_id
 

@@ -3,11 +3,11 @@
 Spec: docs/kazoo/auth.md, section 0.
 """
 
-from app.admission import charge, invalid_credentials, stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth
 from app.auth.trial import is_enabled
-from app.context import Context
+from app.crossbar.admission import charge, invalid_credentials, stop_if_expired
+from app.crossbar.context import Context
 from app.pipeline.identify import BASIC, TOKEN
 
 

@@ -4,7 +4,7 @@ Spec: docs/kazoo/auth.md, section 5.
 """
 
 from app.auth import hierarchy, restrictions
-from app.context import Context, system_error
+from app.crossbar.context import Context, system_error
 
 
 def authorize(context: Context) -> None:

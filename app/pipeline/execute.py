@@ -1,7 +1,7 @@
 """The write itself. If another writer was faster, the write is applied again to the fresh revision."""
 
 from app import contention, metrics
-from app.context import Context, conflict_error, empty
+from app.crossbar.context import Context, conflict_error, empty
 from app.store import Conflict
 
 

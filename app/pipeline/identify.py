@@ -1,8 +1,8 @@
 """Where the token is, and whose it is, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
 
-from app.admission import stop_if_expired
 from app.auth import AuthDoc, hierarchy
-from app.context import Context
+from app.crossbar.admission import stop_if_expired
+from app.crossbar.context import Context
 from app.documents.names import account_db
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"

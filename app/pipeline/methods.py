@@ -1,7 +1,7 @@
 """Which verbs a path allows, and which verb the request means (docs/kazoo/http.md, sections 3 and 4)."""
 
-from app.constants import METHODS
-from app.context import Context, bare, empty, system_error
+from app.crossbar.context import Context, bare, empty, system_error
+from app.kazoo.constants import METHODS
 
 _REFUSED_BELOW = ("TRACE", "CONNECT")
 CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")

@@ -5,7 +5,7 @@ Spec: docs/kazoo/http.md, section 4.
 
 import re
 
-from app.context import Context, bare, empty
+from app.crossbar.context import Context, bare, empty
 from app.pipeline.parse import FORM_TYPE, JSON_TYPES
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

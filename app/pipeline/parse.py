@@ -4,10 +4,10 @@ import string
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from app import json_text
-from app.admission import charge_body
-from app.context import Context, Stop, too_large_error, validation_error
-from app.json_errors import JSONTextError
+from app.crossbar.admission import charge_body
+from app.crossbar.context import Context, Stop, too_large_error, validation_error
+from app.kazoo import json_text
+from app.kazoo.json_errors import JSONTextError
 from app.schema.errors import error
 
 MAX_UPLOAD_SIZE = 8_000_000

@@ -2,7 +2,7 @@
 
 import re
 
-from app.context import Context, bare, empty
+from app.crossbar.context import Context, bare, empty
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from app import json_text
-from app.constants import VERSION
-from app.context import Context, Stop
+from app.crossbar.context import Context, Stop
 from app.documents.clock import iso_now
+from app.kazoo import json_text
+from app.kazoo.constants import VERSION
 from app.store import StoreError
 
 COMPRESSED_FROM = 300

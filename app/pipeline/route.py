@@ -2,7 +2,7 @@
 
 import re
 
-from app.context import Context, Stop, bare, empty, plain_error, system_error
+from app.crossbar.context import Context, Stop, bare, empty, plain_error, system_error
 from app.pipeline.methods import is_cors
 from app.pipeline.parse import decode_percent
 from app.resources import NOUNS, UNKNOWN_NOUN

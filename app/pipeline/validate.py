@@ -1,6 +1,6 @@
 """The resource's own checks, and what it loads for them (docs/kazoo/http.md, section 8)."""
 
-from app.context import Context
+from app.crossbar.context import Context
 
 
 def validate(context: Context) -> None:

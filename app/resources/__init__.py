@@ -1,12 +1,12 @@
 """The registry of nouns: one resource per crossbar module. A new endpoint is a file here and an entry below."""
 
+from app.crossbar.resource import Resource
 from app.resources.about import About
 from app.resources.accounts import Accounts
 from app.resources.alerts import Alerts
 from app.resources.api_auth import ApiAuth
 from app.resources.apps_store import AppsStore
 from app.resources.auth import Auth
-from app.resources.base import Resource
 from app.resources.billing import Braintree, Ledgers, ServicesSummary, Transactions
 from app.resources.callflows import Callflows
 from app.resources.connectivity import Connectivity

@@ -7,9 +7,9 @@ import platform
 import resource
 import threading
 
-from app.constants import VERSION
-from app.context import Context
-from app.resources.base import Resource
+from app.crossbar.context import Context
+from app.crossbar.resource import Resource
+from app.kazoo.constants import VERSION
 
 
 class About(Resource):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from app.auth import hierarchy
-from app.context import Context, system_error
+from app.crossbar import crossbar_doc
+from app.crossbar.context import Context, system_error
 from app.documents import Document, filters, is_true, start_key
 from app.documents.names import ACCOUNTS
-from app.resources import crossbar_doc
 from app.store import Row
 
 CHILDREN, DESCENDANTS = "accounts/listing_by_children", "accounts/listing_by_descendants"

@@ -1,15 +1,16 @@
 """The account document as UIs use it: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
-from app import json_text
 from app.accounts import save_aggregate
 from app.auth import configuration
 from app.auth.trial import is_enabled
-from app.context import Context, system_error, validation_error
+from app.crossbar import crossbar_doc
+from app.crossbar.context import Context, system_error, validation_error
+from app.crossbar.resource import Resource
 from app.documents import Document, fields, is_true
 from app.documents.names import ACCOUNTS
-from app.resources import account_tree, crossbar_doc
+from app.kazoo import json_text
+from app.resources import account_tree
 from app.resources.account_tree import RELATIONS
-from app.resources.base import Resource
 from app.schema.errors import error
 
 TYPE = "account"

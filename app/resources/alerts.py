@@ -1,7 +1,7 @@
 """System alerts: `/accounts/{ACCOUNT_ID}/alerts`. Kazoo's applications raise them; here there are none."""
 
-from app.context import Context
-from app.resources.base import ReadOnly
+from app.crossbar.context import Context
+from app.crossbar.resource import ReadOnly
 
 
 class Alerts(ReadOnly):

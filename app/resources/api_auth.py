@@ -1,9 +1,9 @@
 """Logging in with an account's API key: `PUT /api_auth` (docs/kazoo/auth.md, section 3.7)."""
 
 from app.auth import AuthDoc, credentials
-from app.context import Context, plain_error
+from app.crossbar.context import Context, plain_error
+from app.crossbar.resource import Anonymous
 from app.resources import login
-from app.resources.base import Anonymous
 
 METHOD = "cb_api_auth"
 

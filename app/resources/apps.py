@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app import apps
-from app.apps import LABEL, PBXS
+from app.accounts import apps
+from app.accounts.apps import LABEL, PBXS
 from app.services import Services
 
 

@@ -1,8 +1,8 @@
 """The applications a UI offers: `/accounts/{ACCOUNT_ID}/apps_store[/{APP_ID}]`, read-only."""
 
-from app.context import Context, not_found_error
+from app.crossbar.context import Context, not_found_error
+from app.crossbar.resource import ReadOnly
 from app.resources import apps
-from app.resources.base import ReadOnly
 
 
 class AppsStore(ReadOnly):

@@ -3,12 +3,12 @@
 Spec: docs/kazoo/auth.md, section 3.8.
 """
 
-from app.admission import charge, stop_if_expired
 from app.auth import AuthDoc, hierarchy
 from app.auth.trial import is_enabled
-from app.context import Context, Stop, plain_error
+from app.crossbar.admission import charge, stop_if_expired
+from app.crossbar.context import Context, Stop, plain_error
+from app.crossbar.resource import Anonymous
 from app.resources import login
-from app.resources.base import Anonymous
 
 TOKEN_INFO = "tokeninfo"
 

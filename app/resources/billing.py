@@ -9,11 +9,11 @@ import time
 from collections import Counter
 
 from app.auth import configuration
-from app.context import Context
+from app.crossbar import crossbar_doc
+from app.crossbar.context import Context
+from app.crossbar.resource import ReadOnly
 from app.documents import Document, is_true, start_key
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
-from app.resources import crossbar_doc
-from app.resources.base import ReadOnly
 from app.store import Row, ViewMissing
 
 TOTAL, SUMMARY, CREDITS = "total", "summary", "credits"

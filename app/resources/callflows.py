@@ -1,8 +1,8 @@
 """Callflows, for UIs: `/accounts/{ACCOUNT_ID}/callflows`, only the list."""
 
-from app.context import Context
-from app.resources import crossbar_doc
-from app.resources.base import ReadOnly
+from app.crossbar import crossbar_doc
+from app.crossbar.context import Context
+from app.crossbar.resource import ReadOnly
 
 LISTING = "callflows/crossbar_listing"
 

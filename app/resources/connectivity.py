@@ -10,11 +10,12 @@ from typing import Any
 
 from app.audit import Severity, trunk
 from app.auth import restrictions
-from app.context import Context, Stop, not_found_error, system_error, validation_error
+from app.crossbar import crossbar_doc, request_data
+from app.crossbar.context import Context, Stop, not_found_error, system_error, validation_error
+from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, names
 from app.numbers import ownership
-from app.resources import connectivity_history, crossbar_doc, limits, request_data
-from app.resources.base import Resource
+from app.resources import connectivity_history, limits
 from app.schema.errors import error
 
 SCHEMA = "connectivity"

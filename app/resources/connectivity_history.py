@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 from app import deadline
-from app.admission import client_ip
-from app.context import Context, not_found_error
+from app.crossbar import crossbar_doc
+from app.crossbar.admission import client_ip
+from app.crossbar.context import Context, not_found_error
 from app.documents import Document, connectivity, fields, is_true, start_key
 from app.documents.clock import gregorian_now
 from app.history.timeline import Entry, is_at_or_before, timeline
 from app.history.versions import Write
-from app.resources import crossbar_doc
 from app.store import Unavailable, is_document_id
 
 SEGMENT = "history"

@@ -1,9 +1,9 @@
 """Trunk limits as UIs read them: `/accounts/{ACCOUNT_ID}/limits`, read-only."""
 
-from app.context import Context
+from app.crossbar import crossbar_doc
+from app.crossbar.context import Context
+from app.crossbar.resource import ReadOnly
 from app.documents import fields
-from app.resources import crossbar_doc
-from app.resources.base import ReadOnly
 
 DOCUMENT = TYPE = "limits"
 _DEFAULTS = {

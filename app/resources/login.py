@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app.admission import charge, client_ip, invalid_credentials
 from app.auth import AuthDoc, attempts, configuration, hierarchy
-from app.context import Context, Stop, plain_error, validation_error
+from app.crossbar.admission import charge, client_ip, invalid_credentials
+from app.crossbar.context import Context, Stop, plain_error, validation_error
 from app.documents import object_member
 from app.documents.names import account_db
 from app.resources import apps

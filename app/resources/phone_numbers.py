@@ -4,7 +4,9 @@ Spec: docs/kazoo/documents.md, sections 7.3 to 7.7.
 """
 
 from app.auth import hierarchy
-from app.context import Context, Stop, conflict_error, plain_error, system_error
+from app.crossbar import crossbar_doc, request_data
+from app.crossbar.context import Context, Stop, conflict_error, plain_error, system_error
+from app.crossbar.resource import Resource
 from app.documents import Document, fields, is_true
 from app.documents.clock import gregorian_now
 from app.documents.merge import merge
@@ -12,8 +14,6 @@ from app.numbers import carriers, features, legacy, ownership, release
 from app.numbers.classifiers import classifiers, classify, pretty
 from app.numbers.feature_names import CARRIER_NAME, E911, INBOUND_CNAM, OUTBOUND_CNAM
 from app.numbers.normalise import converters, known_numbers, normalise
-from app.resources import crossbar_doc, request_data
-from app.resources.base import Resource
 from app.store import Conflict
 
 LISTING = "phone_numbers/crossbar_listing"

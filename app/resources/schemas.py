@@ -3,9 +3,9 @@
 Spec: docs/kazoo/http.md, section 10.
 """
 
-from app.context import Context, not_found_error, system_error, validation_error
+from app.crossbar.context import Context, not_found_error, system_error, validation_error
+from app.crossbar.resource import Public
 from app.documents import fields
-from app.resources.base import Public
 from app.schema import Invalid, UnknownSchema
 
 VALIDATION = "validation"

@@ -4,11 +4,11 @@ Kazoo 4.3 has such a module but does not load it. The UI uses it if an app has a
 (docs/kazoo/clients.md, section 1b). A request without `shared_token` gets the 404 that Kazoo gives to all.
 """
 
-from app.admission import charge, stop_if_expired
 from app.auth import AuthDoc, hierarchy
-from app.context import Context
+from app.crossbar.admission import charge, stop_if_expired
+from app.crossbar.context import Context
+from app.crossbar.resource import Anonymous
 from app.resources import login
-from app.resources.base import Anonymous
 
 
 class SharedAuth(Anonymous):

@@ -1,9 +1,9 @@
 """Who a token belongs to: `GET /token_auth` (docs/kazoo/auth.md, section 3.8)."""
 
-from app.context import Context
+from app.crossbar.context import Context
+from app.crossbar.resource import Resource
 from app.documents import fields
 from app.resources import login
-from app.resources.base import Resource
 
 
 class TokenAuth(Resource):

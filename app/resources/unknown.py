@@ -3,9 +3,9 @@
 Spec: docs/kazoo/http.md, section 1.
 """
 
-from app.constants import METHODS
-from app.context import Context, system_error
-from app.resources.base import Resource
+from app.crossbar.context import Context, system_error
+from app.crossbar.resource import Resource
+from app.kazoo.constants import METHODS
 
 
 class Unknown(Resource):

@@ -1,12 +1,12 @@
 """Logging in with a user's credentials: `PUT /user_auth` (docs/kazoo/auth.md, sections 3.1 to 3.6)."""
 
-from app.admission import stop_if_expired
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
-from app.context import Context, system_error, validation_error
+from app.crossbar.admission import stop_if_expired
+from app.crossbar.context import Context, system_error, validation_error
+from app.crossbar.resource import Resource
 from app.documents import Document
 from app.resources import login
-from app.resources.base import Resource
 from app.schema.errors import error
 
 METHOD = "cb_user_auth"

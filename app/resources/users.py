@@ -2,11 +2,11 @@
 
 import copy
 
-from app.context import Context, system_error
+from app.crossbar import crossbar_doc, request_data
+from app.crossbar.context import Context, system_error
+from app.crossbar.resource import Resource
 from app.documents import MISSING, Document, fields
 from app.documents.names import account_db
-from app.resources import crossbar_doc, request_data
-from app.resources.base import Resource
 from app.schema import Invalid
 
 SCHEMA = "users"

@@ -1,7 +1,7 @@
 """Branding of UIs: `/whitelabel/{HOST}`. UIs ask for it before the login, and accept a 404."""
 
-from app.context import Context, not_found_error
-from app.resources.base import Public
+from app.crossbar.context import Context, not_found_error
+from app.crossbar.resource import Public
 
 PARTS = ("logo", "icon", "welcome")
 

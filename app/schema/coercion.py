@@ -5,7 +5,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from app.kazoo_integers import to_integer
+from app.kazoo.integers import to_integer
 
 _BOOLEANS = {"true": True, "false": False}
 

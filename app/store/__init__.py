@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.documents import Document
-from app.store.leaves import Leaf
+from app.store.couchdb.leaves import Leaf
 
 UNSET: Any = object()
 
@@ -190,7 +190,7 @@ class Store(ABC):
         return []
 
     def repair(self, db: str, doc_id: str) -> None:
-        """Merge conflicting leaves (app/store/conflicts.py). Raises Conflict if other writers keep coming first."""
+        """Merge conflicting leaves (`couchdb/conflicts.py`). Raises Conflict if other writers keep coming first."""
 
     def close(self) -> None:
         """Close the connections. The store opens them again when it is used."""

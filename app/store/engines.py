@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from app.settings import Settings
 from app.store import Store
-from app.store.couchdb import CouchDBStore
-from app.store.embedded import EmbeddedStore
+from app.store.couchdb.store import CouchDBStore
+from app.store.embedded.store import EmbeddedStore
 
 ENGINES: dict[str, Callable[[Settings, bool], Store]] = {
     "couchdb": lambda settings, creates: CouchDBStore(settings.couchdb_urls, settings.couchdb_timeout),

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from app.commands.documents import import_documents
 from app.documents.names import account_db
-from app.store.embedded import FILE_NAME, EmbeddedStore
+from app.store.embedded.store import FILE_NAME, EmbeddedStore
 from tests import support
 from tests.support import run
 

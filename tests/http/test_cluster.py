@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from app.documents.names import account_db
-from app.store.conflicts import LOST, losses
+from app.store.couchdb.conflicts import LOST, losses
 from tests import support
 from tests.conftest import make_person
 from tests.store.test_cluster import BASE, Node, branch, live_leaves

@@ -21,7 +21,7 @@ from app.commands.accounts import prepare_store
 from app.commands.documents import import_documents
 from app.documents.names import account_db
 from app.settings import Settings
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests import support
 from tests.conftest import make_person
 from tests.support import run

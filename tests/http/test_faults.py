@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from app.store.couchdb import CouchDBStore
+from app.store.couchdb.store import CouchDBStore
 from tests import support
 from tests.store.test_engines import http_answer
 

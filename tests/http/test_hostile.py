@@ -15,7 +15,7 @@ ATTEMPTS = 3
 
 def hostile(**settings):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOSTILE_")}
-    command = [sys.executable, "-m", "hostile"]
+    command = [sys.executable, "-m", "tests.load.hostile"]
     return subprocess.run(
         command, cwd=ROOT, env={**environment, **settings}, capture_output=True, text=True, timeout=120
     )

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from app.store import StoreError, Unavailable
-from app.store.batches import LARGEST_BATCH, Batches
+from app.store.couchdb.batches import LARGEST_BATCH, Batches
 
 
 def test_what_comes_while_a_batch_is_written_is_the_next_batch():

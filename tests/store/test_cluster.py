@@ -10,10 +10,10 @@ from collections import Counter
 import pytest
 
 from app.store import Conflict, Unavailable
-from app.store.cluster import Cluster
-from app.store.conflicts import LOST, settle_acceptance
-from app.store.couchdb import CouchDBStore
-from app.store.leaves import living
+from app.store.couchdb.cluster import Cluster
+from app.store.couchdb.conflicts import LOST, settle_acceptance
+from app.store.couchdb.leaves import living
+from app.store.couchdb.store import CouchDBStore
 from tests.store.contract import new_db
 from tests.support import free_port, wait_until
 
@@ -376,7 +376,7 @@ class TestConflicts:
         assert loser.document["m1"] == 20 and "m1" in loser.document[LOST]
 
     def test_documents_with_leaves_are_found_in_pages(self, direct, db, monkeypatch):
-        monkeypatch.setattr("app.store.couchdb.CHANGES_BATCH", 3)
+        monkeypatch.setattr("app.store.couchdb.store.CHANGES_BATCH", 3)
         for number in range(8):
             direct.save_doc(db, {"_id": f"plain{number}"})
         branch(direct, db, "x", {"a": 1}, {"b": 2})

@@ -13,14 +13,15 @@ import pyuca
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable, collation
+from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable
 from app.store.cache import DocumentCache
-from app.store.cluster import Cluster, Kind
-from app.store.collation import sort_key
-from app.store.couchdb import CouchDBStore
-from app.store.embedded import EmbeddedStore
+from app.store.couchdb.cluster import Cluster, Kind
+from app.store.couchdb.session import InvalidAnswer, Refusal, Session
+from app.store.couchdb.store import CouchDBStore
+from app.store.embedded import collation
+from app.store.embedded.collation import sort_key
+from app.store.embedded.store import EmbeddedStore
 from app.store.javascript import MapFunctions
-from app.store.session import InvalidAnswer, Refusal, Session
 from tests.store.contract import Contract, new_db
 from tests.support import ROOT, free_port, wait_until
 
@@ -63,7 +64,9 @@ class TestEmbedded(Contract):
     def test_another_process_sees_what_this_one_wrote(self, store, db):
         store.save_doc(db, {"_id": "d", "n": 1})
         path = str(store._file._path.parent)
-        script = f'from app.store.embedded import EmbeddedStore as E; print(E({path!r}).open_doc({db!r}, "d")["n"])'
+        script = (
+            f'from app.store.embedded.store import EmbeddedStore as E; print(E({path!r}).open_doc({db!r}, "d")["n"])'
+        )
         assert (
             subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True).stdout == "1\n"
         )

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from app.documents.names import account_db, new_id
-from app.store.couchdb import CouchDBStore
+from app.store.couchdb.store import CouchDBStore
 from app.store.design import documents_for, needs_old_engine
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 
 ACCOUNT_ID = new_id()
 DB = account_db(ACCOUNT_ID)

@@ -1,4 +1,4 @@
-"""A model of Kazoo's JSON decoder that reads byte by byte, to compare `app/json_errors.py` with it."""
+"""A model of Kazoo's JSON decoder that reads byte by byte, to compare `app/kazoo/json_errors.py` with it."""
 
 import re
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from benchmarks.load import Request, WrongAnswer, requests_per_second
+from tests.load.bench.load import Request, WrongAnswer, requests_per_second
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):

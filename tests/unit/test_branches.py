@@ -1,4 +1,4 @@
-"""The merge of two versions that were changed apart from each other (app/documents/branches.py)."""
+"""The merge of two versions that were changed apart from each other (app/store/couchdb/branches.py)."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.documents.branches import differing_paths, merge_branches, same
+from app.store.couchdb.branches import differing_paths, merge_branches, same
 
 names = st.sampled_from(["a", "b", "c", "d"])
 values = st.recursive(

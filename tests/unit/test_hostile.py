@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from hostile.attacks import ATTACKS
-from hostile.clients import NotLoopback, Target, loopback_address
-from hostile.report import Load, Phase, Result, Sample, percentile, table
+from tests.load.hostile.attacks import ATTACKS
+from tests.load.hostile.clients import NotLoopback, Target, loopback_address
+from tests.load.hostile.report import Load, Phase, Result, Sample, percentile, table
 
 
 def phase(*times, rss=100.0, statuses=()):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import json_errors, json_text
+from app.kazoo import json_errors, json_text
 from tests.unit import json_model
 
 JSON = st.recursive(

@@ -7,7 +7,7 @@ from app.documents.names import account_db, number_db
 from app.events.notices import Notices
 from app.numbers.documents import NumberDocuments
 from app.store import Conflict
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 
 NUMBER, OWNER, NEXT = "+14155550100", "a" * 32, "b" * 32
 

@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from app.constants import METHODS
-from app.context import Context
+from app.crossbar.context import Context
+from app.kazoo.constants import METHODS
 from app.openapi.document import build, examples, operation_id
 from app.openapi.json_schema import patch_of, translated
 from app.openapi.table import TABLE

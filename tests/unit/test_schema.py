@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from app.documents.fields import public
-from app.kazoo_integers import to_integer
+from app.kazoo.integers import to_integer
 from app.schema import Invalid, Schema, Schemas, UnknownSchema
 from app.schema.keywords import UnsupportedKeyword, is_defined
 from tests.recordings import corpus

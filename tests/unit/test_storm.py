@@ -1,7 +1,7 @@
 """What `make storm` finds after a storm."""
 
-from storm.check import is_whole, missing, refused_but_kept, slow_for_too_long, summary
-from storm.clients import Write
+from tests.load.storm.check import is_whole, missing, refused_but_kept, slow_for_too_long, summary
+from tests.load.storm.clients import Write
 
 
 def write(kind="PATCH", mark="m1", status=200, begun=0.0, ended=0.1, doc_id="d"):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from app.store.cache import DocumentCache
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 
 VECTORS = json.loads(Path(__file__).with_name("auth_vectors.json").read_text())
 ACCOUNT = "a1b2c3d4e5f60718293a4b5c6d7e8f90"

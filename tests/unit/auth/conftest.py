@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from app.documents.names import account_db
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests.unit.auth import ACCOUNT, VECTORS
 
 

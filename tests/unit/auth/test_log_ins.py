@@ -21,7 +21,7 @@ from app.documents.names import account_db, month_db
 from app.store import Unavailable
 from app.store.cache import DocumentCache
 from app.store.design import documents_for
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests.unit.auth import ACCOUNT, OWNER, config_store
 
 AUTHOR = Author("req-1", True, ACCOUNT, OWNER)

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.auth import AuthDoc, identity, keys
 from app.auth.keys import KeyRing, KeysMissing
 from app.auth.tokens import Tokens
-from app.context import Context
+from app.crossbar.context import Context
 from app.documents.names import account_db
 from app.settings import Settings
 from app.store import Unavailable
 from app.store.cache import DocumentCache
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests.unit.auth import ACCOUNT, OWNER, VECTORS
 
 

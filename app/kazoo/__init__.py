@@ -1,0 +1,1 @@
+"""What Kazoo does with JSON and with integers, and its constants. No I/O."""

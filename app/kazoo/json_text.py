@@ -1,0 +1,147 @@
+"""JSON text, decoded as Kazoo's decoder does and encoded as its encoder does.
+
+Spec: docs/kazoo/http.md, sections 2.2 (which text is refused, with which message) and 5 (the text of answers).
+"""
+
+import json
+import re
+from typing import Any
+
+from app.kazoo.json_errors import ConstantError, JSONTextError, bad_surrogate, explain
+
+MAX_DEPTH = 256
+# No thread of a worker runs while a text is decoded. So many values take a fifth of a second.
+MOST_VALUES = 500_000
+
+_EXPONENT = re.compile(r"[:\[,]-?[0-9.]+e[-+]|^-?[0-9.]+e[-+]")
+_ESCAPE = re.compile(r"\\(u00[0-9a-f]{2}|.)")
+
+
+def loads(text: bytes) -> Any:
+    """Decode JSON. 1.0 stays a float, and the last of duplicate members wins. Raises JSONTextError."""
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
+        raise JSONTextError("too_many_values", 0)
+    try:
+        value = _DECODER.decode(text.decode("utf-8"))
+    except RecursionError:
+        raise JSONTextError("nesting_too_deep", 0) from None
+    except UnicodeDecodeError as error:
+        raise JSONTextError("invalid_string", error.start + 1) from None
+    except ValueError as fault:
+        raise explain(text, fault) from None
+    if refused := bad_surrogate(text):
+        raise refused
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
+        raise JSONTextError("nesting_too_deep", 0)
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Encode compactly. Non-ASCII characters are not escaped. Control characters become \\u00XX in upper case.
+
+    Floats are written as in ECMAScript, but whole ones have `.0` at the end.
+    """
+    text = _ENCODER.encode(value)
+    if _may_have_exponent(text) and _EXPONENT.search(text):
+        text = _exact(value)
+    if "\\u00" in text:
+        text = _ESCAPE.sub(_upper_hex, text)
+    return text
+
+
+def pretty(value: Any) -> str:
+    """Encode with indents of two spaces, ` : ` after names, and empty containers on three lines."""
+    return _ESCAPE.sub(_upper_hex, _pretty(value, "\n"))
+
+
+def float_text(number: float) -> str:
+    """The shortest text from which `number` can be read again, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
+    text = repr(number)
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    power = int(exponent)
+    sign, digits = ("-", mantissa[1:]) if mantissa[0] == "-" else ("", mantissa)
+    digits = digits.replace(".", "")
+    if 0 < power < 21:
+        return f"{sign}{digits.ljust(power + 1, '0')}.0"
+    if -7 < power < 0:
+        return f"{sign}0.{'0' * (-power - 1)}{digits}"
+    return f"{mantissa}e{power:+d}"
+
+
+def _may_have_exponent(text: str) -> bool:
+    """Whether a digit is followed by an exponent, as Python writes it. Spares most texts a slow search.
+
+    Ids and tokens have `e-` as well. If a text has many of them, it is searched.
+    """
+    for sign in ("e+", "e-"):
+        at = -1
+        for _ in range(100):
+            at = text.find(sign, at + 1)
+            if at < 0:
+                break
+            if text[at - 1].isdigit():
+                return True
+        else:
+            return True
+    return False
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("overflow")
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ConstantError(name)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_DECODER = json.JSONDecoder(parse_float=_finite_float, parse_constant=_refuse_constant)
+
+
+def _is_deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _upper_hex(match: re.Match[str]) -> str:
+    escape = match.group(0)
+    return "\\u" + escape[2:].upper() if escape[1] == "u" else escape
+
+
+def _scalar(value: Any) -> str:
+    if type(value) is float:
+        return float_text(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _exact(value: Any) -> str:
+    if isinstance(value, dict):
+        members = (f"{_scalar(name)}:{_exact(member)}" for name, member in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_exact(item) for item in value) + "]"
+    return _scalar(value)
+
+
+def _pretty(value: Any, newline: str) -> str:
+    inner = newline + "  "
+    if isinstance(value, dict):
+        members = (f"{_scalar(name)} : {_pretty(member, inner)}" for name, member in value.items())
+        return "{" + inner + ("," + inner).join(members) + newline + "}"
+    if isinstance(value, list):
+        return "[" + inner + ("," + inner).join(_pretty(item, inner) for item in value) + newline + "]"
+    return _scalar(value)

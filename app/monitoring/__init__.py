@@ -1,0 +1,1 @@
+"""What operators watch: health, metrics, the access log and the last audit."""

@@ -1,0 +1,494 @@
+"""The store on CouchDB (BigCouch to 3.5).
+
+Every fault of the connection or of the answer (refused, timed out, cut off, not JSON) is raised as Unavailable. A
+write to a single server is never sent twice. On a cluster, what became of a write is read from another node first.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from app import deadline, metrics
+from app.documents import Document
+from app.documents.names import encoded
+from app.kazoo import json_text
+from app.store import (
+    UNSET,
+    Conflict,
+    DatabaseMissing,
+    NotFound,
+    OnFault,
+    Row,
+    Store,
+    StoreError,
+    TooLarge,
+    Unavailable,
+    ViewMissing,
+)
+from app.store.couchdb import conflicts as leaf_conflicts
+from app.store.couchdb.batches import Batches
+from app.store.couchdb.cluster import Cluster, Kind, LostAnswer, Node
+from app.store.couchdb.leaves import Leaf, history_of
+from app.store.couchdb.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
+from app.store.couchdb.session import InvalidAnswer, Refusal
+
+LOAD_BATCH = 200
+DUMP_BATCH = 200
+
+CHANGES_BATCH = 1000
+# CouchDB refuses a greater limit (its `query_limit`).
+MOST_ROWS = 2**28
+# As many as Kazoo's databases have.
+ALL_COPIES = "3"
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return json_text.loads(data)
+    except ValueError as error:
+        raise InvalidAnswer(f"not JSON: {error}") from error
+
+
+def _member(name: str) -> Callable[[bytes], Any]:
+    """Decodes the member of an answer that must have it."""
+
+    def decode(data: bytes) -> Any:
+        answer = _decoded(data)
+        if not isinstance(answer, dict) or name not in answer:
+            raise InvalidAnswer(f"an answer without {name}")
+        return answer[name]
+
+    return decode
+
+
+class CouchDBStore(Store):
+    """A Store on a CouchDB server, or on several nodes of one cluster.
+
+    `cluster.py` chooses the node for each request. `timeout` is the limit in seconds for one request and what has to
+    be asked because of its answer.
+    """
+
+    def __init__(self, urls: list[str], timeout: float = 5.0):
+        self.cluster = Cluster(urls, timeout)
+        self._repairs = RepairList(self.repair)
+        self._batches = Batches(self._write_batch)
+
+    def engine(self) -> str:
+        welcome = self._read([])
+        name = next((name for name in ("couchdb", "express-pouchdb") if name in welcome), "unknown server")
+        return f"{name} {welcome.get('version', '')}"
+
+    def close(self) -> None:
+        self.cluster.close()
+
+    def nodes(self) -> dict[str, bool]:
+        return {node.name: not node.is_down for node in self.cluster.nodes}
+
+    def coordinator(self, db: str) -> str | None:
+        return self.cluster.coordinator(db).name
+
+    # Databases
+
+    def create_db(self, db: str, design_documents: Iterable[Document] = ()) -> None:
+        if not self._create(db):
+            return
+        for document in design_documents:
+            with suppress(Conflict):
+                self.save_doc(db, document)
+
+    def _create(self, db: str, params: dict[str, str] | None = None) -> bool:
+        """Create a database; whether it was not there."""
+        try:
+            self._request(Kind.WRITE, "PUT", [db], params=params)
+        except Refusal as error:
+            if error.status != HTTPStatus.PRECONDITION_FAILED:
+                raise
+            return False
+        except LostAnswer as error:
+            if len(self.cluster.nodes) == 1 or not self.has_db(db):
+                raise Unavailable(str(error)) from error.__cause__
+        return True
+
+    def has_db(self, db: str) -> bool:
+        try:
+            self._read([db])
+        except NotFound:
+            return False
+        return True
+
+    def delete_db(self, db: str) -> None:
+        with suppress(NotFound):
+            self._request(Kind.REPEATABLE, "DELETE", [db])
+
+    def database_names(self) -> list[str]:
+        return sorted(self._read(["_all_dbs"]))
+
+    # Documents
+
+    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+        document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
+        if "_conflicts" not in document:
+            return document
+        if not merged or not leaf_conflicts.is_repaired(document):
+            self._repairs.note(db, doc_id)
+        else:
+            with suppress(Conflict, Unavailable):
+                self.repair(db, doc_id)
+            document = self._read_copies(db, doc_id, {"conflicts": "true"})
+        document.pop("_conflicts", None)
+        return document
+
+    def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
+        if len(doc_ids) < 2:
+            return super().find_docs(db, doc_ids)
+        try:
+            rows = self._request(
+                Kind.REPEATABLE,
+                "POST",
+                [db, "_all_docs"],
+                {"keys": doc_ids},
+                params={"include_docs": "true"},
+                decode=_member("rows"),
+            )
+        except DatabaseMissing:
+            return {}
+        return {row["id"]: row["doc"] for row in rows if row.get("doc")}
+
+    def save_doc(self, db: str, document: Document) -> str:
+        try:
+            revision, is_weak = self._save(db, document)
+        except Conflict:
+            # Some copy may have kept it nevertheless.
+            found = None
+            with suppress(StoreError):
+                self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+                found = leaf_conflicts.settle_refusal(self, db, document)
+            if found is None:
+                raise
+            return found
+        if is_weak and not self._stays(db, document, revision):
+            raise Conflict(document["_id"])
+        return revision
+
+    def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
+        """At the same time, because each of both waits for CouchDB's disk."""
+        end = deadline.within(2 * self.cluster.timeout)
+        done = self._batches.put(other_db, other)
+        try:
+            revision = self.save_doc(db, document)
+        except (Conflict, DatabaseMissing, TooLarge):
+            self._withdraw(other_db, other, done, end)
+            raise
+        return revision, _outcome(done, end)
+
+    def _withdraw(self, db: str, document: Document, done: Future[StoreError | None], end: float) -> None:
+        """Delete what was written beside a write that was refused, unless somebody has replaced it."""
+        if _outcome(done, end) is not None:
+            return
+        with suppress(StoreError):
+            stored = self.open_doc(db, document["_id"])
+            if {**document, "_rev": stored["_rev"]} == stored:
+                self.delete_doc(db, stored["_id"], stored["_rev"])
+
+    def _write_batch(self, db: str, texts: list[bytes]) -> list[StoreError | None]:
+        body = b'{"docs":[' + b",".join(texts) + b"]}"
+        try:
+            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+        except DatabaseMissing:
+            self._create(db, {"q": "1"})
+            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+        return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
+
+    def _written(self, db: str, text: bytes, answer: Any) -> StoreError | None:
+        if "error" not in answer:
+            return None
+        if answer["error"] != "conflict":
+            return StoreError(f"{answer['error']}: {answer.get('reason')}")
+        document: Document = json_text.loads(text)
+        try:
+            stored = self.find_doc(db, document["_id"])
+            self.save_doc(db, {**document, "_rev": stored["_rev"]} if stored else document)
+        except StoreError as error:
+            return error
+        return None
+
+    def _stays(self, db: str, document: Document, revision: str) -> bool:
+        """Whether a write that fewer copies than a majority have taken is done."""
+        metrics.write_is_weak()
+        self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+        with suppress(StoreError):
+            return leaf_conflicts.settle_acceptance(self, db, document, revision)
+        return True
+
+    def save_merged(self, db: str, document: Document) -> str:
+        return self._save(db, document)[0]
+
+    def _save(self, db: str, document: Document) -> tuple[str, bool]:
+        """The new revision, and whether fewer copies than a majority have it.
+
+        Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened.
+        """
+        end = deadline.within(self.cluster.timeout)
+        failed: Node | None = None
+        for is_first in (True, False):
+            try:
+                return self._put(db, document, end, is_first, failed)
+            except LostAnswer as error:
+                failed, lost = error.node, Unavailable(str(error))
+                lost.__cause__ = error.__cause__
+            if len(self.cluster.nodes) == 1:
+                break
+            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+            revision = leaf_conflicts.fate(self, db, document)
+            if revision is not None:
+                return revision, False
+        raise lost
+
+    def _put(self, db: str, document: Document, end: float, is_first: bool, failed: Node | None) -> tuple[str, bool]:
+        path = [db, *_id_path(document["_id"])]
+        body = {name: value for name, value in document.items() if name != "_id"}
+        try:
+            status, revision = self._exchange(
+                Kind.WRITE, "PUT", path, body, decode=_member("rev"), end=end, is_first=is_first, failed=failed
+            )
+        except Refusal as error:
+            if error.status == HTTPStatus.CONFLICT:
+                raise Conflict(document["_id"]) from error
+            # 412: a copy lacks an attachment. Others may have taken the document.
+            raise LostAnswer(str(error)) from error
+        except Unavailable as error:
+            if _is_too_large(error.__cause__):
+                raise TooLarge(document["_id"]) from error
+            raise
+        return revision, status == HTTPStatus.ACCEPTED
+
+    def revisions(self, db: str, doc_id: str) -> list[str]:
+        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"}, _member("_revisions")))
+
+    # Conflicts
+
+    def leaves(self, db: str, doc_id: str) -> list[Leaf]:
+        try:
+            answers = self._read_copies(db, doc_id, {"open_revs": "all", "revs": "true"})
+        except NotFound:
+            return []
+        return [Leaf.from_answer(answer["ok"]) for answer in answers if "ok" in answer]
+
+    def open_revision(self, db: str, doc_id: str, revision: str) -> Document | None:
+        try:
+            document: Document = self._read_copies(db, doc_id, {"rev": revision})
+        except NotFound:
+            return None
+        return document
+
+    def open_ancestor(self, db: str, doc_id: str, revision: str) -> Document | None:
+        document = self.open_revision(db, doc_id, revision)
+        if document is not None:
+            return document
+        if self.cluster.is_troubled:
+            raise Unavailable("some copies are out of reach")
+        # A copy that got a revision by replication does not have those before it.
+        with suppress(NotFound):
+            document = self._read([db, *_id_path(doc_id)], {"rev": revision, "r": ALL_COPIES})
+        return document
+
+    def save_leaves(self, db: str, documents: list[Document]) -> None:
+        with suppress(LostAnswer):
+            self._request(Kind.WRITE, "POST", [db, "_bulk_docs"], {"docs": documents}, is_first=True)
+            return
+        # Leaves that are still there are found again.
+        for document in documents:
+            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+
+    def repair(self, db: str, doc_id: str) -> None:
+        leaf_conflicts.repair(self, db, doc_id)
+
+    def documents_with_leaves(self, db: str) -> Iterator[str]:
+        since: Any = 0
+        while True:
+            params = {"style": "all_docs", "limit": str(CHANGES_BATCH), "since": _text(since)}
+            answer = self._read([db, "_changes"], params)
+            yield from (row["id"] for row in answer["results"] if len(row["changes"]) > 1)
+            if len(answer["results"]) < CHANGES_BATCH:
+                return
+            since = answer["last_seq"]
+
+    def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
+        data: bytes = self._read([db, *_id_path(doc_id), name], decode=bytes)
+        return data
+
+    def load_docs(self, db: str, documents: Iterable[Document]) -> None:
+        self.create_db(db)
+        batch: list[Document] = []
+        for document in documents:
+            batch.append(document if "_rev" in document else {**document, "_rev": f"1-{'0' * 32}"})
+            if len(batch) == LOAD_BATCH:
+                self._load(db, batch)
+                batch = []
+        if batch:
+            self._load(db, batch)
+
+    def _load(self, db: str, batch: list[Document]) -> None:
+        answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], {"docs": batch, "new_edits": False})
+        refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
+        if refused:
+            raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
+
+    def all_docs(
+        self, db: str, startkey: str, endkey: str, limit: int | None = None, descending: bool = False
+    ) -> list[Document]:
+        first, last = (endkey, startkey) if descending else (startkey, endkey)
+        params = {"startkey": json.dumps(first), "endkey": json.dumps(last), "include_docs": "true"}
+        if limit is not None:
+            params["limit"] = str(limit)
+        if descending:
+            params["descending"] = "true"
+        rows = self._read([db, "_all_docs"], params, _member("rows"))
+        return [row["doc"] for row in rows if row.get("doc")]
+
+    def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
+        for row in self._all_docs(db, include_docs=True, conflicts=conflicts):
+            # A document that was deleted meanwhile is null.
+            if row.get("doc"):
+                yield row["doc"]
+
+    def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:
+        for row in self._all_docs(db, include_docs=False):
+            try:
+                yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+            except NotFound:
+                # It was deleted meanwhile.
+                continue
+            except StoreError as error:
+                if on_fault is None:
+                    raise
+                on_fault(row["id"], error)
+
+    def _all_docs(self, db: str, include_docs: bool, conflicts: bool = False) -> Iterator[dict[str, Any]]:
+        """The rows of `_all_docs`, read in pages."""
+        params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
+        if conflicts:
+            params["conflicts"] = "true"
+        while page := self._read([db, "_all_docs"], params, _member("rows")):
+            yield from page[:DUMP_BATCH]
+            if len(page) <= DUMP_BATCH:
+                return
+            params = {**params, "startkey": json.dumps(page[DUMP_BATCH]["id"])}
+
+    # Views
+
+    def query_view(
+        self,
+        db: str,
+        view: str,
+        *,
+        key: Any = UNSET,
+        startkey: Any = UNSET,
+        endkey: Any = UNSET,
+        limit: int | None = None,
+        descending: bool = False,
+        include_docs: bool = False,
+        reduce: bool = False,
+    ) -> list[Row]:
+        params = {"reduce": json.dumps(reduce)}
+        for name, value in (("key", key), ("startkey", startkey), ("endkey", endkey)):
+            if value is not UNSET:
+                params[name] = json.dumps(value)
+        if limit is not None:
+            params["limit"] = str(min(limit, MOST_ROWS))
+        if descending:
+            params["descending"] = "true"
+        if include_docs:
+            params["include_docs"] = "true"
+        design, name = view.split("/")
+        try:
+            rows = self._read([db, "_design", design, "_view", name], params, _member("rows"))
+        except DatabaseMissing:
+            raise
+        except NotFound as error:
+            if not self.has_db(db):
+                raise DatabaseMissing(db) from error
+            raise ViewMissing(view) from error
+        return [Row(row.get("id"), row["key"], row["value"], row.get("doc")) for row in rows]
+
+    # HTTP
+
+    def _read(
+        self,
+        path: list[str],
+        params: dict[str, str] | None = None,
+        decode: Any = _decoded,
+        is_first: bool = False,
+    ) -> Any:
+        return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode, is_first=is_first)
+
+    def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
+        """What a majority of the copies has. If they differ while another is out of reach, one has to do."""
+        path = [db, *_id_path(doc_id)]
+        if not self.cluster.is_troubled:
+            return self._read(path, params)
+        with suppress(Unavailable):
+            return self._read(path, params, is_first=True)
+        return self._read(path, {**params, "r": "1"})
+
+    def _request(self, kind: Kind, method: str, path: list[str], body: Any = None, **more: Any) -> Any:
+        return self._exchange(kind, method, path, body, **more)[1]
+
+    def _exchange(
+        self,
+        kind: Kind,
+        method: str,
+        path: list[str],
+        body: Any = None,
+        *,
+        params: dict[str, str] | None = None,
+        decode: Any = _decoded,
+        end: float | None = None,
+        is_first: bool = False,
+        failed: Node | None = None,
+    ) -> tuple[int, Any]:
+        """Status and decoded body. Raises as `Cluster.request`, and NotFound."""
+        db, *rest = path or [""]
+        target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
+        if params:
+            target += "?" + urlencode(params)
+        data = body if body is None or isinstance(body, bytes) else json_text.dumps(body).encode("utf-8")
+        try:
+            return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise _not_found(error.reason, path) from error
+
+
+def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
+    """Why a document of a batch was not written by then."""
+    try:
+        return done.result(max(0.0, end - time.monotonic()))
+    except FutureTimeout:
+        return Unavailable("the batch was not written in time")
+
+
+def _text(sequence: Any) -> str:
+    """A sequence of `_changes` as a parameter: a number, a text, or an array in BigCouch."""
+    return sequence if isinstance(sequence, str) else json.dumps(sequence)
+
+
+def _id_path(doc_id: str) -> list[str]:
+    return doc_id.split("/", 1) if doc_id.startswith(("_design/", "_local/")) else [doc_id]
+
+
+def _not_found(reason: str, path: list[str]) -> NotFound:
+    # "no_db_file" is the reason in CouchDB up to 2, "Database does not exist." in later versions.
+    database_missing = reason in ("no_db_file", "Database does not exist.")
+    return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    return isinstance(error, Refusal) and error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

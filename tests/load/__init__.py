@@ -1,0 +1,1 @@
+"""Programs that load a service: `make bench`, `make hostile`, `make storm`."""
