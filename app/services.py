@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.store import Store
 from app.store.cache import DocumentCache
 from app.store.engines import open_store
+from app.trunks.service import Trunks
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Services:
     notices: Notices
     numbers: NumberDocuments
     assignment: Assignment
+    trunks: Trunks
     publisher: Publisher | None = None
     history: History | None = None
 
@@ -72,7 +74,11 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
+    # A repair of conflicting leaves is a write as well.
+    store.on_repair = notices.edited
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
+    assignment = Assignment(numbers, cache, metrics.mark_failed)
+    history = History(store, settings.history_days, metrics.history_failed) if settings.history else None
     return Services(
         settings=settings,
         store=store,
@@ -83,7 +89,8 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         schemas=Schemas(),
         notices=notices,
         numbers=numbers,
-        assignment=Assignment(numbers, cache, metrics.mark_failed),
+        assignment=assignment,
+        trunks=Trunks(store, notices, assignment, history),
         publisher=publisher,
-        history=History(store, settings.history_days, metrics.history_failed) if settings.history else None,
+        history=history,
     )

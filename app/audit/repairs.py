@@ -8,10 +8,10 @@ import jsonpatch
 
 from app.audit import fixes
 from app.audit.account import Report
-from app.documents import Document, fields
+from app.documents import Document
 from app.documents.clock import gregorian_now
 from app.documents.fields import Author
-from app.documents.names import account_db, new_id
+from app.documents.names import new_id
 from app.history.versions import Write
 from app.numbers import ownership, reconcile
 from app.numbers.ownership import TRUNKSTORE
@@ -52,24 +52,19 @@ class Repairer:
             repaired = fixes.fixed(self._rules, trunk, report.account)
             if repaired != trunk:
                 patch = jsonpatch.make_patch(trunk, repaired).patch
-                outcome = self._save(report.account_id, trunk, repaired) if self._writes else NOT_WRITTEN
+                outcome = self._save(report.account, trunk, repaired) if self._writes else NOT_WRITTEN
                 yield Repair(trunk["_id"], patch, outcome)
         if fixes.MARKS in self._rules:
             yield from self._marks(report.account_id)
 
-    def _save(self, account_id: str, trunk: Document, repaired: Document) -> str:
+    def _save(self, account: Document, trunk: Document, repaired: Document) -> str:
         """The document keeps its author. Kazoo's nodes are told."""
-        services, db, request_id = self._services, account_db(account_id), new_id()
-        stamped = fields.stamp(repaired, account_id, Author(request_id, is_authenticated=False))
+        author = Author(new_id(), is_authenticated=False)
+        write = Write(VERB, gregorian_now(), account["_id"], ip="command", request_id=author.request_id)
         try:
-            if services.history:
-                write = Write(VERB, gregorian_now(), account_id, ip="command", request_id=request_id)
-                stamped["_rev"] = services.history.replace(account_id, trunk, write, db, stamped)
-            else:
-                stamped["_rev"] = services.store.save_doc(db, stamped)
+            self._services.trunks.replace(account, trunk, repaired, author, write)
         except Conflict:
             return FAILED
-        services.notices.edited(db, stamped)
         return DONE
 
     def _marks(self, account_id: str) -> Iterator[Repair]:

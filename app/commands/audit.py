@@ -16,6 +16,7 @@ from app.audit.repairs import Repairer
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.progress import progress
+from app.commands.writing import warn_untold
 from app.documents.clock import iso_now
 from app.numbers.reconcile import accounts
 from app.services import Services, make_services
@@ -50,7 +51,10 @@ def audit(
         raise click.UsageError("name accounts, or --all")
     if not is_dry and not rules:
         raise click.UsageError("--apply needs --fix")
-    services = make_services(Settings.from_environment().for_commands())
+    settings = Settings.from_environment().for_commands()
+    if not is_dry:
+        warn_untold(settings)
+    services = make_services(settings)
     try:
         with ExitStack() as stack:
             page = stack.enter_context(page_in(html, iso_now())) if html else None

@@ -8,6 +8,7 @@ import click
 
 from app.commands.accounts import database_of
 from app.commands.progress import progress
+from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db, account_of
 from app.numbers.reconcile import accounts
 from app.settings import Settings
@@ -54,14 +55,13 @@ def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> Non
 @_options
 def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
     """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted, and continued with --from."""
-    store = open_store(Settings.from_environment().for_commands(), creates=False)
     repaired, failed = 0, 0
-    with _scan(store, account_ids, every, start) as documents:
+    with services_of_command() as services, _scan(services.store, account_ids, every, start) as documents:
         for db, doc_id in documents:
-            leaves = living(store.leaves(db, doc_id))
+            leaves = living(services.store.leaves(db, doc_id))
             if len(leaves) < 2:
                 continue
-            outcome = _repair(store, db, leaves)
+            outcome = _repair(services.store, db, leaves)
             repaired += outcome is Outcome.REPAIRED
             failed += outcome is Outcome.FAILED
             click.echo(f"{_place(db)} {doc_id}: {outcome.value}")

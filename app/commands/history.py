@@ -9,6 +9,7 @@ import click
 from app.auth import AuthDoc, hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
+from app.commands.writing import warn_untold
 from app.crossbar.context import Context, Stop
 from app.documents.clock import GREGORIAN_EPOCH
 from app.documents.names import new_id
@@ -37,6 +38,8 @@ def history(account_id: str, connectivity_id: str, restore: str | None, limit: i
     settings = Settings.from_environment().for_commands()
     if not settings.history:
         raise click.UsageError("HISTORY is not true, so no versions are kept")
+    if restore:
+        warn_untold(settings)
     services = make_services(settings)
     try:
         database_of(services.store, account_id)

@@ -3,13 +3,13 @@
 import click
 
 from app.commands.accounts import database_of
+from app.commands.writing import services_of_command
 from app.documents import Document
 from app.numbers import features, reconcile
 from app.numbers.documents import new_number
 from app.numbers.normalise import known_numbers
 from app.schema import Invalid
-from app.services import Services, make_services
-from app.settings import Settings
+from app.services import Services
 
 
 @click.command("add-number")
@@ -25,15 +25,12 @@ from app.settings import Settings
 @click.option("--cnam", help="The caller id name of the numbers, up to 15 characters; only with --carrier other.")
 def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: str | None) -> None:
     """Assign NUMBERS to an account, in service. If one of them is refused, nothing is written."""
-    services = make_services(Settings.from_environment().for_commands())
-    database_of(services.store, account_id)
-    try:
+    with services_of_command() as services:
+        database_of(services.store, account_id)
         added = [_new_number(services, account_id, number, carrier, cnam) for number in numbers]
         for document in {document["_id"]: document for document in added}.values():
             services.numbers.create(document)
             click.echo(document["_id"])
-    finally:
-        services.close()
 
 
 def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
@@ -64,24 +61,23 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
 
     Then show those whose copy in the account's database differs from the number itself.
     """
-    services = make_services(Settings.from_environment().for_commands())
-    if account_id:
-        database_of(services.store, account_id)
     found = written = 0
-    for one in [account_id] if account_id else reconcile.accounts(services.store):
-        for difference in reconcile.differences(services.store, services.cache, one):
-            found += 1
-            click.echo(
-                f"{difference.account_id} {difference.number}: "
-                f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
-            )
-            if applies:
-                written += services.assignment.mark(one, difference.number, difference.wanted)
-        for number in reconcile.stale_copies(services.store, one):
-            found += 1
-            click.echo(f"{one} {number}: the account's copy differs from the number")
-            if applies:
-                services.numbers.copy_to(one, number)
-                written += 1
+    with services_of_command(writes=applies) as services:
+        if account_id:
+            database_of(services.store, account_id)
+        for one in [account_id] if account_id else reconcile.accounts(services.store):
+            for difference in reconcile.differences(services.store, services.cache, one):
+                found += 1
+                click.echo(
+                    f"{difference.account_id} {difference.number}: "
+                    f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
+                )
+                if applies:
+                    written += services.assignment.mark(one, difference.number, difference.wanted)
+            for number in reconcile.stale_copies(services.store, one):
+                found += 1
+                click.echo(f"{one} {number}: the account's copy differs from the number")
+                if applies:
+                    services.numbers.copy_to(one, number)
+                    written += 1
     click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))
-    services.close()

@@ -6,10 +6,10 @@ import click
 
 from app.commands.accounts import database_of
 from app.commands.progress import progress
+from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db
 from app.numbers.reconcile import accounts
-from app.services import Services, make_services
-from app.settings import Settings
+from app.services import Services
 from app.store.design import documents_for
 from app.store.view_comparison import ViewComparison
 
@@ -31,37 +31,35 @@ def check(account_id: str | None, every: bool) -> None:
 
     Rows are compared for the documents of each database and for built-in samples.
     """
-    services = make_services(Settings.from_environment().for_commands())
-    store, engine = services.store, services.store.engine()
-    comparison, problems = ViewComparison(engine), 0
-    with progress(_databases(services, account_id, every), "databases") as databases:
-        for db in databases:
-            designs = store.find_docs(db, [wanted["_id"] for wanted in documents_for(db)])
-            for finding in comparison.findings(db, designs, store.iterate_docs(db)):
-                problems += 1
-                click.echo(f"{db} {finding}")
+    with services_of_command(writes=False) as services:
+        store, engine = services.store, services.store.engine()
+        comparison, problems = ViewComparison(engine), 0
+        with progress(_databases(services, account_id, every), "databases") as databases:
+            for db in databases:
+                designs = store.find_docs(db, [wanted["_id"] for wanted in documents_for(db)])
+                for finding in comparison.findings(db, designs, store.iterate_docs(db)):
+                    problems += 1
+                    click.echo(f"{db} {finding}")
     click.echo(
         f"{problems} findings in {engine}" + ("" if comparison.runs_iterator else ", which does not know Iterator()")
     )
-    services.close()
 
 
 @views.command()
 @_options
 def install(account_id: str | None, every: bool) -> None:
     """Replace the stored design documents with this service's. Kazoo's next refresh restores Kazoo's."""
-    services = make_services(Settings.from_environment().for_commands())
     written = 0
-    for db in _databases(services, account_id, every):
-        for wanted in documents_for(db):
-            stored = services.store.find_doc(db, wanted["_id"], merged=True)
-            if stored and stored.get("views") == wanted["views"]:
-                continue
-            services.store.save_doc(db, {**wanted, "_rev": stored["_rev"]} if stored else wanted)
-            written += 1
-            click.echo(f"{db} {wanted['_id'].removeprefix('_design/')}: written")
+    with services_of_command() as services:
+        for db in _databases(services, account_id, every):
+            for wanted in documents_for(db):
+                stored = services.store.find_doc(db, wanted["_id"], merged=True)
+                if stored and stored.get("views") == wanted["views"]:
+                    continue
+                services.store.save_doc(db, {**wanted, "_rev": stored["_rev"]} if stored else wanted)
+                written += 1
+                click.echo(f"{db} {wanted['_id'].removeprefix('_design/')}: written")
     click.echo(f"{written} design documents written")
-    services.close()
 
 
 def _databases(services: Services, account_id: str | None, every: bool) -> list[str]:

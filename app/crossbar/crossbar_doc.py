@@ -1,10 +1,9 @@
-"""Loading, saving and deleting documents for resources, by Kazoo's rules.
+"""Loading, saving and listing documents for resources, by Kazoo's rules.
 
 Spec: docs/kazoo/documents.md, sections 2 to 5.
 """
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from app.crossbar.context import Context, not_found_error, validation_error
@@ -57,33 +56,11 @@ def write_upon(context: Context, document: Document) -> None:
     context.etag = f'"{document["_rev"]}"'
 
 
-def save(
-    context: Context, document: Document, status: int = 200, put: Callable[[str, Document], str] | None = None
-) -> Document:
-    """Stamp and write a document, answer with it, and return it as stored. Raises Conflict.
-
-    `put` writes the document to a database and returns its revision; by default that is the store's `save_doc`.
-    """
+def save(context: Context, document: Document) -> Document:
+    """Stamp and write a document, answer with it, and return it as stored. Raises Conflict."""
     stored = fields.stamp(document, context.account_id, context.author)
-    stored["_rev"] = (put or context.services.store.save_doc)(context.db, stored)
-    context.respond_document(stored, fields.answer_data(stored), status)
-    return stored
-
-
-def delete(context: Context, document: Document) -> Document:
-    """Delete softly, or hard if `should_soft_delete` is false. Returns the deleted document. Raises Conflict.
-
-    The answer is the document from before, with its revision from before (docs/kazoo/documents.md, sections 3.4
-    and 4.2).
-    """
-    data = fields.answer_data(document) | {"_read_only": {"deleted": True}}
-    context.respond_document(document, data)
-    if is_true(context.req_value("should_soft_delete", True)):
-        stored = fields.stamp({**document, "pvt_deleted": True}, context.account_id, context.author)
-        stored["_rev"] = context.services.store.save_doc(context.db, stored)
-    else:
-        revision = context.services.store.delete_doc(context.db, document["_id"], document["_rev"])
-        stored = {**document, "_rev": revision, "_deleted": True}
+    stored["_rev"] = context.services.store.save_doc(context.db, stored)
+    context.respond_document(stored, fields.answer_data(stored))
     return stored
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from urllib.parse import quote
 
@@ -48,6 +48,10 @@ class Write:
     request_id: str | None = None
     revision: str | None = None
     restored: str | None = None
+
+    def making(self, revision: str) -> "Write":
+        """The same write, whose revision is known now."""
+        return replace(self, revision=revision)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from app.auth import restrictions
 from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, Stop, not_found_error, system_error, validation_error
 from app.crossbar.resource import Resource
-from app.documents import Document, connectivity, fields, names
+from app.documents import Document, connectivity, fields, is_true, names
 from app.numbers import ownership
 from app.resources import connectivity_history, limits
 from app.schema.errors import error
@@ -141,44 +141,34 @@ def _unauthorized(numbers: list[str]) -> Stop:
 
 
 def _create(context: Context) -> None:
-    stored = crossbar_doc.save(context, context.doc, status=201)
-    context.location_id = stored["_id"]
-    _flush_registrations(context)
-    context.services.notices.created(context.db, stored)
+    created = context.services.trunks.create(context.account, context.doc, context.author)
+    _answer(context, created, 201)
+    context.location_id = created["_id"]
 
 
 def _replace(context: Context, *params: str) -> None:
-    stored = connectivity_history.save(context)
-    context.services.notices.edited(context.db, stored)
-    _track_assignment(context, connectivity.dids(context.stored), connectivity.dids(stored))
+    write = connectivity_history.write_of(context)
+    trunks = context.services.trunks
+    _answer(context, trunks.replace(context.account, context.stored, context.doc, context.author, write))
 
 
 def _restore(context: Context, doc_id: str, _: str, revision: str) -> None:
-    before = context.stored
-    was_live = "_rev" in before and not fields.is_deleted(before)
-    stored = connectivity_history.save(context, restored=revision)
-    if not was_live:
-        _flush_registrations(context)
-    context.services.notices.saved(context.db, stored, is_new="_rev" not in before)
-    _track_assignment(context, connectivity.dids(before) if was_live else [], connectivity.dids(stored))
+    write = connectivity_history.write_of(context, restored=revision)
+    trunks = context.services.trunks
+    _answer(context, trunks.restore(context.account, context.stored or None, context.doc, context.author, write))
 
 
 def _delete(context: Context, doc_id: str) -> None:
-    deleted = crossbar_doc.delete(context, context.doc)
-    connectivity_history.keep_deleted(context, deleted["_rev"])
-    _flush_registrations(context)
-    context.services.notices.deleted(context.db, deleted)
-    _track_assignment(context, connectivity.dids(context.stored), [])
+    """The answer is the document from before (docs/kazoo/documents.md, sections 3.4 and 4.2)."""
+    data = fields.answer_data(context.doc) | {"_read_only": {"deleted": True}}
+    context.respond_document(context.doc, data)
+    softly = is_true(context.req_value("should_soft_delete", True))
+    write = connectivity_history.write_of(context)
+    context.services.trunks.delete(context.account, context.stored, context.author, write, softly)
 
 
-def _track_assignment(context: Context, before: list[str], after: list[str]) -> None:
-    context.services.assignment.track(context.account_id, before, after)
-
-
-def _flush_registrations(context: Context) -> None:
-    realm = context.account.get("realm")
-    if isinstance(realm, str):
-        context.services.notices.registrations_flushed(realm)
+def _answer(context: Context, stored: Document, status: int = 200) -> None:
+    context.respond_document(stored, fields.answer_data(stored), status)
 
 
 _VALIDATE: dict[tuple[str, int], Any] = {

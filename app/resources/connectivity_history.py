@@ -3,8 +3,6 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 
 from app import deadline
 from app.crossbar import crossbar_doc
@@ -80,24 +78,8 @@ def find_stored(context: Context, doc_id: str) -> Document | None:
     return stored if stored and crossbar_doc.has_type(stored, connectivity.TYPE) else None
 
 
-def save(context: Context, restored: str | None = None) -> Document:
-    """Save `doc` in place of `stored`, whose version is kept if versions are kept. Raises Conflict."""
-    history = context.services.history
-    if history is None or "_rev" not in context.stored:
-        return crossbar_doc.save(context, context.doc)
-    write = replace(_write(context), restored=restored)
-    return crossbar_doc.save(
-        context, context.doc, put=partial(history.replace, context.account_id, context.stored, write)
-    )
-
-
-def keep_deleted(context: Context, revision: str) -> None:
-    """Keep `stored`, in place of which there is now a deletion with this revision, if versions are kept."""
-    if context.services.history:
-        context.services.history.keep(context.account_id, context.stored, replace(_write(context), revision=revision))
-
-
-def _write(context: Context) -> Write:
+def write_of(context: Context, restored: str | None = None) -> Write:
+    """The write that this request makes, for the version that it replaces."""
     author = context.author
     return Write(
         verb=context.verb,
@@ -106,4 +88,5 @@ def _write(context: Context) -> Write:
         user_id=author.user_id,
         ip=client_ip(context),
         request_id=context.request_id,
+        restored=restored,
     )

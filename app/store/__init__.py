@@ -74,6 +74,8 @@ class Store(ABC):
 
     # Whether only this service uses the store, so that it must create the keys and settings that Kazoo creates.
     is_embedded = False
+    # Called with a database and a document after conflicting leaves were merged into it.
+    on_repair: Callable[[str, Document], None] = staticmethod(lambda db, document: None)
 
     @abstractmethod
     def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:

@@ -121,3 +121,23 @@ def test_the_embedded_store_has_no_conflicts(tmp_path):
     account_id = run(environment, "create-account", "A", "--realm", "a.example.com").split()[1]
     assert run(environment, "conflicts", "list", account_id).startswith("0 leaves in conflict")
     assert run(environment, "conflicts", "repair", "--all") == "0 documents repaired\n"
+
+
+def test_commands_that_write_warn_where_kazoo_is_not_told(world):
+    account_id = make_person(world).account_id
+    for arguments, warns in (
+        (("reconcile-numbers", account_id), False),
+        (("reconcile-numbers", account_id, "--apply"), True),
+        (("conflicts", "list", account_id), False),
+        (("conflicts", "repair", account_id), True),
+        (("views", "check", "--account", account_id), False),
+        (("views", "install", "--account", account_id), True),
+        (("audit", account_id), False),
+        (("audit", account_id, "--fix", "realm"), False),
+        (("audit", account_id, "--fix", "realm", "--apply"), True),
+        (("add-number", account_id, "+14155550177"), True),
+    ):
+        told = support.command_ended(world.environment, *arguments).stderr
+        assert told.count("warning: without AMQP_URL") == warns, (arguments, told)
+        told = support.command_ended({**world.environment, "AMQP_URL": "amqp://127.0.0.1:1"}, *arguments).stderr
+        assert "without AMQP_URL" not in told

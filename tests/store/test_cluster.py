@@ -283,6 +283,15 @@ class TestConflicts:
         merged = direct.open_doc(db, "d")
         assert (merged["a"], merged["b"]) == (1, 2)
 
+    def test_a_repair_is_told_like_any_write(self, couchdb_url, db):
+        store, told = CouchDBStore([couchdb_url], timeout=15), []
+        store.on_repair = lambda db, document: told.append((db, document))
+        branch(store, db, "d", {"a": 1}, {"b": 2})
+        store.repair(db, "d")
+        assert told == [(db, store.open_doc(db, "d"))] and (told[0][1]["a"], told[0][1]["b"]) == (1, 2)
+        store.repair(db, "d")
+        assert len(told) == 1
+
     def test_a_write_builds_upon_all_leaves(self, direct, db):
         branch(direct, db, "d", {"a": 1}, {"b": 2}, {"c": 3})
         merged = direct.open_doc(db, "d", merged=True)

@@ -1,6 +1,7 @@
 """Conflicting leaves of documents: what became of a write, and one document again from several leaves."""
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from app import contention, metrics
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 class Leaves(Protocol):
     """What a store with leaves offers. Every method may raise Unavailable."""
+
+    # Called with a database and the document into which leaves were merged.
+    on_repair: Callable[[str, Document], None]
 
     def leaves(self, db: str, doc_id: str) -> list[Leaf]:
         """All leaves, those that are deleted as well; none if the document or its database is missing."""
@@ -154,8 +158,9 @@ def _merge_into_first(store: Leaves, db: str, leaves: list[Leaf]) -> None:
         log.warning(*_told(db, leaf, result.lost))
         metrics.conflict_met("lost" if result.lost else "merged")
     # Even if nothing is new: whoever would withdraw the first leaf meanwhile must fail.
-    store.save_merged(db, merged.document)
+    revision = store.save_merged(db, merged.document)
     store.save_leaves(db, tombstones)
+    store.on_repair(db, {**merged.document, "_rev": revision})
 
 
 def merge_leaves(store: Leaves, db: str, one: Leaf, other: Leaf) -> Merged:
