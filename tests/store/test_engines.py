@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable
 from app.store.cache import DocumentCache
-from app.store.couchdb.cluster import Cluster, Kind
+from app.store.couchdb.cluster import Call, Cluster
 from app.store.couchdb.session import InvalidAnswer, Refusal, Session
 from app.store.couchdb.store import CouchDBStore
 from app.store.embedded import collation
@@ -380,7 +380,7 @@ def test_a_fault_of_our_own_code_is_not_one_of_the_node(couchdb_url, fault):
 
     cluster = Cluster([couchdb_url, f"http://127.0.0.1:{free_port()}"], 5)
     with pytest.raises(fault, match="ours"):
-        cluster.request(Kind.REPEATABLE, "", "GET", "/", None, decode)
+        cluster.request(Call("GET", [], decode=decode))
     assert not next(node for node in cluster.nodes if node.name in couchdb_url).is_down
 
 

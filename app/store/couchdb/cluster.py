@@ -10,16 +10,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from enum import Enum
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from app import deadline, metrics
 from app.couchdb_url import parse_address
+from app.documents.names import encoded
+from app.kazoo import json_text
 from app.store import Unavailable
-from app.store.couchdb.session import InvalidAnswer, NotConnected, Refusal, Session, server_of
+from app.store.couchdb.session import InvalidAnswer, NotConnected, Refusal, Session, decoded, server_of
 
 # How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
 SHARE, MOST_SECONDS = 0.4, 2.0
@@ -53,13 +55,6 @@ class _NotAnswered(Exception):
     """A node did not answer; nothing is lost if another one is asked."""
 
 
-class Kind(Enum):
-    """What a request does. One that may be repeated is sent to the next node after any fault."""
-
-    REPEATABLE = "repeatable"
-    WRITE = "write"
-
-
 class Node:
     """A node of a cluster. `is_down` while it is passed over."""
 
@@ -70,6 +65,46 @@ class Node:
         # Without the path and the credentials, which may differ between instances.
         self.name = urlsplit(self.server).netloc.lower()
         self.is_down = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to CouchDB, whichever node is asked.
+
+    `path` has the segments of the path, unencoded; the first one is the database. `body` is JSON, or its text.
+    `decode` makes the answer of its bytes, and may raise InvalidAnswer. A write is not sent to another node if it may
+    have happened. Other calls are repeated after any fault.
+
+    `end` is a time of `time.monotonic`. `is_first` means that there will be another attempt if this one takes too
+    long. `failed` is the node of the attempt before.
+    """
+
+    method: str
+    path: list[str]
+    params: dict[str, str] | None = None
+    body: Any = None
+    decode: Callable[[bytes], Any] = decoded
+    is_write: bool = False
+    end: float | None = None
+    is_first: bool = False
+    failed: Node | None = None
+
+    @property
+    def db(self) -> str:
+        """The database; empty for a call to the server itself."""
+        return self.path[0] if self.path else ""
+
+    def target(self) -> str:
+        """Path and query, encoded."""
+        segments = (quote(segment, safe="") for segment in self.path[1:])
+        query = f"?{urlencode(self.params)}" if self.params else ""
+        return "/".join(["", encoded(self.db), *segments]) + query
+
+    def text(self) -> bytes | None:
+        """The body's bytes."""
+        if self.body is None or isinstance(self.body, bytes):
+            return self.body
+        return json_text.dumps(self.body).encode("utf-8")
 
 
 class Cluster:
@@ -99,79 +134,57 @@ class Cluster:
         """The node that requests about a database go to now."""
         return self._candidates(db)[0]
 
-    def request(
-        self,
-        kind: Kind,
-        db: str,
-        method: str,
-        target: str,
-        body: bytes | None,
-        decode: Callable[[bytes], Any],
-        end: float | None = None,
-        is_first: bool = False,
-        failed: Node | None = None,
-    ) -> tuple[int, Any]:
-        """Status and decoded answer of the first node that gives one. `end` is a time of `time.monotonic`.
-
-        `is_first` says that there will be another attempt if this one takes too long; `failed` is the node of the
-        attempt before.
+    def request(self, call: Call) -> tuple[int, Any]:
+        """Status and decoded answer of the first node that gives one.
 
         Raises Unavailable, LostAnswer, and Refusal for the statuses 404 and, of a write, 409 and 412.
         """
-        end = deadline.within(self.timeout) if end is None else end
+        end = deadline.within(self.timeout) if call.end is None else call.end
         tried: list[Node] = []
         fault: _NotAnswered | None = None
         # What is found out about a node meanwhile counts at once.
-        while nodes := [node for node in self._candidates(db) if node not in tried]:
+        while nodes := [node for node in self._candidates(call.db) if node not in tried]:
             if time.monotonic() >= end:
                 break
-            nodes.sort(key=lambda node: node is failed)
-            has_more = len(nodes) > 1 or (is_first and len(self.nodes) > 1)
-            limit = self._limit(is_first, end) if has_more else end
+            nodes.sort(key=lambda node: node is call.failed)
+            has_more = len(nodes) > 1 or (call.is_first and len(self.nodes) > 1)
+            limit = self._limit(call.is_first, end) if has_more else end
             try:
-                return self._ask(nodes[0], kind, method, target, body, decode, limit)
+                return self._ask(nodes[0], call, limit)
             except _NotAnswered as error:
                 fault = error
                 tried.append(nodes[0])
         raise Unavailable(str(fault or "no time is left")) from (fault and fault.__cause__)
 
-    def _ask(
-        self,
-        node: Node,
-        kind: Kind,
-        method: str,
-        target: str,
-        body: bytes | None,
-        decode: Callable[[bytes], Any],
-        limit: float,
-    ) -> tuple[int, Any]:
+    def _ask(self, node: Node, call: Call, limit: float) -> tuple[int, Any]:
         """Status and decoded answer of this node. Raises as `request`, or _NotAnswered if another node may answer."""
+        body = call.text()
         headers = {} if body is None else {"Content-Type": "application/json"}
 
         def send() -> tuple[int, Any]:
             metrics.node_asked(node.name)
             status, _, answer = self._session.request(
-                method, node.url + target, body, headers, node.credentials, deadline=limit
+                call.method, node.url + call.target(), body, headers, node.credentials, deadline=limit
             )
-            return status, decode(answer.read())
+            return status, call.decode(answer.read())
 
         try:
             try:
                 return send()
             except ConnectionError:
-                if kind is Kind.WRITE or node.is_down:
+                if call.is_write or node.is_down:
                     raise
             # If the server has closed this connection, it has probably closed the others too.
             self._session.connection_pool.close()
             return send()
         except (*FAULTS, Refusal) as error:
-            if isinstance(error, Refusal) and _is_answer(error, kind):
+            if isinstance(error, Refusal) and _is_answer(error, call.is_write):
                 raise
             told = f"{node.server}: {_describe(error)}"[:300]
             if _is_final(error):
                 raise Unavailable(told) from error
             self._note_fault(node, error)
-            if kind is Kind.WRITE and not isinstance(error, NotConnected):
+            if call.is_write and not isinstance(error, NotConnected):
                 raise LostAnswer(told, node) from error
             raise _NotAnswered(told) from error
 
@@ -251,10 +264,9 @@ def _describe(error: BaseException) -> str:
     return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
-def _is_answer(refusal: Refusal, kind: Kind) -> bool:
+def _is_answer(refusal: Refusal, is_write: bool) -> bool:
     """Whether the caller wants to know it."""
-    is_of_a_write = kind is Kind.WRITE and refusal.status in _ANSWERS_TO_WRITES
-    return is_of_a_write or refusal.status == HTTPStatus.NOT_FOUND
+    return (is_write and refusal.status in _ANSWERS_TO_WRITES) or refusal.status == HTTPStatus.NOT_FOUND
 
 
 def _is_final(error: BaseException) -> bool:

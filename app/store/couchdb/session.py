@@ -10,13 +10,16 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
 from couchdb import http as couchdb_http
+
+from app.kazoo import json_text
 
 IDLE_SECONDS = 60
 # A limit of 0 would mean not to wait at all, and a limit below it is an error.
@@ -261,6 +264,26 @@ class Answer:
     def on_message_complete(self) -> None:
         """The end of the answer."""
         self.is_whole = self.status >= 200
+
+
+def decoded(data: bytes) -> Any:
+    """A body that must be JSON. Raises InvalidAnswer."""
+    try:
+        return json_text.loads(data)
+    except ValueError as error:
+        raise InvalidAnswer(f"not JSON: {error}") from error
+
+
+def member(name: str) -> Callable[[bytes], Any]:
+    """Decodes a member that a body must have. Raises InvalidAnswer."""
+
+    def decode(data: bytes) -> Any:
+        body = decoded(data)
+        if not isinstance(body, dict) or name not in body:
+            raise InvalidAnswer(f"an answer without {name}")
+        return body[name]
+
+    return decode
 
 
 def server_of(url: str) -> str:

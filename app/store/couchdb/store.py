@@ -6,17 +6,16 @@ write to a single server is never sent twice. On a cluster, what became of a wri
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from app import deadline, metrics
 from app.documents import Document
-from app.documents.names import encoded
 from app.kazoo import json_text
 from app.store import (
     UNSET,
@@ -33,10 +32,10 @@ from app.store import (
 )
 from app.store.couchdb import conflicts as leaf_conflicts
 from app.store.couchdb.batches import Batches
-from app.store.couchdb.cluster import Cluster, Kind, LostAnswer, Node
+from app.store.couchdb.cluster import Call, Cluster, LostAnswer, Node
 from app.store.couchdb.leaves import Leaf, history_of
 from app.store.couchdb.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
-from app.store.couchdb.session import InvalidAnswer, Refusal
+from app.store.couchdb.session import Refusal, decoded, member
 
 LOAD_BATCH = 200
 DUMP_BATCH = 200
@@ -46,25 +45,6 @@ CHANGES_BATCH = 1000
 MOST_ROWS = 2**28
 # As many as Kazoo's databases have.
 ALL_COPIES = "3"
-
-
-def _decoded(data: bytes) -> Any:
-    try:
-        return json_text.loads(data)
-    except ValueError as error:
-        raise InvalidAnswer(f"not JSON: {error}") from error
-
-
-def _member(name: str) -> Callable[[bytes], Any]:
-    """Decodes the member of an answer that must have it."""
-
-    def decode(data: bytes) -> Any:
-        answer = _decoded(data)
-        if not isinstance(answer, dict) or name not in answer:
-            raise InvalidAnswer(f"an answer without {name}")
-        return answer[name]
-
-    return decode
 
 
 class CouchDBStore(Store):
@@ -105,7 +85,7 @@ class CouchDBStore(Store):
     def _create(self, db: str, params: dict[str, str] | None = None) -> bool:
         """Create a database; whether it was not there."""
         try:
-            self._request(Kind.WRITE, "PUT", [db], params=params)
+            self._send(Call("PUT", [db], params, is_write=True))
         except Refusal as error:
             if error.status != HTTPStatus.PRECONDITION_FAILED:
                 raise
@@ -124,7 +104,7 @@ class CouchDBStore(Store):
 
     def delete_db(self, db: str) -> None:
         with suppress(NotFound):
-            self._request(Kind.REPEATABLE, "DELETE", [db])
+            self._send(Call("DELETE", [db]))
 
     def database_names(self) -> list[str]:
         return sorted(self._read(["_all_dbs"]))
@@ -148,14 +128,9 @@ class CouchDBStore(Store):
         if len(doc_ids) < 2:
             return super().find_docs(db, doc_ids)
         try:
-            rows = self._request(
-                Kind.REPEATABLE,
-                "POST",
-                [db, "_all_docs"],
-                {"keys": doc_ids},
-                params={"include_docs": "true"},
-                decode=_member("rows"),
-            )
+            params = {"include_docs": "true"}
+            call = Call("POST", [db, "_all_docs"], params, {"keys": doc_ids}, member("rows"))
+            _, rows = self._send(call)
         except DatabaseMissing:
             return {}
         return {row["id"]: row["doc"] for row in rows if row.get("doc")}
@@ -199,10 +174,10 @@ class CouchDBStore(Store):
     def _write_batch(self, db: str, texts: list[bytes]) -> list[StoreError | None]:
         body = b'{"docs":[' + b",".join(texts) + b"]}"
         try:
-            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+            _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
         except DatabaseMissing:
             self._create(db, {"q": "1"})
-            answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], body)
+            _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
         return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
 
     def _written(self, db: str, text: bytes, answer: Any) -> StoreError | None:
@@ -253,10 +228,9 @@ class CouchDBStore(Store):
     def _put(self, db: str, document: Document, end: float, is_first: bool, failed: Node | None) -> tuple[str, bool]:
         path = [db, *_id_path(document["_id"])]
         body = {name: value for name, value in document.items() if name != "_id"}
+        call = Call("PUT", path, body=body, decode=member("rev"), is_write=True)
         try:
-            status, revision = self._exchange(
-                Kind.WRITE, "PUT", path, body, decode=_member("rev"), end=end, is_first=is_first, failed=failed
-            )
+            status, revision = self._send(replace(call, end=end, is_first=is_first, failed=failed))
         except Refusal as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise Conflict(document["_id"]) from error
@@ -269,7 +243,7 @@ class CouchDBStore(Store):
         return revision, status == HTTPStatus.ACCEPTED
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
-        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"}, _member("_revisions")))
+        return history_of(self._read([db, *_id_path(doc_id)], {"revs": "true"}, member("_revisions")))
 
     # Conflicts
 
@@ -300,7 +274,8 @@ class CouchDBStore(Store):
 
     def save_leaves(self, db: str, documents: list[Document]) -> None:
         with suppress(LostAnswer):
-            self._request(Kind.WRITE, "POST", [db, "_bulk_docs"], {"docs": documents}, is_first=True)
+            body = {"docs": documents}
+            self._send(Call("POST", [db, "_bulk_docs"], body=body, is_write=True, is_first=True))
             return
         # Leaves that are still there are found again.
         for document in documents:
@@ -335,7 +310,8 @@ class CouchDBStore(Store):
             self._load(db, batch)
 
     def _load(self, db: str, batch: list[Document]) -> None:
-        answers = self._request(Kind.REPEATABLE, "POST", [db, "_bulk_docs"], {"docs": batch, "new_edits": False})
+        body = {"docs": batch, "new_edits": False}
+        _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
         refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
         if refused:
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
@@ -349,7 +325,7 @@ class CouchDBStore(Store):
             params["limit"] = str(limit)
         if descending:
             params["descending"] = "true"
-        rows = self._read([db, "_all_docs"], params, _member("rows"))
+        rows = self._read([db, "_all_docs"], params, member("rows"))
         return [row["doc"] for row in rows if row.get("doc")]
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
@@ -375,7 +351,7 @@ class CouchDBStore(Store):
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
         if conflicts:
             params["conflicts"] = "true"
-        while page := self._read([db, "_all_docs"], params, _member("rows")):
+        while page := self._read([db, "_all_docs"], params, member("rows")):
             yield from page[:DUMP_BATCH]
             if len(page) <= DUMP_BATCH:
                 return
@@ -408,7 +384,7 @@ class CouchDBStore(Store):
             params["include_docs"] = "true"
         design, name = view.split("/")
         try:
-            rows = self._read([db, "_design", design, "_view", name], params, _member("rows"))
+            rows = self._read([db, "_design", design, "_view", name], params, member("rows"))
         except DatabaseMissing:
             raise
         except NotFound as error:
@@ -419,52 +395,26 @@ class CouchDBStore(Store):
 
     # HTTP
 
-    def _read(
-        self,
-        path: list[str],
-        params: dict[str, str] | None = None,
-        decode: Any = _decoded,
-        is_first: bool = False,
-    ) -> Any:
-        return self._request(Kind.REPEATABLE, "GET", path, params=params, decode=decode, is_first=is_first)
+    def _read(self, path: list[str], params: dict[str, str] | None = None, decode: Any = decoded) -> Any:
+        return self._send(Call("GET", path, params, decode=decode))[1]
 
     def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
         """What a majority of the copies has. If they differ while another is out of reach, one has to do."""
         path = [db, *_id_path(doc_id)]
         if not self.cluster.is_troubled:
-            return self._read(path, params)
+            return self._send(Call("GET", path, params))[1]
         with suppress(Unavailable):
-            return self._read(path, params, is_first=True)
-        return self._read(path, {**params, "r": "1"})
+            return self._send(Call("GET", path, params, is_first=True))[1]
+        return self._send(Call("GET", path, {**params, "r": "1"}))[1]
 
-    def _request(self, kind: Kind, method: str, path: list[str], body: Any = None, **more: Any) -> Any:
-        return self._exchange(kind, method, path, body, **more)[1]
-
-    def _exchange(
-        self,
-        kind: Kind,
-        method: str,
-        path: list[str],
-        body: Any = None,
-        *,
-        params: dict[str, str] | None = None,
-        decode: Any = _decoded,
-        end: float | None = None,
-        is_first: bool = False,
-        failed: Node | None = None,
-    ) -> tuple[int, Any]:
+    def _send(self, call: Call) -> tuple[int, Any]:
         """Status and decoded body. Raises as `Cluster.request`, and NotFound."""
-        db, *rest = path or [""]
-        target = "/".join(["", encoded(db), *(quote(segment, safe="") for segment in rest)])
-        if params:
-            target += "?" + urlencode(params)
-        data = body if body is None or isinstance(body, bytes) else json_text.dumps(body).encode("utf-8")
         try:
-            return self.cluster.request(kind, db, method, target, data, decode, end, is_first, failed)
+            return self.cluster.request(call)
         except Refusal as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            raise _not_found(error.reason, path) from error
+            raise _not_found(error.reason, call.path) from error
 
 
 def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
