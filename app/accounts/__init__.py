@@ -24,8 +24,8 @@ def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, b
     """
     for attempt in contention.attempts():
         if attempt:
-            stored = store.open_doc(db, stored["_id"], merged=True)
-        copy = store.find_doc(ACCOUNTS, stored["_id"], merged=True)
+            stored = store.open_to_write(db, stored["_id"])
+        copy = store.find_to_write(ACCOUNTS, stored["_id"])
         aggregate = {**stored, "_rev": copy["_rev"]} if copy else fields.without_revision(stored)
         try:
             aggregate["_rev"] = store.save_doc(ACCOUNTS, aggregate)
@@ -43,7 +43,7 @@ def disable_expired(store: Store, cache: DocumentCache, notices: Notices, accoun
     """
     for db in (account_db(account_id), ACCOUNTS):
         with contextlib.suppress(StoreError):
-            document = store.find_doc(db, account_id, merged=True)
+            document = store.find_to_write(db, account_id)
             if document is None or expired_since(document) is None or document.get("pvt_enabled") is False:
                 continue
             disabled = {**document, "pvt_enabled": False}

@@ -199,7 +199,7 @@ def _system_document(document: Document, db: str) -> Document:
 def _remember_master(store: Store, account_id: str) -> None:
     document = {"_id": "accounts", "pvt_type": "config", "default": {"master_account_id": account_id}}
     with contextlib.suppress(NotFound):
-        stored = store.open_doc(names.SYSTEM_CONFIG, "accounts", merged=True)
+        stored = store.open_to_write(names.SYSTEM_CONFIG, "accounts")
         document = {**stored, "default": {**stored.get("default", {}), "master_account_id": account_id}}
     store.save_doc(names.SYSTEM_CONFIG, document)
 

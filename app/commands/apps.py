@@ -70,7 +70,7 @@ def _find_user(services: Services, account_id: str, username: str) -> dict[str, 
         rows = services.store.query_view(db, "users/list_by_username", key=username.lower())
     except ViewMissing:
         rows = []
-    user = services.store.find_doc(db, rows[0].id, merged=True) if rows and rows[0].id else None
+    user = services.store.find_to_write(db, rows[0].id) if rows and rows[0].id else None
     if user is None:
         raise click.ClickException(f"there is no user {username} in the account {account_id}")
     return user

@@ -53,7 +53,7 @@ def install(account_id: str | None, every: bool) -> None:
     with services_of_command() as services:
         for db in _databases(services, account_id, every):
             for wanted in documents_for(db):
-                stored = services.store.find_doc(db, wanted["_id"], merged=True)
+                stored = services.store.find_to_write(db, wanted["_id"])
                 if stored and stored.get("views") == wanted["views"]:
                     continue
                 services.store.save_doc(db, {**wanted, "_rev": stored["_rev"]} if stored else wanted)

@@ -43,8 +43,10 @@ def find(context: Context, doc_id: str) -> Document | None:
     """A live document of any type, read from the store; None where there is none."""
     if not is_document_id(doc_id):
         return None
+    store = context.services.store
+    open_stored = store.open_doc if context.verb == "GET" else store.open_to_write
     try:
-        document = context.services.store.open_doc(context.db, doc_id, merged=context.verb != "GET")
+        document = open_stored(context.db, doc_id)
     except NotFound:
         return None
     return None if fields.is_deleted(document) else document

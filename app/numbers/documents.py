@@ -51,12 +51,13 @@ class NumberDocuments:
         self._notices = notices
         self._on_failure = on_failure
 
-    def find(self, number: str, merged: bool = False) -> Document | None:
-        """The document of a number in E.164 form; None if the system does not know the number.
+    def find(self, number: str) -> Document | None:
+        """The document of a number in E.164 form; None if the system does not know the number."""
+        return self._store.find_doc(number_db(number), number)
 
-        `merged` as of `Store.open_doc`.
-        """
-        return self._store.find_doc(number_db(number), number, merged)
+    def find_to_write(self, number: str) -> Document | None:
+        """The same, for a write to build upon."""
+        return self._store.find_to_write(number_db(number), number)
 
     def find_all(self, numbers: Iterable[str]) -> dict[str, Document]:
         """The documents of the numbers that the system knows, by number. One request for each number database."""
@@ -86,7 +87,7 @@ class NumberDocuments:
         """
         db = number_db(number)
         for _ in contention.attempts():
-            stored = self._store.open_doc(db, number, merged=True)
+            stored = self._store.open_to_write(db, number)
             changed = change(stored)
             try:
                 document = stored if changed == stored else self._write(db, changed)
@@ -137,7 +138,7 @@ class NumberDocuments:
             return
         db, body = account_db(account_id), fields.without_revision(document) if document else None
         for _ in contention.attempts():
-            stored = self._store.find_doc(db, number, merged=True)
+            stored = self._store.find_to_write(db, number)
             try:
                 if body is None and stored:
                     self._tombstone(db, stored)

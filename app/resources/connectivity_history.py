@@ -74,7 +74,9 @@ def find_stored(context: Context, doc_id: str) -> Document | None:
     """The trunk as it is stored, also if it is softly deleted; None if there is none."""
     if not is_document_id(doc_id):
         return None
-    stored = context.services.store.find_doc(context.db, doc_id, merged=context.verb != "GET")
+    store = context.services.store
+    find = store.find_doc if context.verb == "GET" else store.find_to_write
+    stored = find(context.db, doc_id)
     return stored if stored and crossbar_doc.has_type(stored, connectivity.TYPE) else None
 
 

@@ -150,7 +150,8 @@ def _show(context: Context, typed: str) -> None:
 
 def _find(context: Context, typed: str) -> Document | None:
     number = normalise(typed, converters(context.services.config))
-    document = context.services.numbers.find(number, merged=context.verb != "GET")
+    numbers = context.services.numbers
+    document = numbers.find(number) if context.verb == "GET" else numbers.find_to_write(number)
     return legacy.upgraded(document) if document else None
 
 

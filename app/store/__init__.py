@@ -78,10 +78,10 @@ class Store(ABC):
     on_repair: Callable[[str, Document], None] = staticmethod(lambda db, document: None)
 
     @abstractmethod
-    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+    def open_doc(self, db: str, doc_id: str) -> Document:
         """The current revision. Raises NotFound, DatabaseMissing.
 
-        With `merged`, for what a write builds upon, conflicting leaves are merged first; else soon afterwards.
+        If the document has conflicting leaves, they are merged soon afterwards.
         """
 
     @abstractmethod
@@ -197,10 +197,21 @@ class Store(ABC):
     def close(self) -> None:
         """Close the connections. The store opens them again when it is used."""
 
-    def find_doc(self, db: str, doc_id: str, merged: bool = False) -> Document | None:
-        """The current revision; None if the document or its database is missing. `merged` as of `open_doc`."""
+    def open_to_write(self, db: str, doc_id: str) -> Document:
+        """The revision that a write builds upon: conflicting leaves are merged first. Raises as `open_doc`."""
+        return self.open_doc(db, doc_id)
+
+    def find_doc(self, db: str, doc_id: str) -> Document | None:
+        """The current revision; None if the document or its database is missing."""
         try:
-            return self.open_doc(db, doc_id, merged)
+            return self.open_doc(db, doc_id)
+        except NotFound:
+            return None
+
+    def find_to_write(self, db: str, doc_id: str) -> Document | None:
+        """The same, as `open_to_write` has it."""
+        try:
+            return self.open_to_write(db, doc_id)
         except NotFound:
             return None
 

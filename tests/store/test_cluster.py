@@ -294,7 +294,7 @@ class TestConflicts:
 
     def test_a_write_builds_upon_all_leaves(self, direct, db):
         branch(direct, db, "d", {"a": 1}, {"b": 2}, {"c": 3})
-        merged = direct.open_doc(db, "d", merged=True)
+        merged = direct.open_to_write(db, "d")
         assert (merged["a"], merged["b"], merged["c"], merged["name"]) == (1, 2, 3, "base")
         assert len(live_leaves(direct, db, "d")) == 1 and merged["_rev"].startswith("3-")
         direct.repair(db, "d")
@@ -303,7 +303,7 @@ class TestConflicts:
     @pytest.mark.parametrize("times", [(20, 30), (30, 20)])
     def test_of_two_changes_of_one_member_the_later_counts_and_the_other_is_kept(self, direct, db, times):
         leaves = branch(direct, db, "d", *({"name": f"at {at}", "pvt_modified": at} for at in times))
-        merged = direct.open_doc(db, "d", merged=True)
+        merged = direct.open_to_write(db, "d")
         assert (merged["name"], merged["pvt_modified"]) == ("at 30", 30)
         kept = [leaf for leaf in direct.leaves(db, "d") if leaf.is_deleted]
         (loser,) = [leaf for leaf in kept if leaf.document.get(LOST)]
@@ -325,7 +325,7 @@ class TestConflicts:
 
     def test_documents_of_others_are_left_alone(self, direct, db):
         branch(direct, db, "d", {"a": 1, "pvt_type": "callflow"}, {"b": 2, "pvt_type": "callflow"})
-        assert "a" not in direct.open_doc(db, "d", merged=True)
+        assert "a" not in direct.open_to_write(db, "d")
         assert len(live_leaves(direct, db, "d")) == 2
 
     def test_a_refused_write_that_a_copy_kept_is_withdrawn(self, direct, db):
@@ -368,7 +368,7 @@ class TestConflicts:
     def test_an_attachment_of_the_other_leaf_is_kept_with_it(self, direct, db):
         text = {"content_type": "text/plain", "data": "YQ=="}
         branch(direct, db, "d", {"a": 1, "_attachments": {"logo": text}}, {"b": 2})
-        merged = direct.open_doc(db, "d", merged=True)
+        merged = direct.open_to_write(db, "d")
         assert (merged["a"], merged["b"]) == (1, 2) and "_attachments" not in merged
         (loser,) = [leaf for leaf in direct.leaves(db, "d") if leaf.document.get(LOST)]
         assert loser.document[LOST] == ["_attachments.logo"]
@@ -379,7 +379,7 @@ class TestConflicts:
     def test_without_the_common_revision_the_later_leaf_counts(self, direct, db):
         for number, at in ((1, 20), (2, 30)):
             load(direct, db, {"_id": "d", **BASE, "pvt_modified": at, f"m{number}": at, "_rev": f"1-{number:032x}"})
-        merged = direct.open_doc(db, "d", merged=True)
+        merged = direct.open_to_write(db, "d")
         assert merged["m2"] == 30 and "m1" not in merged
         (loser,) = [leaf for leaf in direct.leaves(db, "d") if leaf.document.get(LOST)]
         assert loser.document["m1"] == 20 and "m1" in loser.document[LOST]

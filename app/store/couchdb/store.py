@@ -111,18 +111,22 @@ class CouchDBStore(Store):
 
     # Documents
 
-    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+    def open_doc(self, db: str, doc_id: str) -> Document:
         document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
-        if "_conflicts" not in document:
-            return document
-        if not merged or not leaf_conflicts.is_repaired(document):
+        if document.pop("_conflicts", None):
             self._repairs.note(db, doc_id)
-        else:
-            with suppress(Conflict, Unavailable):
-                self.repair(db, doc_id)
-            document = self._read_copies(db, doc_id, {"conflicts": "true"})
-        document.pop("_conflicts", None)
         return document
+
+    def open_to_write(self, db: str, doc_id: str) -> Document:
+        document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
+        if not document.pop("_conflicts", None):
+            return document
+        if not leaf_conflicts.is_repaired(document):
+            self._repairs.note(db, doc_id)
+            return document
+        with suppress(Conflict, Unavailable):
+            self.repair(db, doc_id)
+        return self.open_doc(db, doc_id)
 
     def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
         if len(doc_ids) < 2:

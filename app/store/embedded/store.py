@@ -165,7 +165,7 @@ class EmbeddedStore(Store):
             found |= {row[0]: _document(*row) for row in rows}
         return found
 
-    def open_doc(self, db: str, doc_id: str, merged: bool = False) -> Document:
+    def open_doc(self, db: str, doc_id: str) -> Document:
         found = self._read(
             "SELECT rev, body FROM documents WHERE db = ? AND id = ? AND NOT deleted",
             self._number(db),
