@@ -25,6 +25,7 @@ from app.store import LARGEST_DOCUMENT, DatabaseMissing, StoreError, TooLarge, V
 
 _SCHEME_AND_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
+LONGEST_REQUEST_ID = 255
 _MORE_SLASHES = ("//", "/%2f", "/%2F")
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ def _read_request(services: Services) -> Context:
     length = None if "transfer-encoding" in headers else int(environ.get("CONTENT_LENGTH") or 0)
     return Context(
         services,
-        headers.get("x-request-id") or _new_request_id(),
+        _request_id(headers.get("x-request-id", "")),
         started=time.perf_counter(),
         # Werkzeug makes `patch` PATCH.
         method=environ["REQUEST_METHOD"],
@@ -171,9 +172,9 @@ def raw_target() -> str:
     return _utf8(target).partition("#")[0]
 
 
-def _new_request_id() -> str:
-    """32 hex characters. The id is no secret, so an ordinary random generator is enough."""
-    return f"{random.getrandbits(128):032x}"
+def _request_id(given: str) -> str:
+    """The client's id or, if there is none or a long one, a new one of 32 hex characters, which is no secret."""
+    return given if 0 < len(given) <= LONGEST_REQUEST_ID else f"{random.getrandbits(128):032x}"
 
 
 def _latin1(text: str) -> str:

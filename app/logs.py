@@ -2,11 +2,13 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from contextvars import ContextVar
+from urllib.parse import unquote_plus
 
-from app.documents.secrets import MASK, is_secret_parameter
+from app.documents.secrets import MASK, names_secret
 
 # A traceback in the log has at most this many characters: its beginning and its end.
 LONGEST_TRACEBACK = 8_000
@@ -14,6 +16,8 @@ LONGEST_TRACEBACK = 8_000
 # Only tokens are so long.
 LONGEST_SEGMENT = 64
 LONGEST_TARGET = 2000
+# A name that has no value in it.
+_NAME = re.compile(r"[\w.\[\]-]*")
 
 # The id of the request that this thread handles. Each line that the thread logs contains it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -49,14 +53,20 @@ def configure_logging(level: str) -> None:
 
 
 def loggable(target: str) -> str:
-    """A path with its query as logs may have it: long segments are cut, and secrets in the query masked.
+    """A path with its query as logs may have it: long segments are cut, and secrets masked.
 
-    The token in `/user_auth/{TOKEN}` is long.
+    The segment after `user_auth` is a token.
     """
     path, mark, query = target.partition("?")
-    path = "/".join(map(_cut, path.split("/")))
-    query = "&".join(map(_without_secret, query.split("&")))
-    return (path + mark + query)[:LONGEST_TARGET]
+    segments = path.split("/")
+    pairs = zip(["", *segments[:-1]], segments, strict=True)
+    shown = ["…" if _is_secret(before, segment) else segment for before, segment in pairs]
+    return ("/".join(shown) + mark + "&".join(map(_without_secret, query.split("&"))))[:LONGEST_TARGET]
+
+
+def _is_secret(before: str, segment: str) -> bool:
+    has_value = not _NAME.fullmatch(unquote_plus(segment))
+    return len(segment) > LONGEST_SEGMENT or before == "user_auth" or (has_value and names_secret(segment))
 
 
 def cut_long_segments(record: logging.LogRecord) -> bool:
@@ -65,10 +75,8 @@ def cut_long_segments(record: logging.LogRecord) -> bool:
     return True
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SEGMENT else "…"
-
-
 def _without_secret(pair: str) -> str:
     name, equals, value = pair.partition("=")
-    return f"{_cut(name)}{equals}{MASK if is_secret_parameter(name) else _cut(value)}"
+    if names_secret(pair):
+        return f"{name}={MASK}" if equals and _NAME.fullmatch(unquote_plus(name)) else MASK
+    return "=".join(part if len(part) <= LONGEST_SEGMENT else "…" for part in (name, value)[: 1 + len(equals)])

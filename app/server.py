@@ -6,6 +6,7 @@ has the limits):
 
 - The connection stays after a 304. Paths may have UTF-8, and methods may have lower case.
 - A request line is checked when it has arrived: `GET /health` without a version would wait for headers until the end.
+  Blank lines before it cost nothing. `Connection` may have several options.
 - A body whose end could be read in two ways, and a malformed trailer, are refused: a proxy may read it the other way.
 - A number with thousands of digits is a 400, not a closed connection; so is a chunk that is too large.
 - Lines of blanks, hundreds of headers, tiny chunks and long lines between them are refused: they take too much time.
@@ -25,14 +26,14 @@ import select
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import FrameType
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from gunicorn.workers import base
-from waitress import wasyncore
+from waitress import receiver, wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented, get_header_lines
@@ -63,11 +64,18 @@ LONGEST_LINE = 8 * 1024
 MOST_RECEIVED_IN_MEMORY, MOST_SENT_FROM_MEMORY = 64 * 1024, 256 * 1024
 # Connections that hold less than this do not count towards the limit for all.
 SMALL = 64 * 1024
+_BLANK_LINES = re.compile(rb"(?:\r\n)*")
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z\r-]")
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r")
 # A line that goes on in the next one, or one that takes waitress's regular expression quadratic time.
 _BAD_BLANKS = re.compile(rb"\n[ \t]|[ \t]{32}")
 _CODING = re.compile(rb"\n(?i:transfer-encoding):[ \t]*([^\r\n]*)")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+# In waitress's own `$` also matches before a line feed. A proxy may take `0` and a line feed for the end of a body.
+receiver.ONLY_HEXDIG_RE = re.compile(rb"[0-9a-fA-F]{1,16}\Z")
+receiver.CHUNK_EXT_RE = re.compile(receiver.CHUNK_EXT_RE.pattern.removesuffix(b"$") + rb"\Z")
 
 log = logging.getLogger(__name__)
 
@@ -108,9 +116,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Take what has arrived; return how much of it belongs to this request."""
         taken = len(data)
         try:
-            self._check_line(data)
-            if self.error is None:
-                taken = super().received(data)
+            if self.error is None and not self.headers_finished:
+                data = self._checked_head(data)
+            if self.error is None and data:
+                taken += int(super().received(data)) - len(data)
                 self._check_body()
         except (ParsingError, ValueError):
             self.error = MALFORMED
@@ -125,13 +134,20 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.expect_continue = False
         return taken
 
-    def _check_line(self, data: bytes) -> None:
-        if self._has_line:
-            return
-        line, end, _ = (self.header_plus + data).lstrip(b"\r\n").partition(b"\n")
-        self._has_line = bool(end)
-        if end and not _REQUEST_LINE.fullmatch(line):
-            raise ParsingError("request line")
+    def _checked_head(self, data: bytes) -> bytes:
+        """The part of a head that has arrived, without blank lines before it. Raises ParsingError."""
+        if not self.header_plus:
+            # Waitress would make a request of each of them.
+            data = data[_BLANK_LINES.match(data).end() :]  # type: ignore[union-attr]
+        arrived, begins_at = self.header_plus + data, max(0, len(self.header_plus) - 3)
+        if _BARE_LINE_FEED.search(arrived[begins_at:].partition(b"\r\n\r\n")[0], 1 if begins_at else 0):
+            raise ParsingError("line feed")
+        if not self._has_line:
+            line, end, _ = arrived[_BLANK_LINES.match(arrived).end() :].partition(b"\n")  # type: ignore[union-attr]
+            self._has_line = bool(end)
+            if not _REQUEST_LINE.fullmatch(line) if end else line[:1] and not _TOKEN.match(line):
+                raise ParsingError("request line")
+        return data
 
     def parse_header(self, header_plus: bytes) -> None:
         """Fill in what the head says. Raises ParsingError, TransferEncodingNotImplemented."""
@@ -147,6 +163,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.command, self.request_uri = method.decode("latin-1"), target.decode("latin-1")
         if codings and (self.version == "1.0" or "CONTENT_LENGTH" in self.headers):
             raise ParsingError("two ends")
+        # Waitress takes the whole value for one option.
+        options = {option.strip(" \t").lower() for option in self.headers.get("CONNECTION", "").split(",")}
+        for option in {"close", "keep-alive"} & options:
+            self.headers["CONNECTION"] = "close" if "close" in options else option
 
     def _check_body(self) -> None:
         body = self.body_rcv
@@ -173,7 +193,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 def _check_lines(lines: bytes) -> None:
-    if lines.count(b"\n") > MOST_LINES or _BAD_BLANKS.search(lines):
+    if lines.count(b"\n") > MOST_LINES + 1 or _BAD_BLANKS.search(lines):
         raise ParsingError("lines")
 
 
@@ -252,6 +272,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             metrics.request_refused()
         elif request.error is not None:
             log.warning("no HTTP from %s: %s", self.addr[0], request.error.status.phrase)
+        if request.error is not None and getattr(request, "command", "") == "HEAD":
+            request.error = replace(request.error, body=b"")
         if not self.server.accepting:
             request.headers["CONNECTION"] = "close"
         super().service()
@@ -388,7 +410,7 @@ class Worker(base.Worker):
             inbuf_overflow=MOST_RECEIVED_IN_MEMORY,
             outbuf_overflow=MOST_SENT_FROM_MEMORY,
             outbuf_high_watermark=sys.maxsize,
-            max_request_header_size=LARGEST_HEAD,
+            max_request_header_size=LARGEST_HEAD + 1,
             max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=False,
             log_socket_errors=False,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from app.documents.secrets import is_secret_parameter
+from app.documents.secrets import names_secret
 
 # Both have the request in quotes. In nginx's it is the first quoted text, in HAProxy's the last.
 _REQUEST = re.compile(r'"GET (\S+) HTTP/[0-9.]+"')
@@ -57,5 +57,5 @@ def _cleaned(target: str) -> str | None:
     path, mark, query = target.partition("?")
     if not _API.match(path) or any(part in path for part in _SKIPPED) or not target.isascii():
         return None
-    kept = [part for part in query.split("&") if not is_secret_parameter(part.partition("=")[0])]
+    kept = [part for part in query.split("&") if not names_secret(part.partition("=")[0])]
     return path + (mark + "&".join(kept) if kept and query else "")

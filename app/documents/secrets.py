@@ -20,12 +20,25 @@ SECRETS = frozenset(
     }
 )
 MASK = "(secret)"
+_WORDS = (
+    "token",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "apikey",
+    "credential",
+    "authorization",
+    "md5auth",
+    "sha1auth",
+    "signature",
+)
 
 
-def is_secret_parameter(name: str) -> bool:
-    """Whether a parameter of a query, as sent, has a secret value: it is named like one, or a filter of one."""
-    plain = unquote_plus(name).lower().replace("-", "_")
-    return any(plain.endswith(secret) for secret in SECRETS)
+def names_secret(text: str) -> bool:
+    """Whether a text from a URL, as sent, has the name of something secret, however that is spelled."""
+    letters = "".join(filter(str.isalnum, unquote_plus(unquote_plus(text)).lower()))
+    return any(word in letters for word in _WORDS)
 
 
 def masked(value: Any) -> Any:

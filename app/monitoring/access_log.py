@@ -16,6 +16,8 @@ from app.crossbar.context import Context
 from app.logs import loggable
 from app.store import StoreError
 
+LONGEST_METHOD = 20
+
 log = logging.getLogger("access")
 
 
@@ -42,7 +44,7 @@ def _log_when_sent(response: Response) -> Response:
     context: Context | None = g.get("context")
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "method": request.environ["REQUEST_METHOD"],
+        "method": request.environ["REQUEST_METHOD"][:LONGEST_METHOD],
         "path": loggable(raw_target()),
         "status": response.status_code,
         "bytes": 0 if _has_no_body(response) else response.content_length or 0,

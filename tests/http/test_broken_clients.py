@@ -389,6 +389,30 @@ def test_a_method_that_kazoo_does_not_know_is_a_501_and_the_connection_stays(bas
             )
 
 
+@pytest.mark.parametrize(
+    ("version", "value", "closes"),
+    [
+        (b"1.1", b"TE, close", True),
+        (b"1.1", b"Close\t,", True),
+        (b"1.1", b"keep-alive, close", True),
+        (b"1.1", b"closed", False),
+        (b"1.1", b"TE", False),
+        (b"1.0", b"TE, Keep-Alive", False),
+        (b"1.0", b"TE", True),
+    ],
+)
+def test_the_options_of_connection(base, version, value, closes):
+    request = b"GET /v2/schemas/user_auth HTTP/%s\r\nHost: x\r\nConnection: %s\r\n\r\n" % (version, value)
+    with connect(base) as connection:
+        connection.sendall(request)
+        assert (b"\r\nConnection: close\r\n" in one_answer(connection)) is closes
+        if closes:
+            assert connection.recv(10) == b""
+        else:
+            connection.sendall(request)
+            assert status_of(one_answer(connection)) == 200
+
+
 @pytest.mark.parametrize("line", [b"CONNECT example.com:80", b"CONNECT /", b"TRACE /", b"TRACE /v2/schemas"])
 def test_tunnels_and_traces_are_a_501_wherever_they_lead(base, line):
     with connect(base) as connection:
@@ -414,6 +438,13 @@ def test_tunnels_and_traces_are_a_501_wherever_they_lead(base, line):
         b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: " + b"0" * 4400 + b"5\r\n\r\nhello",
         b"PUT /v2/schemas HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nhello",
         b"PUT /v2/schemas HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\n\r\n",
+        b"\n" * 8000 + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\r\rGET /health HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"PUT /v2/schemas HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a\n\r\nhello\r\n0\r\n\r\n",
+        b"PUT /v2/schemas HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 17 + b"\r\n\r\n",
         b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n",
     ],
 )

@@ -45,6 +45,20 @@ def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
         assert time.monotonic() - started < 3
 
 
+def test_blank_lines_are_taken_together(base):
+    """A megabyte of them before one request, and on a hundred connections that send nothing else."""
+    request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert status_of(answer_to(base, b"\r\n" * 500_000 + request)) == 200
+    with connections_that_sent(base, b"\r\n" * 4_096, count=100):
+        assert seconds_of(f"{base}/v2/schemas") < 3
+
+
+def test_a_head_that_is_refused_for_load_has_no_body(base):
+    received = answer_to(base, b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n" * 17)
+    last = received.rpartition(b"HTTP/1.1 ")[2]
+    assert last.startswith(b"503 ") and last.endswith(b"\r\n\r\n")
+
+
 def test_sixteen_requests_may_wait_on_a_connection(base):
     request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\n\r\n"
     received = answer_to(base, request * 100)
