@@ -153,6 +153,26 @@ def wait_until_taken(client):
     time.sleep(0.5)
 
 
+def test_clients_that_read_nothing_give_way_to_others(world, person):
+    """Their connections can be closed only without waiting until something can be sent."""
+    environment = {**world.environment, "GUNICORN_CMD_ARGS": "--worker-connections 20"}
+    server = support.service(environment, workers=1).start()
+    try:
+        api = support.Api(server.url, person)
+        path = api.url(f"/{api.create({'x': 'y' * 7_000_000})}").removeprefix(server.url)
+        get = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {api.token}\r\n\r\n".encode()
+        with contextlib.ExitStack() as stack:
+            for _ in range(30):
+                client = stack.enter_context(connect(server.url, buffer=4096))
+                client.sendall(get)
+                with contextlib.suppress(ConnectionError):
+                    assert client.recv(1) == b"H"
+            for _ in range(5):
+                assert seconds_of(f"{server.url}/v2/schemas") < 3
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("files", [1024, 64])
 def test_more_connections_than_files(world, files, tmp_path):
     log = tmp_path / "log"
