@@ -114,7 +114,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take what has arrived; return how much of it belongs to this request."""
-        taken = len(data)
+        arrived = taken = len(data)
         try:
             if self.error is None and not self.headers_finished:
                 data = self._checked_head(data)
@@ -126,7 +126,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if isinstance(self.error, RequestEntityTooLarge):
             self._leave_out_body()
         if self.error is not None:
-            self.completed, taken = True, len(data)
+            self.completed, taken = True, arrived
             if not isinstance(self.error, Rejection):
                 self.error = Rejection(HTTPStatus(self.error.code))
         if self.completed:

@@ -54,3 +54,10 @@ def test_a_request_in_two_parts_is_the_request(request_bytes, body):
 def test_a_malformed_request_in_two_parts_is_malformed(request_bytes):
     for i in range(1, len(request_bytes) + 1):
         assert parsed(request_bytes[:i], request_bytes[i:]) == 400, i
+
+
+def test_nothing_after_a_malformed_request_is_another_request():
+    request_bytes = b"\r\n" * 20 + HEAD + b"Content-Length: x\r\n\r\n"
+    parser = Parser(LIMITS)
+    assert parser.received(request_bytes) == len(request_bytes)
+    assert parser.error.status == 400
