@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,12 +11,13 @@ from app import metrics
 from app.auth.buckets import Buckets
 from app.auth.keys import KeyRing
 from app.auth.tokens import Tokens
+from app.documents import Document
 from app.events.notices import Notices
 from app.events.publisher import Publisher
 from app.history.versions import History
 from app.numbers.assignment import Assignment
 from app.numbers.documents import NumberDocuments
-from app.schema import Schemas
+from app.schema import Invalid, Schemas
 from app.settings import Settings
 from app.store import Store
 from app.store.cache import DocumentCache
@@ -62,6 +64,21 @@ class Services:
             self.publisher.close()
         self.store.close()
 
+    def validated(
+        self, schema: str, data: Document, stored: Callable[[], Document | None] = lambda: None
+    ) -> Document:
+        """The data with the schema's defaults. Raises Invalid.
+
+        `stored` returns the current document. If its legacy values are tolerated, the data is returned as it is.
+        """
+        strict = self.config("crossbar", "schema_strict_validation", default=False)
+        try:
+            return self.schemas.get(schema).validate(data, coercing=strict is not True)
+        except Invalid as invalid:
+            if self.settings.tolerate_legacy_values and invalid.was_stored(data, stored()):
+                return data
+            raise
+
     def config(self, document: str, *path: str, default: Any = None) -> Any:
         """The value at a path of a `system_config` document, as it applies to this node."""
         return self.cache.setting(document, *path, default=default)
@@ -90,7 +107,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         notices=notices,
         numbers=numbers,
         assignment=assignment,
-        trunks=Trunks(store, notices, assignment, history),
+        trunks=Trunks(store, cache, notices, assignment, history),
         publisher=publisher,
         history=history,
     )

@@ -1,20 +1,29 @@
-"""Writing an account's two documents: the one in its own database, and the copy in `accounts`.
+"""The accounts of the system. Each has two documents: one in its own database, and a copy in `accounts`.
 
 Each of the two has its own revisions (docs/kazoo/documents.md, section 1).
 """
 
 import contextlib
 import logging
+from collections.abc import Iterator
 
 from app import contention
 from app.auth.trial import expired_since
 from app.documents import Document, fields
-from app.documents.names import ACCOUNTS, account_db
+from app.documents.names import ACCOUNTS, account_db, account_of
 from app.events.notices import Notices
 from app.store import Conflict, Store, StoreError
 from app.store.cache import DocumentCache
 
 log = logging.getLogger(__name__)
+
+
+def every_account_id(store: Store) -> Iterator[str]:
+    """The ids of all accounts in the aggregate database."""
+    for row in store.query_view(ACCOUNTS, "accounts/listing_by_realm"):
+        account_id = (row.value or {}).get("account_id")
+        if isinstance(account_id, str) and account_of(account_db(account_id)):
+            yield account_id
 
 
 def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from app.audit import Finding, Severity, fixes
@@ -13,6 +14,8 @@ from app.schema import Invalid, Schema
 
 SHORTEST_PASSWORD = 8
 LONGEST_VALUE = 60
+# Of one save.
+MOST_LOGGED = 20
 
 
 def is_trunk(document: Document) -> bool:
@@ -46,6 +49,12 @@ def handling(document: Document) -> Iterator[Finding]:
     for path in (("billing",), ("service", "plans")):
         if object_member(document, *path) is not None:
             yield Finding(Severity.ERROR, "billing", "Kazoo bills this, this service does not", ".".join(path))
+
+
+def worst_errors(document: Document) -> list[Finding]:
+    """The first errors among these, for the log of a save. `audit` reports all."""
+    errors = (finding for finding in handling(document) if finding.severity is Severity.ERROR)
+    return list(islice(errors, MOST_LOGGED))
 
 
 def _servers(document: Document) -> list[Document]:

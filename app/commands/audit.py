@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.accounts import every_account_id
 from app.audit import Severity
 from app.audit.account import Auditor, Report
 from app.audit.fixes import FIXES, MARKS
@@ -18,7 +19,6 @@ from app.commands.patches import line_of
 from app.commands.progress import progress
 from app.commands.writing import warn_untold
 from app.documents.clock import iso_now
-from app.numbers.reconcile import accounts
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store import StoreError
@@ -91,7 +91,7 @@ class _Run:
         services = self.services
         for account_id in account_ids:
             database_of(services.store, account_id)
-        chosen = list(accounts(services.store)) if every else list(account_ids)
+        chosen = list(every_account_id(services.store)) if every else list(account_ids)
         index = self._index() if every else None
         find = index.find if index else None
         auditor = Auditor(services.store, services.cache, services.schemas, find)

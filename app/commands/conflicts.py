@@ -6,11 +6,11 @@ from enum import Enum
 
 import click
 
+from app.accounts import every_account_id
 from app.commands.accounts import database_of
 from app.commands.progress import progress
 from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db, account_of
-from app.numbers.reconcile import accounts
 from app.settings import Settings
 from app.store import Conflict, DatabaseMissing, Store, StoreError
 from app.store.couchdb.branches import differing_paths
@@ -95,7 +95,7 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
     if every:
-        ours = {ACCOUNTS, *map(account_db, accounts(store))}
+        ours = {ACCOUNTS, *map(account_db, every_account_id(store))}
         ours |= {db for db in store.database_names() if db.startswith("numbers/")}
         databases = sorted(db for db in ours if db >= start)
     else:

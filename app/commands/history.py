@@ -1,27 +1,27 @@
 """`history`: the versions of a trunk, and putting one back."""
 
+import itertools
 import json
 import time
 from typing import Any
 
 import click
 
-from app.auth import AuthDoc, hierarchy
+from app.audit import trunk
+from app.auth import hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
-from app.commands.writing import warn_untold
-from app.crossbar.context import Context, Stop
-from app.documents.clock import GREGORIAN_EPOCH
+from app.commands.writing import services_of_command
+from app.documents import connectivity, fields
+from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
+from app.documents.fields import Author
 from app.documents.names import new_id
 from app.documents.secrets import masked
-from app.pipeline.execute import execute
-from app.pipeline.validate import validate
-from app.resources import NOUNS
-from app.resources.connectivity_history import SEGMENT
-from app.services import Services, make_services
-from app.settings import Settings
-
-NOUN = "connectivity"
+from app.history.versions import Write
+from app.schema import Invalid
+from app.services import Services
+from app.store import Conflict
+from app.trunks.service import SCHEMA, NumbersRefused
 
 
 @click.command()
@@ -33,51 +33,58 @@ NOUN = "connectivity"
 def history(account_id: str, connectivity_id: str, restore: str | None, limit: int, as_json: bool) -> None:
     """Show who changed a trunk and how, newest first, or put a version back.
 
-    The exit status is 2 if there is no such trunk or version, or the version cannot be saved any more.
+    The exit status is 2 if there is no such trunk or version, or if the version can no longer be saved.
     """
-    settings = Settings.from_environment().for_commands()
-    if not settings.history:
-        raise click.UsageError("HISTORY is not true, so no versions are kept")
-    if restore:
-        warn_untold(settings)
-    services = make_services(settings)
     try:
-        database_of(services.store, account_id)
-        if restore:
-            answer = _run(services, account_id, "POST", [connectivity_id, SEGMENT, restore])
-            click.echo(f"{restore} is put back as {answer.revision}")
-            return
-        answer = _run(services, account_id, "GET", [connectivity_id, SEGMENT], page_size=limit)
-        for entry in answer.resp_data:
-            click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _told(entry))
+        with services_of_command(writes=restore is not None) as services:
+            if services.history is None:
+                raise click.ClickException("HISTORY is not true, so no versions are kept")
+            database_of(services.store, account_id)
+            if restore:
+                revision = _restore(services, account_id, connectivity_id, restore)
+                click.echo(f"{restore} is put back as {revision}")
+            else:
+                _show(services, account_id, connectivity_id, limit, as_json)
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None
-    except Stop as stop:
-        click.echo(f"error: {_reason(stop)}", err=True)
-        raise SystemExit(2) from None
-    finally:
-        services.close()
 
 
-def _run(services: Services, account_id: str, verb: str, params: list[str], **query: int) -> Context:
-    """Let the resource do what it does for a request of the account itself. Stops with its errors."""
-    context = Context(services, new_id(), method=verb, target="/".join(params), peer="command")
-    context.query = [(name, str(value)) for name, value in query.items()]
-    context.verb, context.nouns, context.resource = verb, [(NOUN, params)], NOUNS[NOUN]
-    context.account = hierarchy.account(services.cache, account_id) or {"_id": account_id}
-    context.auth = AuthDoc(account_id)
-    validate(context)
-    execute(context)
-    return context
+def _show(services: Services, account_id: str, trunk_id: str, limit: int, as_json: bool) -> None:
+    entries = list(itertools.islice(services.trunks.timeline(account_id, trunk_id), limit))
+    if not entries:
+        raise click.ClickException(f"there is no trunk {trunk_id}")
+    for entry in entries:
+        click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _lines(entry))
 
 
-def _reason(stop: Stop) -> str:
-    body = stop.body or {}
-    return f"{stop.status} {body.get('message', '')} {json.dumps(masked(body.get('data', {})), ensure_ascii=False)}"
+def _restore(services: Services, account_id: str, trunk_id: str, revision: str) -> str:
+    """Put a version back as the API does for a request of the account itself. Returns the new revision."""
+    trunks = services.trunks
+    account = hierarchy.account(services.cache, account_id) or {"_id": account_id}
+    stored = trunks.find(account_id, trunk_id, to_write=True)
+    version = trunks.find_version(account_id, trunk_id, revision, stored)
+    if version is None:
+        raise click.ClickException(f"there is no version {revision} of a trunk {trunk_id}")
+    author = Author(new_id(), True, account_id)
+    write = Write("POST", gregorian_now(), account_id, ip="command", request_id=author.request_id, restored=revision)
+    try:
+        checked = services.validated(SCHEMA, fields.public(version), lambda: stored)
+        document = trunks.accepted(account, connectivity.put_back(trunk_id, checked, stored), account_id)
+        restored = trunks.restore(account, stored, document, author, write)
+    except Invalid as invalid:
+        errors = json.dumps(masked(invalid.errors), ensure_ascii=False)
+        raise click.ClickException(f"the schema refuses this version: {errors}") from None
+    except NumbersRefused as refused:
+        raise click.ClickException(str(refused)) from None
+    except Conflict:
+        raise click.ClickException("someone else has just changed the trunk: try again") from None
+    for finding in trunk.worst_errors(document):
+        click.echo(f"warning: {finding.path}: {finding.message}", err=True)
+    return str(restored["_rev"])
 
 
-def _told(entry: dict[str, Any]) -> str:
+def _lines(entry: dict[str, Any]) -> str:
     when, who = entry["when"], entry["who"]
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when - GREGORIAN_EPOCH)) if when else "unknown time"
     by = " ".join(f"{name} {value}" for name, value in who.items() if value)

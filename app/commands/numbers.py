@@ -2,6 +2,7 @@
 
 import click
 
+from app.accounts import every_account_id
 from app.commands.accounts import database_of
 from app.commands.writing import services_of_command
 from app.documents import Document
@@ -65,7 +66,7 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
     with services_of_command(writes=applies) as services:
         if account_id:
             database_of(services.store, account_id)
-        for one in [account_id] if account_id else reconcile.accounts(services.store):
+        for one in [account_id] if account_id else every_account_id(services.store):
             for difference in reconcile.differences(services.store, services.cache, one):
                 found += 1
                 click.echo(

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import click
 
+from app.accounts import every_account_id
 from app.commands.accounts import database_of
 from app.commands.progress import progress
 from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db
-from app.numbers.reconcile import accounts
 from app.services import Services
 from app.store.design import documents_for
 from app.store.view_comparison import ViewComparison
@@ -67,4 +67,4 @@ def _databases(services: Services, account_id: str | None, every: bool) -> list[
         raise click.UsageError("name one of --account ID and --all")
     if account_id:
         return [database_of(services.store, account_id)]
-    return [ACCOUNTS, *map(account_db, accounts(services.store))]
+    return [ACCOUNTS, *map(account_db, every_account_id(services.store))]

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from app.crossbar.context import Context, not_found_error, validation_error
-from app.documents import Document, fields, filters, is_empty, is_true, listing, start_key
+from app.documents import Document, fields, filters, is_true, listing, start_key
 from app.kazoo import json_text
 from app.kazoo.integers import to_integer
 from app.schema.errors import error
@@ -29,14 +29,9 @@ def load(context: Context, doc_id: str, pvt_type: str) -> Document:
 
 def of_type(document: Document, doc_id: str, pvt_type: str) -> Document:
     """The document itself, if it has this type or no type. Otherwise stops with 404."""
-    if has_type(document, pvt_type):
+    if fields.has_type(document, pvt_type):
         return document
     raise not_found_error(doc_id)
-
-
-def has_type(document: Document, pvt_type: str) -> bool:
-    """Whether a document has this type, or none."""
-    return is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type
 
 
 def find(context: Context, doc_id: str) -> Document | None:
@@ -107,9 +102,14 @@ def asked_start_key(context: Context, default: Any = None) -> Any:
     return start_key.decode(asked)
 
 
+def paginates(context: Context) -> bool:
+    """Whether a list is answered in pages. The first version of the API has no pages."""
+    return context.version != "v1" and is_true(context.req_value("paginate", True))
+
+
 def load_rows(context: Context, view: str, include_docs: bool = False) -> list[Row]:
     """One page of a view's rows that pass the request's filters, in descending order; fills in `paging`."""
-    paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
+    pages = paginates(context)
     has_filter = any(filters.is_filter(name) for name, _ in context.query)
 
     def fetch(key: Any, limit: int | None) -> list[Row]:
@@ -125,7 +125,7 @@ def load_rows(context: Context, view: str, include_docs: bool = False) -> list[R
         return row.doc is not None and filters.passes(row.doc, context.query)
 
     first = asked_start_key(context)
-    if not paginates:
+    if not pages:
         return [row for row in fetch(first, None) if not has_filter or keep(row)][::-1]
     page = listing.read_page(fetch, keep if has_filter else None, page_size(context), first)
     context.paging = _paging(page)

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context, validation_error
-from app.documents import MISSING, Document, fields, value_at
+from app.documents import Document, fields
 from app.documents.merge import merge
-from app.kazoo import json_text
 from app.schema import Invalid
 from app.schema.errors import error
 
@@ -38,26 +37,8 @@ def public_data(context: Context) -> Document:
 def validated(
     context: Context, schema: str, data: Document, stored: Callable[[], Document | None] = lambda: None
 ) -> Document:
-    """The data with the schema's defaults. Stops with 400 where the schema refuses it.
-
-    `stored` returns the current document. If its legacy values are tolerated, the data is returned as it is.
-    """
-    strict = context.services.config("crossbar", "schema_strict_validation", default=False)
+    """`Services.validated`. Stops with 400 if the schema refuses the data."""
     try:
-        return context.services.schemas.get(schema).validate(data, coercing=strict is not True)
+        return context.services.validated(schema, data, stored)
     except Invalid as invalid:
-        if context.services.settings.tolerate_legacy_values and _is_stored(invalid, data, stored()):
-            return data
         raise validation_error(invalid.errors) from None
-
-
-def _is_stored(invalid: Invalid, data: Document, stored: Document | None) -> bool:
-    """Whether the stored document has the same values in all places that the schema refuses."""
-
-    def same(path: tuple[str | int, ...]) -> bool:
-        sent, kept = value_at(data, path), value_at(stored, path)
-        return sent is kept or (
-            sent is not MISSING and kept is not MISSING and json_text.dumps(sent) == json_text.dumps(kept)
-        )
-
-    return stored is not None and not invalid.has_more and all(same(path) for path in invalid.paths)

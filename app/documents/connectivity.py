@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.documents import Document
+from app.documents import Document, fields
 
 TYPE = "sys_info"
 
@@ -15,6 +15,12 @@ def with_realm(document: Document, realm: str | None) -> Document:
     account = dict(account) if isinstance(account, dict) else {}
     account["auth_realm"] = realm
     return {**document, "account": account}
+
+
+def put_back(trunk_id: str, public: Document, stored: Document | None) -> Document:
+    """The document with these members of an earlier version, and the private ones of the stored trunk, if any."""
+    kept = fields.private(stored) if stored else {"_id": trunk_id, "pvt_type": TYPE}
+    return {**public, **{name: value for name, value in kept.items() if name != "pvt_deleted"}}
 
 
 def servers(document: Document) -> Iterator[Document]:

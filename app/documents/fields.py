@@ -86,6 +86,11 @@ def answer_data(document: Document) -> Document:
     return data
 
 
+def has_type(document: Document, pvt_type: str) -> bool:
+    """Whether a document has this `pvt_type`, or none (docs/kazoo/documents.md, section 3.5)."""
+    return is_empty(document.get("pvt_type")) or document["pvt_type"] == pvt_type
+
+
 def is_deleted(document: Document) -> bool:
     """Whether a document is soft-deleted, as after Kazoo's DELETE."""
     return is_true(document.get("pvt_deleted"))

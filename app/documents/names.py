@@ -15,6 +15,11 @@ SERVICES = "services"
 SYSTEM_CONFIG = "system_config"
 SYSTEM_AUTH = "system_auth"
 
+# Views that several packages query.
+TRUNKS_VIEW = "trunkstore/crossbar_listing"
+NUMBERS_VIEW = "phone_numbers/crossbar_listing"
+USERS_VIEW = "users/crossbar_listing"
+
 _ACCOUNT_DB = re.compile(r"account/(.{2})/(.{2})/(.{28})", re.DOTALL)
 
 

@@ -6,6 +6,7 @@ because the one who loses deletes its own. The document's id is percent-encoded 
 """
 
 import logging
+import re
 import secrets
 import threading
 import time
@@ -25,6 +26,7 @@ MONTHS_DELETED = 24
 SECONDS_A_DAY = 86_400
 # A document may have megabytes.
 PAGE = 8
+_REVISION = re.compile(r"[0-9]{1,10}-[0-9a-z]{1,64}")
 _LAST_PLACE = "9999999999"
 # After the random part of every id.
 _END = "-z"
@@ -161,6 +163,11 @@ class History:
             if len(page) < PAGE:
                 return
             last = after = page[-1]["_id"]
+
+
+def is_revision(text: str) -> bool:
+    """Whether a text has the form of a revision, so that it can be looked for."""
+    return _REVISION.fullmatch(text) is not None
 
 
 def _prefix(account_id: str, doc_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from app.auth import AuthDoc, hierarchy
+from app.auth import hierarchy
 from app.documents import Document
 from app.documents.names import number_db
 from app.numbers.normalise import known_numbers
@@ -14,8 +14,8 @@ AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "de
 TRUNKSTORE = "trunkstore"
 
 
-def refused(store: Store, cache: DocumentCache, auth: AuthDoc, dids: Collection[str]) -> list[str]:
-    """The normalised numbers that the token's account may not use, in descending order.
+def refused(store: Store, cache: DocumentCache, caller_id: str, dids: Collection[str]) -> list[str]:
+    """The normalised numbers that the caller's account may not use, in descending order.
 
     Numbers that the system does not know have no owner, so they are not refused.
     """
@@ -24,7 +24,7 @@ def refused(store: Store, cache: DocumentCache, auth: AuthDoc, dids: Collection[
     numbers = set(known_numbers(dids, cache.setting).values())
     found = number_documents(store, numbers)
     return sorted(
-        (number for number, document in found.items() if not may_use(cache, auth.account_id, document)),
+        (number for number, document in found.items() if not may_use(cache, caller_id, document)),
         reverse=True,
     )
 

@@ -3,20 +3,16 @@
 Spec: docs/kazoo/documents.md, section 7.2.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.documents import Document, connectivity, fields
-from app.documents.names import account_db, account_of
+from app.documents.names import NUMBERS_VIEW, TRUNKS_VIEW, account_db
 from app.numbers import ownership
 from app.numbers.assignment import USED_BY, needs_mark, takes_marks
 from app.numbers.normalise import known_numbers
 from app.numbers.ownership import TRUNKSTORE
 from app.store import Row, Store, ViewMissing
 from app.store.cache import DocumentCache
-
-LISTING = "trunkstore/crossbar_listing"
-NUMBERS = "phone_numbers/crossbar_listing"
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Dif
     db = account_db(account_id)
     dids = {
         did
-        for row in store.query_view(db, LISTING, include_docs=True)
+        for row in store.query_view(db, TRUNKS_VIEW, include_docs=True)
         if row.doc
         for did in connectivity.dids(row.doc)
     }
@@ -66,17 +62,9 @@ def _is_copy(copy: Document, document: Document | None, account_id: str) -> bool
     return fields.without_revision(copy) == fields.without_revision(document)
 
 
-def accounts(store: Store) -> Iterator[str]:
-    """The ids of all accounts in the aggregate database."""
-    for row in store.query_view("accounts", "accounts/listing_by_realm"):
-        account_id = (row.value or {}).get("account_id")
-        if isinstance(account_id, str) and account_of(account_db(account_id)):
-            yield account_id
-
-
 def _rows(store: Store, db: str, include_docs: bool = False) -> list[Row]:
     """The view rows of the account's copies of numbers; none if an account that never had a number lacks the view."""
     try:
-        return store.query_view(db, NUMBERS, include_docs=include_docs)
+        return store.query_view(db, NUMBERS_VIEW, include_docs=include_docs)
     except ViewMissing:
         return []

@@ -2,14 +2,12 @@
 
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
-from app.documents.names import account_db
+from app.documents.names import TRUNKS_VIEW, account_db
 from app.numbers import ownership
 from app.numbers.feature_names import LOCAL
 from app.numbers.normalise import known_numbers
 from app.store import DatabaseMissing, Store, ViewMissing
 from app.store.cache import DocumentCache
-
-TRUNKS = "trunkstore/crossbar_listing"
 
 
 def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> bool:
@@ -23,7 +21,7 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
     if not isinstance(owner_id, str):
         return False
     try:
-        rows = store.query_view(account_db(owner_id), TRUNKS, include_docs=True)
+        rows = store.query_view(account_db(owner_id), TRUNKS_VIEW, include_docs=True)
     except (ViewMissing, DatabaseMissing):
         # Without the view the account never had a trunk.
         return False

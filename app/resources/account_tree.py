@@ -9,7 +9,7 @@ from typing import Any
 from app.auth import hierarchy
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context, system_error
-from app.documents import Document, filters, is_true, start_key
+from app.documents import Document, filters, start_key
 from app.documents.names import ACCOUNTS
 from app.store import Row
 
@@ -65,13 +65,13 @@ def _load_page(context: Context, view: str, account_id: str | None) -> None:
     `next_start_key` is the name that the next page begins with. Unlike in lists of trunks, `page_size` is the number
     of accounts on the page, and `start_key` is always there.
     """
-    paginates = context.version != "v1" and is_true(context.req_value("paginate", True))
+    pages = crossbar_doc.paginates(context)
     first = crossbar_doc.asked_start_key(context, default="")
-    size = crossbar_doc.page_size(context) if paginates else None
+    size = crossbar_doc.page_size(context) if pages else None
     rows = _rows(context, view, account_id, first, size)
     page, following = rows[:size], rows[size:] if size else []
     context.respond([row.value for row in page])
-    if paginates:
+    if pages:
         if following:
             context.paging["next_start_key"] = start_key.encode(str(following[0].key[1]))
         context.paging |= {"page_size": len(page), "start_key": start_key.encode(first)}

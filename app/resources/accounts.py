@@ -46,8 +46,6 @@ class Accounts(Resource):
 
     def execute(self, context: Context, *params: str) -> None:
         """Save the account's own copy, then the one in `accounts`, which has revisions of its own."""
-        if context.verb != "POST":
-            return
         stored = crossbar_doc.save(context, context.doc)
         context.respond(shown(context, stored))
         services = context.services

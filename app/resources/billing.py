@@ -12,12 +12,12 @@ from app.auth import configuration
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context
 from app.crossbar.resource import ReadOnly
-from app.documents import Document, is_true, start_key
+from app.documents import Document, start_key
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
+from app.documents.names import NUMBERS_VIEW, USERS_VIEW
 from app.store import Row, ViewMissing
 
 TOTAL, SUMMARY, CREDITS = "total", "summary", "credits"
-USERS, NUMBERS = "users/crossbar_listing", "phone_numbers/crossbar_listing"
 
 
 class Ledgers(ReadOnly):
@@ -87,16 +87,16 @@ class ServicesSummary(ReadOnly):
 
 def _page(context: Context, size: int) -> None:
     """The paging of lists by time, which begin with the latest."""
-    if context.version != "v1" and is_true(context.req_value("paginate", True)):
+    if crossbar_doc.paginates(context):
         context.paging = {"page_size": size, "start_key": start_key.encode(gregorian_now())}
 
 
 def _summary(context: Context) -> Document:
     cache = context.services.cache
-    numbers = _rows(context, NUMBERS)
+    numbers = _rows(context, NUMBERS_VIEW)
     services = Counter(feature for row in numbers for feature in row.value.get("features") or ())
     quantities = {
-        "users": Counter(row.value.get("priv_level") or "user" for row in _rows(context, USERS)),
+        "users": Counter(row.value.get("priv_level") or "user" for row in _rows(context, USERS_VIEW)),
         "number_services": services,
         "number_carriers": Counter(str(row.value.get("pvt_module_name")) for row in numbers),
     }

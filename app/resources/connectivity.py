@@ -5,23 +5,16 @@ With the setting HISTORY also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, whic
 
 import logging
 import re
-from itertools import islice
-from typing import Any
 
-from app.audit import Severity, trunk
+from app.audit import trunk
 from app.auth import restrictions
 from app.crossbar import crossbar_doc, request_data
-from app.crossbar.context import Context, Stop, not_found_error, system_error, validation_error
+from app.crossbar.context import Context, not_found_error, system_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
-from app.numbers import ownership
 from app.resources import connectivity_history, limits
 from app.schema.errors import error
-
-SCHEMA = "connectivity"
-LISTING = "trunkstore/crossbar_listing"
-# Of one save. `audit` tells the others.
-MOST_WARNINGS = 20
+from app.trunks.service import SCHEMA, NumbersRefused
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +41,41 @@ class Connectivity(Resource):
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer a GET. Otherwise fill in `doc`, to be written, and `stored`, the current one (not for a PUT)."""
-        _VALIDATE[context.verb, len(params)](context, *params)
+        match context.verb, params:
+            case "GET", ():
+                crossbar_doc.load_list(context, names.TRUNKS_VIEW)
+            case "GET", (trunk_id,):
+                _read(context, trunk_id)
+            case "GET", (trunk_id, _):
+                connectivity_history.load_versions(context, trunk_id)
+            case "GET", (trunk_id, _, revision):
+                connectivity_history.load_version(context, trunk_id, revision)
+            case "PUT", ():
+                _validate_create(context)
+            case "POST", (trunk_id,):
+                _validate_replace(context, trunk_id)
+            case "PATCH", (trunk_id,):
+                _validate_patch(context, trunk_id)
+            case "DELETE", (trunk_id,):
+                _validate_delete(context, trunk_id)
+            case "POST", (trunk_id, _, revision):
+                _validate_restore(context, trunk_id, revision)
 
     def execute(self, context: Context, *params: str) -> None:
         """Write `doc`, tell the other nodes, and (except for a PUT) mark its numbers."""
-        if context.verb != "GET":
-            _EXECUTE[context.verb, len(params)](context, *params)
+        match context.verb, params:
+            case "PUT", ():
+                _create(context)
+            case (("POST" | "PATCH"), (_,)):
+                _replace(context)
+            case "DELETE", (_,):
+                _delete(context)
+            case "POST", (_, _, revision):
+                _restore(context, revision)
 
 
-def _list(context: Context) -> None:
-    crossbar_doc.load_list(context, LISTING)
-
-
-def _read(context: Context, doc_id: str) -> None:
-    document = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+def _read(context: Context, trunk_id: str) -> None:
+    document = crossbar_doc.load(context, trunk_id, connectivity.TYPE)
     context.respond_document(document, fields.answer_data(document))
 
 
@@ -86,58 +100,49 @@ def _check_id(given: object) -> None:
         raise validation_error(error("id", "invalid", message=message, value=given))
 
 
-def _validate_replace(context: Context, doc_id: str) -> None:
-    checked = request_data.replacement(context, SCHEMA, doc_id, connectivity.TYPE)
+def _validate_replace(context: Context, trunk_id: str) -> None:
+    checked = request_data.replacement(context, SCHEMA, trunk_id, connectivity.TYPE)
     _accept(context, {**checked, **fields.private(context.stored)})
 
 
-def _validate_patch(context: Context, doc_id: str) -> None:
+def _validate_patch(context: Context, trunk_id: str) -> None:
     """Where the document is missing, the patch alone is checked before the 404."""
-    stored = crossbar_doc.find(context, doc_id)
+    stored = crossbar_doc.find(context, trunk_id)
     if stored is None:
         request_data.validated(context, SCHEMA, request_data.public_data(context))
-        raise not_found_error(doc_id)
+        raise not_found_error(trunk_id)
     checked = request_data.patched(context, SCHEMA, stored)
-    crossbar_doc.write_upon(context, crossbar_doc.of_type(stored, doc_id, connectivity.TYPE))
+    crossbar_doc.write_upon(context, crossbar_doc.of_type(stored, trunk_id, connectivity.TYPE))
     _accept(context, {**checked, **fields.private(stored)})
 
 
-def _validate_restore(context: Context, doc_id: str, _: str, revision: str) -> None:
+def _validate_restore(context: Context, trunk_id: str, revision: str) -> None:
     """What the version had, put upon the current document or, if that is deleted, in its place."""
-    version = connectivity_history.find_version(context, doc_id, revision)
-    stored = connectivity_history.find_stored(context, doc_id)
-    if stored is None and crossbar_doc.find(context, doc_id):
-        raise not_found_error(doc_id)
-    public = fields.public(version)
-    checked = request_data.validated(context, SCHEMA, public, lambda: stored)
+    stored = context.services.trunks.find(context.account_id, trunk_id, to_write=True)
+    version = connectivity_history.find_version(context, trunk_id, revision, stored)
+    if stored is None and crossbar_doc.find(context, trunk_id):
+        raise not_found_error(trunk_id)
+    checked = request_data.validated(context, SCHEMA, fields.public(version), lambda: stored)
     if stored and not fields.is_deleted(stored):
         crossbar_doc.write_upon(context, stored)
     context.stored = stored or {}
-    kept = fields.private(stored) if stored else {"_id": doc_id, "pvt_type": connectivity.TYPE}
-    kept.pop("pvt_deleted", None)
-    _accept(context, {**checked, **kept})
+    _accept(context, connectivity.put_back(trunk_id, checked, stored))
 
 
-def _validate_delete(context: Context, doc_id: str) -> None:
-    context.doc = crossbar_doc.load(context, doc_id, connectivity.TYPE)
+def _validate_delete(context: Context, trunk_id: str) -> None:
+    context.doc = crossbar_doc.load(context, trunk_id, connectivity.TYPE)
     crossbar_doc.write_upon(context, context.doc)
 
 
 def _accept(context: Context, document: Document) -> None:
-    """Set the account's realm, stop with 403 on numbers of others, and fill in `doc`."""
-    document = connectivity.with_realm(document, context.account.get("realm"))
-    services = context.services
-    refused = ownership.refused(services.store, services.cache, context.auth, connectivity.dids(document))
-    if refused:
-        raise _unauthorized(refused)
-    errors = (found for found in trunk.handling(document) if found.severity is Severity.ERROR)
-    for found in islice(errors, MOST_WARNINGS):
-        log.warning("%s/%s: %r: %s", context.account_id, document["_id"], found.path, found.message)
-    context.doc = document
-
-
-def _unauthorized(numbers: list[str]) -> Stop:
-    return system_error(403, "forbidden", {"message": f"unauthorized to use {', '.join(numbers)}"})
+    """Fill in `doc` with the document as it will be saved. Stops with 403 on numbers of others."""
+    trunks = context.services.trunks
+    try:
+        context.doc = trunks.accepted(context.account, document, context.auth.account_id)
+    except NumbersRefused as refused:
+        raise system_error(403, "forbidden", {"message": str(refused)}) from None
+    for finding in trunk.worst_errors(context.doc):
+        log.warning("%s/%s: %r: %s", context.account_id, document["_id"], finding.path, finding.message)
 
 
 def _create(context: Context) -> None:
@@ -146,19 +151,19 @@ def _create(context: Context) -> None:
     context.location_id = created["_id"]
 
 
-def _replace(context: Context, *params: str) -> None:
+def _replace(context: Context) -> None:
     write = connectivity_history.write_of(context)
     trunks = context.services.trunks
     _answer(context, trunks.replace(context.account, context.stored, context.doc, context.author, write))
 
 
-def _restore(context: Context, doc_id: str, _: str, revision: str) -> None:
+def _restore(context: Context, revision: str) -> None:
     write = connectivity_history.write_of(context, restored=revision)
     trunks = context.services.trunks
     _answer(context, trunks.restore(context.account, context.stored or None, context.doc, context.author, write))
 
 
-def _delete(context: Context, doc_id: str) -> None:
+def _delete(context: Context) -> None:
     """The answer is the document from before (docs/kazoo/documents.md, sections 3.4 and 4.2)."""
     data = fields.answer_data(context.doc) | {"_read_only": {"deleted": True}}
     context.respond_document(context.doc, data)
@@ -169,23 +174,3 @@ def _delete(context: Context, doc_id: str) -> None:
 
 def _answer(context: Context, stored: Document, status: int = 200) -> None:
     context.respond_document(stored, fields.answer_data(stored), status)
-
-
-_VALIDATE: dict[tuple[str, int], Any] = {
-    ("GET", 0): _list,
-    ("PUT", 0): _validate_create,
-    ("GET", 1): _read,
-    ("POST", 1): _validate_replace,
-    ("PATCH", 1): _validate_patch,
-    ("DELETE", 1): _validate_delete,
-    ("GET", 2): connectivity_history.load_versions,
-    ("GET", 3): connectivity_history.load_version,
-    ("POST", 3): _validate_restore,
-}
-_EXECUTE: dict[tuple[str, int], Any] = {
-    ("PUT", 0): _create,
-    ("POST", 1): _replace,
-    ("PATCH", 1): _replace,
-    ("DELETE", 1): _delete,
-    ("POST", 3): _restore,
-}

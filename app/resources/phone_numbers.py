@@ -10,13 +10,13 @@ from app.crossbar.resource import Resource
 from app.documents import Document, fields, is_true
 from app.documents.clock import gregorian_now
 from app.documents.merge import merge
+from app.documents.names import NUMBERS_VIEW
 from app.numbers import carriers, features, legacy, ownership, release
 from app.numbers.classifiers import classifiers, classify, pretty
 from app.numbers.feature_names import CARRIER_NAME, E911, INBOUND_CNAM, OUTBOUND_CNAM
 from app.numbers.normalise import converters, known_numbers, normalise
 from app.store import Conflict
 
-LISTING = "phone_numbers/crossbar_listing"
 SCHEMA = "phone_numbers"
 CARRIERS_INFO, CLASSIFIERS = "carriers_info", "classifiers"
 _RENAMED_FILTERS = {
@@ -84,7 +84,7 @@ class PhoneNumbers(Resource):
         """Save or release the number, in both databases, and tell the other nodes."""
         if context.verb == "DELETE":
             _release(context)
-        elif context.verb != "GET":
+        else:
             _save(context)
 
 
@@ -94,7 +94,7 @@ def _list(context: Context) -> None:
         context.respond([])
         return
     context.query = [(_RENAMED_FILTERS.get(name, name), value) for name, value in context.query]
-    rows = crossbar_doc.load_rows(context, LISTING)
+    rows = crossbar_doc.load_rows(context, NUMBERS_VIEW)
     rules = _policy(context, context.account_id)
     # The first version of the API shows the rows as they are.
     numbers = {row.key: row.value if context.version == "v1" else _listed(row.value, rules) for row in rows}

@@ -6,12 +6,11 @@ from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, system_error
 from app.crossbar.resource import Resource
 from app.documents import MISSING, Document, fields
-from app.documents.names import account_db
+from app.documents.names import USERS_VIEW, account_db
 from app.schema import Invalid
 
 SCHEMA = "users"
 TYPE = "user"
-LISTING = "users/crossbar_listing"
 ADMIN = "admin"
 _UIS_OWN = ("appList", "language", "timezone")
 # Kazoo keeps a password's hashes only; a document written by hand may have the password itself.
@@ -31,7 +30,7 @@ class Users(Resource):
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the summaries of all users, or with one. For a POST or PATCH, fill in `doc` and `stored`."""
         if not params:
-            crossbar_doc.load_summaries(context, LISTING)
+            crossbar_doc.load_summaries(context, USERS_VIEW)
         elif context.verb == "GET":
             document = crossbar_doc.load(context, params[0], TYPE)
             context.respond_document(document, _shown(document))
@@ -40,8 +39,6 @@ class Users(Resource):
 
     def execute(self, context: Context, *params: str) -> None:
         """Save the changed user and tell the other nodes."""
-        if context.verb == "GET":
-            return
         stored = crossbar_doc.save(context, context.doc)
         context.respond(_shown(stored))
         context.services.cache.forget(context.db, stored["_id"])

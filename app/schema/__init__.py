@@ -13,7 +13,9 @@ from typing import TypeVar
 
 from jsonschema.exceptions import ValidationError
 
+from app.documents import MISSING, Document, value_at
 from app.files import data_directory, json_files
+from app.kazoo import json_text
 from app.schema.coercion import coerce
 from app.schema.defaults import set_defaults
 from app.schema.errors import Errors, describe, error
@@ -47,6 +49,17 @@ class Invalid(ValueError):
             self.errors |= error("data", "maxErrors", message="There are more errors than these", target=MOST_ERRORS)
         self.paths = [tuple(one.absolute_path) for one in found]
         super().__init__(", ".join(self.errors))
+
+    def was_stored(self, data: Document, stored: Document | None) -> bool:
+        """Whether the stored document has the same value in every place that the schema refuses."""
+        return stored is not None and not self.has_more and all(_is_same(data, stored, path) for path in self.paths)
+
+
+def _is_same(data: Document, stored: Document, path: tuple[str | int, ...]) -> bool:
+    sent, kept = value_at(data, path), value_at(stored, path)
+    if MISSING in (sent, kept):
+        return sent is kept
+    return json_text.dumps(sent) == json_text.dumps(kept)
 
 
 class Schema:

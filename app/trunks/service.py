@@ -1,20 +1,35 @@
-"""Creates, replaces, deletes and restores trunks.
+"""Finds, creates, replaces, deletes and restores trunks, and lists their versions.
 
-A write has four parts, in this order: the document, its replaced version (if versions are kept), the notices to other
-nodes, and the marks on numbers (docs/kazoo/documents.md, sections 3 and 7). Every method raises Conflict if another
-writer was faster, and the store's other errors. A version or a mark that cannot be written is logged and counted; the
-trunk stays saved.
+Data that the schema accepts goes through `accepted` and then into a write. A write has four parts, in this order: the
+document, its replaced version (if versions are kept), the notices to other nodes, and the marks on numbers
+(docs/kazoo/documents.md, sections 3 and 7). Writes raise Conflict if another writer was faster. Every method raises
+the store's other errors. A version or a mark that cannot be written is logged and counted; the trunk stays saved.
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.documents import Document, connectivity, fields
 from app.documents.fields import Author
 from app.documents.names import account_db
 from app.events.notices import Notices
-from app.history.versions import History, Write
+from app.history.timeline import Entry, is_at_or_before, timeline
+from app.history.versions import History, Write, is_revision
+from app.numbers import ownership
 from app.numbers.assignment import Assignment
-from app.store import Store
+from app.store import Store, is_document_id
+from app.store.cache import DocumentCache
+
+SCHEMA = "connectivity"
+
+
+class NumbersRefused(Exception):
+    """An account may not use these `numbers` (E.164 form, in descending order)."""
+
+    def __init__(self, numbers: list[str]):
+        super().__init__(f"unauthorized to use {', '.join(numbers)}")
+        self.numbers = numbers
 
 
 @dataclass(frozen=True)
@@ -26,9 +41,49 @@ class Trunks:
     """
 
     store: Store
+    cache: DocumentCache
     notices: Notices
     assignment: Assignment
     history: History | None = None
+
+    def find(self, account_id: str, trunk_id: str, to_write: bool = False) -> Document | None:
+        """The trunk as it is stored, even if it is softly deleted; None if there is none."""
+        if not is_document_id(trunk_id):
+            return None
+        find = self.store.find_to_write if to_write else self.store.find_doc
+        stored = find(account_db(account_id), trunk_id)
+        return stored if stored and fields.has_type(stored, connectivity.TYPE) else None
+
+    def find_version(self, account_id: str, trunk_id: str, revision: str, stored: Document | None) -> Document | None:
+        """A version of a trunk: the stored one or a kept one. None if there is none."""
+        if stored and stored["_rev"] == revision:
+            return stored
+        if not self.history or not is_document_id(trunk_id) or not is_revision(revision):
+            return None
+        version = self.history.find(account_id, trunk_id, revision)
+        return version.document if version else None
+
+    def timeline(self, account_id: str, trunk_id: str, first: str | None = None) -> Iterator[Entry]:
+        """The history of a trunk, newest first; with `first`, from that revision on. Empty if there is no trunk."""
+        if not self.history or not is_document_id(trunk_id):
+            return iter(())
+        stored = self.find(account_id, trunk_id)
+        versions = self.history.versions(account_id, trunk_id, first)
+        if first is None:
+            return timeline(stored, versions)
+        newest = stored if stored and stored["_rev"] == first else None
+        entries = timeline(newest, versions)
+        return itertools.dropwhile(lambda entry: not is_at_or_before(entry, first), entries)
+
+    def accepted(self, account: Document, document: Document, caller_id: str) -> Document:
+        """The document with the account's realm, if the caller's account may use its numbers.
+
+        Raises NumbersRefused.
+        """
+        refused = ownership.refused(self.store, self.cache, caller_id, connectivity.dids(document))
+        if refused:
+            raise NumbersRefused(refused)
+        return connectivity.with_realm(document, account.get("realm"))
 
     def create(self, account: Document, document: Document, author: Author) -> Document:
         """Save a new trunk. Its numbers are not marked, as in Kazoo. Returns it as stored."""

@@ -294,5 +294,23 @@ def test_the_command(world, api, person):
     newest = api.call("GET", f"/{doc_id}/history").json()["data"][0]
     assert newest["restored"] == revision and newest["who"]["ip"] == "command"
     assert "HISTORY" in support.run(world.environment, "history", person.account_id, doc_id, code=2)
-    assert support.run(environment, "history", person.account_id, "none", code=2).startswith("error")
-    assert support.run(environment, "history", person.account_id, doc_id, "--restore", "9-0", code=2)
+    assert support.run(environment, "history", person.account_id, "none", code=2) == "Error: there is no trunk none\n"
+    missing = support.run(environment, "history", person.account_id, doc_id, "--restore", "9-0", code=2)
+    assert missing.strip().endswith(f"Error: there is no version 9-0 of a trunk {doc_id}")
+
+
+def test_the_command_refuses_what_a_save_refuses(world, person):
+    environment, db = {**world.environment, "HISTORY": "true"}, account_db(person.account_id)
+    old = {"_id": "old", "pvt_type": "sys_info", "servers": "none", "account": {}}
+    old["_rev"] = world.store.save_doc(db, old)
+    refused = support.run(environment, "history", person.account_id, "old", "--restore", old["_rev"], code=2)
+    assert '"servers"' in refused and "Value did not match type(s): array" in refused
+    number = "+14156660143"
+    world.store.create_db(number_db(number))
+    world.store.save_doc(number_db(number), new_number(number, world.master.account_id, "knm_local"))
+    taken = {**old, "_id": "taken", "servers": [support.server_with(number)]}
+    del taken["_rev"]
+    taken["_rev"] = world.store.save_doc(db, taken)
+    refused = support.run(environment, "history", person.account_id, "taken", "--restore", taken["_rev"], code=2)
+    assert f"unauthorized to use {number}" in refused
+    assert world.store.open_doc(db, "taken") == taken

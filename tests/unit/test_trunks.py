@@ -4,12 +4,13 @@ import pytest
 
 from app.documents.clock import gregorian_now
 from app.documents.fields import Author
-from app.documents.names import account_db
+from app.documents.names import account_db, number_db
 from app.history.versions import History, Write
+from app.numbers.documents import new_number
 from app.services import make_services
 from app.settings import Settings
 from app.store import Conflict
-from app.trunks.service import Trunks
+from app.trunks.service import NumbersRefused, Trunks
 from tests.support import embedded_world, server_with
 
 AUTHOR = Author("request-1", True, "account", "user")
@@ -37,7 +38,7 @@ def told():
 
 @pytest.fixture
 def trunks(world, told):
-    return Trunks(world.store, told, told, History(world.store, 90))
+    return Trunks(world.store, None, told, told, History(world.store, 90))
 
 
 @pytest.fixture
@@ -111,3 +112,30 @@ def test_services_tell_of_repairs_as_of_other_writes(world, tmp_path):
     services = make_services(Settings(data_dir=tmp_path), store=world.store)
     assert services.store.on_repair == services.notices.edited
     assert services.trunks.notices is services.notices
+
+
+def test_a_trunk_is_found_whatever_became_of_it(world, trunks, account):
+    id, db = account["_id"], account_db(account["_id"])
+    created = trunks.create(account, document("+1"), AUTHOR)
+    deleted = trunks.delete(account, created, AUTHOR, recent("DELETE"), softly=True)
+    assert trunks.find(id, "t") == deleted
+    assert trunks.find_version(id, "t", deleted["_rev"], deleted) == deleted
+    assert trunks.find_version(id, "t", created["_rev"], deleted) == created
+    assert trunks.find_version(id, "t", "9-0", deleted) is None
+    assert [entry["revision"] for entry in trunks.timeline(id, "t")] == [deleted["_rev"], created["_rev"]]
+    assert [entry["revision"] for entry in trunks.timeline(id, "t", created["_rev"])] == [created["_rev"]]
+    world.store.save_doc(db, {"_id": "u", "pvt_type": "user"})
+    for other in ("u", "_design/trunkstore", "", "missing"):
+        assert trunks.find(id, other) is None and list(trunks.timeline(id, other)) == []
+
+
+def test_what_may_be_saved(world, account, tmp_path):
+    services = make_services(Settings(data_dir=tmp_path), store=world.store)
+    number = "+12025550143"
+    world.store.create_db(number_db(number))
+    world.store.save_doc(number_db(number), new_number(number, world.master.account_id, "knm_local"))
+    with pytest.raises(NumbersRefused) as refused:
+        services.trunks.accepted(account, document(number, "+1"), account["_id"])
+    assert refused.value.numbers == [number]
+    accepted = services.trunks.accepted(account, document(number), world.master.account_id)
+    assert accepted == {**document(number), "account": {"auth_realm": "trunks.example.com"}}
