@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from app import metrics
@@ -15,6 +15,8 @@ from app.documents import Document
 from app.events.notices import Notices
 from app.events.publisher import Publisher
 from app.history.versions import History
+from app.later import Later
+from app.numbers import reconcile
 from app.numbers.assignment import Assignment
 from app.numbers.documents import NumberDocuments
 from app.schema import Invalid, Schemas
@@ -95,6 +97,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     store.on_repair = notices.edited
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
     assignment = Assignment(numbers, cache, metrics.mark_failed)
+    late_marks = Later("marks", partial(reconcile.mend, store, cache, numbers, assignment))
     history = History(store, settings.history_days, metrics.history_failed) if settings.history else None
     return Services(
         settings=settings,
@@ -107,7 +110,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         notices=notices,
         numbers=numbers,
         assignment=assignment,
-        trunks=Trunks(store, cache, notices, assignment, history),
+        trunks=Trunks(store, cache, notices, assignment, history, late_marks),
         publisher=publisher,
         history=history,
     )

@@ -5,7 +5,7 @@ document stays saved. `python -m app reconcile-numbers` finds and corrects such 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from app.documents import Document
 from app.documents.clock import gregorian_now
@@ -32,58 +32,63 @@ class Assignment:
         self._cache = cache
         self._on_failure = on_failure
 
-    def track(self, account_id: str, before: Iterable[str], after: Iterable[str]) -> None:
-        """Mark the DIDs that are only in `after`, and clear the marks of those that are only in `before`.
+    def track(self, account_id: str, before: Collection[str], after: Collection[str]) -> bool:
+        """Clear the marks of DIDs that are only in `before`, then mark those that are only in `after`.
 
-        The DIDs are compared as typed. Errors of the store are logged and not raised.
+        A number that is in both in different forms keeps its mark. Returns whether all is done. Errors of the store
+        are logged and not raised.
         """
-        before, after = set(before), set(after)
-        for dids, app in ((after - before, TRUNKSTORE), (before - after, None)):
-            if dids:
-                self._mark_all(account_id, dids, app)
-
-    def _mark_all(self, account_id: str, dids: set[str], app: str | None) -> None:
+        old, new = set(before), set(after)
+        if old == new:
+            return True
         try:
-            numbers = set(known_numbers(dids, self._cache.setting).values())
-            found = self._documents.find_all(numbers)
+            numbers = known_numbers(old | new, self._cache.setting)
         except StoreError as error:
+            return self._failed(old ^ new, error)
+        cleared = {numbers[did] for did in old - new if did in numbers}
+        cleared -= {numbers[did] for did in new if did in numbers}
+        marked = {numbers[did] for did in new - old if did in numbers}
+        is_cleared = self.mark_all(account_id, cleared, None)
+        return self.mark_all(account_id, marked, TRUNKSTORE) and is_cleared
+
+    def mark_all(self, account_id: str, numbers: Collection[str], app: str | None) -> bool:
+        """Mark numbers in E.164 form for an application. If `app` is None, clear trunkstore's marks.
+
+        Numbers that are unknown, or that the account may not use, are left alone. Returns whether the others have
+        their marks. Errors of the store are logged and not raised.
+        """
+        if not numbers:
+            return True
+
+        def marked(document: Document) -> Document:
+            # Another writer may have changed the number meanwhile, so each attempt looks at the mark again.
+            return _with_mark(document, app) if needs_mark(document, app) else document
+
+        try:
+            usable = {
+                number: document
+                for number, document in self._documents.find_all(numbers).items()
+                if takes_marks(document) and ownership.may_use(self._cache, account_id, document)
+            }
+        except StoreError as error:
+            return self._failed(numbers, error)
+        errors = self._documents.update_all(usable, marked)
+        return not errors or self._failed(errors, next(iter(errors.values())))
+
+    def _failed(self, numbers: Collection[str], error: StoreError) -> bool:
+        for _ in numbers:
             self._on_failure()
-            log.warning("%d numbers are not marked as used by %s: %s", len(dids), app, error)
-            return
-        faults = {}
-        for number in sorted(found):
-            try:
-                self._mark(account_id, found[number], app)
-            except StoreError as error:
-                faults[number] = error
-                self._on_failure()
-        if faults:
-            number, fault = next(iter(faults.items()))
-            log.warning("%d numbers are not marked as used by %s, first %s: %s", len(faults), app, number, fault)
+        log.warning("%d marks are not written, first %s: %s", len(numbers), next(iter(numbers)), error)
+        return False
 
     def mark(self, account_id: str, number: str, app: str | None) -> bool:
-        """Mark one number for an application. If `app` is None, clear trunkstore's mark.
-
-        Returns False if the number is unknown, the account may not use it, or the store failed.
-        """
+        """`mark_all` for one number. Returns False also if the number is unknown or the account may not use it."""
         try:
             document = self._documents.find(number)
-            return document is not None and self._mark(account_id, document, app)
+            may_use = document is not None and ownership.may_use(self._cache, account_id, document)
         except StoreError as error:
-            self._on_failure()
-            log.warning("number %s is not marked as used by %s: %s", number, app, error)
-            return False
-
-    def _mark(self, account_id: str, document: Document, app: str | None) -> bool:
-        if not ownership.may_use(self._cache, account_id, document):
-            return False
-        if not takes_marks(document):
-            return True
-        # Another writer may have changed the number meanwhile, so each attempt looks at the mark again.
-        self._documents.update(
-            document["_id"], lambda stored: _with_mark(stored, app) if needs_mark(stored, app) else stored
-        )
-        return True
+            return self._failed([number], error)
+        return may_use and self.mark_all(account_id, [number], app)
 
 
 def needs_mark(document: Document, app: str | None) -> bool:

@@ -5,6 +5,7 @@ Spec: docs/kazoo/documents.md, section 7.2.
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from app import contention
 from app.documents import Document, fields
@@ -12,7 +13,7 @@ from app.documents.clock import gregorian_now
 from app.documents.names import account_db, encoded, number_db
 from app.events.notices import Notices
 from app.numbers import ownership
-from app.store import Conflict, DatabaseMissing, Store
+from app.store import Conflict, DatabaseMissing, Store, StoreError
 
 Change = Callable[[Document], Document]
 
@@ -97,6 +98,63 @@ class NumberDocuments:
             return document
         raise Conflict(number)
 
+    def update_all(self, documents: dict[str, Document], change: Change) -> dict[str, StoreError]:
+        """`update` of many numbers, whose documents were read a moment ago. Returns the errors by number.
+
+        They are written together. What cannot be written that way is written alone.
+        """
+        errors: dict[str, StoreError] = {}
+        done: set[str] = set()
+        with suppress(StoreError):
+            done = self._update_together(documents, change) if len(documents) > 1 else done
+        for number in documents.keys() - done:
+            try:
+                self.update(number, change)
+            except StoreError as error:
+                errors[number] = error
+        return errors
+
+    def _update_together(self, documents: dict[str, Document], change: Change) -> set[str]:
+        """The numbers of which all is written: their documents and the copies."""
+        changed = {number: change(document) for number, document in documents.items()}
+        written = {number: document for number, document in changed.items() if document == documents[number]}
+        for db, numbers in _grouped({number: number_db(number) for number in changed.keys() - written}).items():
+            written |= self._write_all(db, [changed[number] for number in numbers])
+        copied = self._copy_all(written)
+        current = self.find_all(copied)
+        return {number for number in copied if current.get(number, {}).get("_rev") == written[number]["_rev"]}
+
+    def _copy_all(self, documents: dict[str, Document]) -> set[str]:
+        """Write the copies of these numbers. Returns those of which the owner's copy is right and the only one."""
+        owners, previous = (
+            {number: account_db(document[name]) for number, document in documents.items() if _is_text(document, name)}
+            for name in ("pvt_assigned_to", "pvt_previously_assigned_to")
+        )
+        undone: set[str] = set()
+        for db, numbers in _grouped({n: db for n, db in previous.items() if owners.get(n) != db}).items():
+            # What is left of a move to another account is rare, and removed alone.
+            undone |= self._store.find_docs(db, numbers).keys()
+        for db, numbers in _grouped(owners).items():
+            copies = self._store.find_docs(db, numbers)
+            revisions = {number: {"_rev": copy["_rev"]} for number, copy in copies.items()}
+            bodies = [fields.without_revision(documents[number]) | revisions.get(number, {}) for number in numbers]
+            stale = [body for body in bodies if body != copies.get(body["_id"])]
+            written: dict[str, Document] = {}
+            with suppress(DatabaseMissing):
+                written = self._write_all(db, stale)
+            undone |= {body["_id"] for body in stale} - written.keys()
+        return documents.keys() - undone
+
+    def _write_all(self, db: str, documents: list[Document]) -> dict[str, Document]:
+        """Write these documents, and tell of it. Returns those that were written, as stored, by id."""
+        revisions = self._store.save_docs(db, documents) if documents else {}
+        written = {}
+        for document in documents:
+            if document["_id"] in revisions:
+                stored = written[document["_id"]] = {**document, "_rev": revisions[document["_id"]]}
+                self._notices.saved(db, stored, is_new="_rev" not in document)
+        return written
+
     def delete(self, document: Document) -> None:
         """Remove the number from the system: first the document, then the copy. Raises Conflict."""
         self._tombstone(number_db(document["_id"]), document)
@@ -164,3 +222,15 @@ class NumberDocuments:
     def _tombstone(self, db: str, stored: Document) -> None:
         revision = self._store.delete_doc(db, stored["_id"], stored["_rev"])
         self._notices.deleted(db, {**stored, "_rev": revision, "_deleted": True})
+
+
+def _is_text(document: Document, name: str) -> bool:
+    return isinstance(document.get(name), str)
+
+
+def _grouped(databases: dict[str, str]) -> dict[str, list[str]]:
+    """The numbers of each database."""
+    numbers: dict[str, list[str]] = {}
+    for number, db in databases.items():
+        numbers.setdefault(db, []).append(number)
+    return numbers

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from app.documents import Document, connectivity, fields
 from app.documents.names import NUMBERS_VIEW, TRUNKS_VIEW, account_db
 from app.numbers import ownership
-from app.numbers.assignment import USED_BY, needs_mark, takes_marks
+from app.numbers.assignment import USED_BY, Assignment, needs_mark, takes_marks
+from app.numbers.documents import NumberDocuments
 from app.numbers.normalise import known_numbers
 from app.numbers.ownership import TRUNKSTORE
-from app.store import Row, Store, ViewMissing
+from app.store import Row, Store, Unavailable, ViewMissing
 from app.store.cache import DocumentCache
 
 
@@ -44,6 +45,19 @@ def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Dif
         if needs_mark(document, wanted):
             found.append(Difference(account_id, number, document.get(USED_BY), wanted))
     return found
+
+
+def mend(
+    store: Store, cache: DocumentCache, documents: NumberDocuments, assignment: Assignment, account_id: str
+) -> None:
+    """Correct the marks and copies of an account's numbers. Raises Unavailable if a mark is still wrong then."""
+    wrong = differences(store, cache, account_id)
+    for app in (None, TRUNKSTORE):
+        numbers = [difference.number for difference in wrong if difference.wanted == app]
+        if not assignment.mark_all(account_id, numbers, app):
+            raise Unavailable("marks")
+    for number in stale_copies(store, account_id):
+        documents.copy_to(account_id, number)
 
 
 def stale_copies(store: Store, account_id: str) -> list[str]:

@@ -93,6 +93,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def save_docs(self, db: str, documents: list[Document]) -> dict[str, str]:
+        """Write many documents, each by itself. Returns the new revisions by id. Raises DatabaseMissing.
+
+        A document that was refused is left out, and so is one of which nobody knows whether it was written.
+        `save_doc` tells why.
+        """
+
+    @abstractmethod
     def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
         """`save_doc`, and meanwhile write another document. Returns the new revision, and why the other one failed.
 

@@ -3,7 +3,8 @@
 Data that the schema accepts goes through `accepted` and then into a write. A write has four parts, in this order: the
 document, its replaced version (if versions are kept), the notices to other nodes, and the marks on numbers
 (docs/kazoo/documents.md, sections 3 and 7). Writes raise Conflict if another writer was faster. Every method raises
-the store's other errors. A version or a mark that cannot be written is logged and counted; the trunk stays saved.
+the store's other errors. A version or a mark that cannot be written is logged and counted, and the trunk stays saved.
+Such marks are tried again later.
 """
 
 import itertools
@@ -16,6 +17,7 @@ from app.documents.names import account_db
 from app.events.notices import Notices
 from app.history.timeline import Entry, is_at_or_before, timeline
 from app.history.versions import History, Write, is_revision
+from app.later import Later
 from app.numbers import ownership
 from app.numbers.assignment import Assignment
 from app.store import Store, is_document_id
@@ -45,6 +47,8 @@ class Trunks:
     notices: Notices
     assignment: Assignment
     history: History | None = None
+    # Marks that could not be written, by account.
+    late_marks: Later | None = None
 
     def find(self, account_id: str, trunk_id: str, to_write: bool = False) -> Document | None:
         """The trunk as it is stored, even if it is softly deleted; None if there is none."""
@@ -99,7 +103,7 @@ class Trunks:
         """Save a trunk in place of the stored one. Returns it as stored."""
         replaced = self._save_upon(account, stored, document, author, write)
         self.notices.edited(_db(account), replaced)
-        self._track(account, connectivity.dids(stored), replaced)
+        self._track(account, connectivity.dids(stored), connectivity.dids(replaced))
         return replaced
 
     def restore(
@@ -111,7 +115,8 @@ class Trunks:
         if not is_live:
             self._flush_registrations(account)
         self.notices.saved(_db(account), restored, is_new=stored is None)
-        self._track(account, connectivity.dids(stored) if stored and is_live else [], restored)
+        before = connectivity.dids(stored) if stored and is_live else []
+        self._track(account, before, connectivity.dids(restored))
         return restored
 
     def delete(self, account: Document, stored: Document, author: Author, write: Write, softly: bool) -> Document:
@@ -126,7 +131,7 @@ class Trunks:
             self.history.keep(account["_id"], stored, write.making(deleted["_rev"]))
         self._flush_registrations(account)
         self.notices.deleted(_db(account), deleted)
-        self.assignment.track(account["_id"], connectivity.dids(stored), [])
+        self._track(account, connectivity.dids(stored), [])
         return deleted
 
     def _save_upon(
@@ -147,8 +152,9 @@ class Trunks:
         if isinstance(realm, str):
             self.notices.registrations_flushed(realm)
 
-    def _track(self, account: Document, before: list[str], document: Document) -> None:
-        self.assignment.track(account["_id"], before, connectivity.dids(document))
+    def _track(self, account: Document, before: list[str], after: list[str]) -> None:
+        if not self.assignment.track(account["_id"], before, after) and self.late_marks:
+            self.late_marks.note(account["_id"])
 
 
 def _db(account: Document) -> str:

@@ -89,6 +89,31 @@ def test_marks_follow_post_patch_and_delete_but_not_put(world, api, person):
     assert mark_of(world, third) is None
 
 
+def test_a_number_typed_in_another_form_keeps_its_mark(world, api, person):
+    number = give_number(world, person)
+    doc_id = api.create(servers())
+    for typed in (number.removeprefix("+1"), number, number.removeprefix("+")):
+        assert api.call("POST", f"/{doc_id}", servers(typed)).status_code == 200
+        assert mark_of(world, number) == "trunkstore"
+    assert api.call("POST", f"/{doc_id}", servers()).status_code == 200
+    assert mark_of(world, number) is None
+
+
+def test_many_numbers_are_marked_in_one_request(world, api, person):
+    numbers = [give_number(world, person) for _ in range(40)]
+    stranger = give_number(world, make_person(world, "stranger"), pvt_state="available", pvt_used_by="callflow")
+    doc_id = api.create(servers())
+    for used in (numbers, numbers[20:], []):
+        assert api.call("POST", f"/{doc_id}", servers(*used, stranger)).status_code == 200
+        for number in numbers:
+            document, copy = (
+                world.store.open_doc(number_db(number), number),
+                world.store.open_doc(account_db(person.account_id), number),
+            )
+            assert without_revision(document) == without_revision(copy)
+            assert document.get("pvt_used_by") == ("trunkstore" if number in used else None)
+
+
 def test_marks_of_others_and_numbers_without_marks(world, api, person):
     callflow = give_number(world, person, pvt_used_by="callflow")
     mobile = give_number(world, person, pvt_module_name="knm_mdn")

@@ -41,6 +41,29 @@ class Contract:
         assert list(document)[-2:] == ["b", "a"] or list(document)[:2] == ["b", "a"]
         assert revision.startswith("1-") and len(revision) == 34
 
+    def test_many_documents_are_written_each_by_itself(self, store, db):
+        first, second = (store.save_doc(db, {"_id": doc_id, "n": 0}) for doc_id in "ab")
+        written = store.save_docs(
+            db,
+            [
+                {"_id": "a", "_rev": first, "n": 1},
+                {"_id": "b", "_rev": f"1-{'0' * 32}", "n": 1},
+                {"_id": "c", "n": 1},
+                {"_id": "d", "_rev": first, "n": 1},
+            ],
+        )
+        assert set(written) == {"a", "c"}
+        assert store.open_doc(db, "a") == {"_id": "a", "_rev": written["a"], "n": 1}
+        assert store.open_doc(db, "c") == {"_id": "c", "_rev": written["c"], "n": 1}
+        assert store.open_doc(db, "b")["_rev"] == second and store.find_doc(db, "d") is None
+        assert store.save_docs(db, [{"_id": "c", "_rev": written["c"], "_deleted": True}]).keys() == {"c"}
+        assert store.find_doc(db, "c") is None
+        assert store.save_docs(db, []) == {}
+        many = store.save_docs(db, [{"_id": f"many-{number}"} for number in range(450)])
+        assert len(many) == 450 and store.open_doc(db, "many-449")["_rev"] == many["many-449"]
+        with pytest.raises(DatabaseMissing):
+            store.save_docs(new_db(), [{"_id": "a"}])
+
     def test_missing_things(self, store, db):
         with pytest.raises(NotFound):
             store.open_doc(db, "nope")

@@ -6,7 +6,7 @@ from app import contention
 from app.documents.names import account_db, number_db
 from app.events.notices import Notices
 from app.numbers.documents import NumberDocuments
-from app.store import Conflict
+from app.store import Conflict, Unavailable
 from app.store.embedded.store import EmbeddedStore
 
 NUMBER, OWNER, NEXT = "+14155550100", "a" * 32, "b" * 32
@@ -131,3 +131,77 @@ def test_a_copy_is_set_to_what_the_number_is(store, numbers):
     numbers.copy_to(OWNER, NUMBER)
     numbers.copy_to(NEXT, NUMBER)
     assert body(copy_of(store)) == body(in_number_db(store)) and copy_of(store, NEXT) is None
+
+
+class TestManyAtOnce:
+    """Numbers whose documents and copies are written together."""
+
+    MANY = ("+14155550101", "+14155550102", "+16505550103")
+
+    @pytest.fixture
+    def known(self, numbers):
+        for number in self.MANY:
+            numbers.create({"_id": number, "pvt_type": "number", "pvt_assigned_to": OWNER})
+        return numbers.find_all(self.MANY)
+
+    def notes(self, store, account_id=OWNER):
+        found = [store.find_doc(number_db(number), number) for number in self.MANY]
+        copies = [store.find_doc(account_db(account_id), number) for number in self.MANY]
+        assert [body(copy) for copy in copies] == [body(document) for document in found]
+        return [document.get("note") for document in found]
+
+    def test_all_are_changed_and_copied(self, store, numbers, known):
+        assert numbers.update_all(known, lambda stored: stored | {"note": 1}) == {}
+        assert self.notes(store) == [1, 1, 1]
+        revisions = [document["_rev"] for document in numbers.find_all(self.MANY).values()]
+        assert numbers.update_all(numbers.find_all(self.MANY), lambda stored: stored) == {}
+        assert [document["_rev"] for document in numbers.find_all(self.MANY).values()] == revisions
+
+    def test_a_number_that_another_writer_changed_is_changed_alone(self, store, numbers, known):
+        numbers.update(self.MANY[1], lambda stored: stored | {"other": 1})
+        assert numbers.update_all(known, lambda stored: stored | {"note": 1}) == {}
+        assert self.notes(store) == [1, 1, 1]
+        assert store.open_doc(number_db(self.MANY[1]), self.MANY[1])["other"] == 1
+
+    def test_a_copy_follows_a_change_that_is_made_meanwhile(self, store, numbers, known, monkeypatch):
+        save, left = store.save_docs, [True]
+
+        def behind_another(db, documents):
+            if db == account_db(OWNER) and left:
+                left.pop()
+                numbers.update(self.MANY[0], lambda stored: stored | {"other": 1})
+            return save(db, documents)
+
+        monkeypatch.setattr(store, "save_docs", behind_another)
+        assert numbers.update_all(known, lambda stored: stored | {"note": 1}) == {}
+        assert self.notes(store) == [1, 1, 1]
+        assert copy_of(store)["_id"] == NUMBER
+        assert store.open_doc(account_db(OWNER), self.MANY[0])["other"] == 1
+
+    def test_copies_of_former_owners_go(self, store, numbers, known):
+        moved = {"pvt_assigned_to": NEXT, "pvt_previously_assigned_to": OWNER, "note": 2}
+        assert numbers.update_all(known, lambda stored: stored | moved) == {}
+        assert self.notes(store, NEXT) == [2, 2, 2]
+        assert [store.find_doc(account_db(OWNER), number) for number in self.MANY] == [None] * 3
+
+    def test_numbers_without_owners_and_owners_without_databases(self, store, numbers, known):
+        owners = dict(zip(self.MANY, (None, "c" * 32, 5), strict=True))
+        change = lambda stored: stored | {"pvt_assigned_to": owners[stored["_id"]], "note": 3}  # noqa: E731
+        assert numbers.update_all(known, change) == {}
+        assert [numbers.find(number)["note"] for number in self.MANY] == [3, 3, 3]
+
+    def test_the_errors_of_those_that_cannot_be_written(self, store, numbers, known, monkeypatch):
+        save = store.save_doc
+
+        def save_some(db, document):
+            if db == number_db(self.MANY[2]):
+                raise Unavailable("gone")
+            return save(db, document)
+
+        def save_none(db, documents):
+            raise Unavailable("gone")
+
+        monkeypatch.setattr(store, "save_doc", save_some)
+        monkeypatch.setattr(store, "save_docs", save_none)
+        assert numbers.update_all(known, lambda stored: stored | {"note": 1}).keys() == {self.MANY[2]}
+        assert self.notes(store) == [1, 1, None]

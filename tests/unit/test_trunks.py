@@ -9,9 +9,9 @@ from app.history.versions import History, Write
 from app.numbers.documents import new_number
 from app.services import make_services
 from app.settings import Settings
-from app.store import Conflict
+from app.store import Conflict, Unavailable
 from app.trunks.service import NumbersRefused, Trunks
-from tests.support import embedded_world, server_with
+from tests.support import embedded_world, server_with, wait_until
 
 AUTHOR = Author("request-1", True, "account", "user")
 
@@ -139,3 +139,24 @@ def test_what_may_be_saved(world, account, tmp_path):
     assert refused.value.numbers == [number]
     accepted = services.trunks.accepted(account, document(number), world.master.account_id)
     assert accepted == {**document(number), "account": {"auth_realm": "trunks.example.com"}}
+
+
+def test_marks_that_could_not_be_written_are_written_later(world, account, tmp_path, monkeypatch):
+    services = make_services(Settings(data_dir=tmp_path), store=world.store)
+    number = "+12025550144"
+    services.numbers.create(new_number(number, account["_id"], "knm_local"))
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "save_doc", failing_for(number_db(number), world.store.save_doc))
+        created = services.trunks.create(account, document(account={}), AUTHOR)
+        services.trunks.replace(account, created, {**created, **document(number)}, AUTHOR, recent("POST"))
+        assert services.numbers.find(number).get("pvt_used_by") is None
+    wait_until(lambda: services.numbers.find(number).get("pvt_used_by") == "trunkstore")
+
+
+def failing_for(failing_db, save_doc):
+    def save(db, document):
+        if db == failing_db:
+            raise Unavailable("gone")
+        return save_doc(db, document)
+
+    return save

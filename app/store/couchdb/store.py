@@ -17,6 +17,7 @@ from typing import Any
 from app import deadline, metrics
 from app.documents import Document
 from app.kazoo import json_text
+from app.later import Later
 from app.store import (
     UNSET,
     Conflict,
@@ -34,10 +35,10 @@ from app.store.couchdb import conflicts as leaf_conflicts
 from app.store.couchdb.batches import Batches
 from app.store.couchdb.cluster import Call, Cluster, LostAnswer, Node
 from app.store.couchdb.leaves import Leaf, history_of
-from app.store.couchdb.repair_list import SECONDS_UNTIL_REPLICATED, RepairList
 from app.store.couchdb.session import Refusal, decoded, member
 
-LOAD_BATCH = 200
+# Documents in one request.
+WRITE_BATCH = 200
 DUMP_BATCH = 200
 
 CHANGES_BATCH = 1000
@@ -45,6 +46,8 @@ CHANGES_BATCH = 1000
 MOST_ROWS = 2**28
 # As many as Kazoo's databases have.
 ALL_COPIES = "3"
+# How long after a write that a copy may have kept beside another one: replication needs a while.
+SECONDS_UNTIL_REPLICATED = 10.0
 
 
 class CouchDBStore(Store):
@@ -56,7 +59,7 @@ class CouchDBStore(Store):
 
     def __init__(self, urls: list[str], timeout: float = 5.0):
         self.cluster = Cluster(urls, timeout)
-        self._repairs = RepairList(self.repair)
+        self._repairs = Later("conflicts", self.repair)
         self._batches = Batches(self._write_batch)
 
     def engine(self) -> str:
@@ -132,12 +135,16 @@ class CouchDBStore(Store):
         if len(doc_ids) < 2:
             return super().find_docs(db, doc_ids)
         try:
-            params = {"include_docs": "true"}
+            params = {"include_docs": "true", "conflicts": "true"}
             call = Call("POST", [db, "_all_docs"], params, {"keys": doc_ids}, member("rows"))
             _, rows = self._send(call)
         except DatabaseMissing:
             return {}
-        return {row["id"]: row["doc"] for row in rows if row.get("doc")}
+        documents = {row["id"]: row["doc"] for row in rows if row.get("doc")}
+        for doc_id, document in documents.items():
+            if document.pop("_conflicts", None):
+                self._repairs.note(db, doc_id)
+        return documents
 
     def save_doc(self, db: str, document: Document) -> str:
         try:
@@ -146,7 +153,7 @@ class CouchDBStore(Store):
             # Some copy may have kept it nevertheless.
             found = None
             with suppress(StoreError):
-                self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+                self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
                 found = leaf_conflicts.settle_refusal(self, db, document)
             if found is None:
                 raise
@@ -154,6 +161,20 @@ class CouchDBStore(Store):
         if is_weak and not self._stays(db, document, revision):
             raise Conflict(document["_id"])
         return revision
+
+    def save_docs(self, db: str, documents: list[Document]) -> dict[str, str]:
+        revisions: dict[str, str] = {}
+        for start in range(0, len(documents), WRITE_BATCH):
+            batch = documents[start : start + WRITE_BATCH]
+            call = Call("POST", [db, "_bulk_docs"], body={"docs": batch}, is_write=True)
+            try:
+                status, answers = self._send(call)
+            except LostAnswer:
+                status, answers = int(HTTPStatus.ACCEPTED), []
+            revisions |= {answer["id"]: answer["rev"] for answer in answers if "rev" in answer}
+            for document in batch if status == HTTPStatus.ACCEPTED else ():
+                self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
+        return revisions
 
     def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
         """At the same time, because each of both waits for CouchDB's disk."""
@@ -200,7 +221,7 @@ class CouchDBStore(Store):
     def _stays(self, db: str, document: Document, revision: str) -> bool:
         """Whether a write that fewer copies than a majority have taken is done."""
         metrics.write_is_weak()
-        self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+        self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
         with suppress(StoreError):
             return leaf_conflicts.settle_acceptance(self, db, document, revision)
         return True
@@ -223,7 +244,7 @@ class CouchDBStore(Store):
                 lost.__cause__ = error.__cause__
             if len(self.cluster.nodes) == 1:
                 break
-            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+            self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
             revision = leaf_conflicts.fate(self, db, document)
             if revision is not None:
                 return revision, False
@@ -283,7 +304,7 @@ class CouchDBStore(Store):
             return
         # Leaves that are still there are found again.
         for document in documents:
-            self._repairs.note(db, document["_id"], SECONDS_UNTIL_REPLICATED)
+            self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
 
     def repair(self, db: str, doc_id: str) -> None:
         leaf_conflicts.repair(self, db, doc_id)
@@ -307,7 +328,7 @@ class CouchDBStore(Store):
         batch: list[Document] = []
         for document in documents:
             batch.append(document if "_rev" in document else {**document, "_rev": f"1-{'0' * 32}"})
-            if len(batch) == LOAD_BATCH:
+            if len(batch) == WRITE_BATCH:
                 self._load(db, batch)
                 batch = []
         if batch:

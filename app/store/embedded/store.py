@@ -10,6 +10,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,16 @@ class EmbeddedStore(Store):
         number = self._number(db)
         with self._writing() as cursor:
             return self._save(cursor, number, db, document)
+
+    def save_docs(self, db: str, documents: list[Document]) -> dict[str, str]:
+        """In one transaction."""
+        number = self._number(db)
+        revisions = {}
+        with self._writing() as cursor:
+            for document in documents:
+                with suppress(Conflict, TooLarge):
+                    revisions[document["_id"]] = self._save(cursor, number, db, document)
+        return revisions
 
     def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
         """In one transaction."""
