@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.store import Store
 from app.store.cache import DocumentCache
 from app.store.engines import open_store
+from app.store.replicated import Replicated
 from app.trunks.service import Trunks
 
 
@@ -93,8 +94,9 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
-    # A repair of conflicting leaves is a write as well.
-    store.on_repair = notices.edited
+    if isinstance(store, Replicated):
+        # A repair of conflicting leaves is a write as well.
+        store.on_repair = notices.edited
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
     assignment = Assignment(numbers, cache, metrics.mark_failed)
     late_marks = Later("marks", partial(reconcile.mend, store, cache, numbers, assignment))

@@ -17,6 +17,10 @@ from app.store.couchdb.branches import differing_paths
 from app.store.couchdb.conflicts import LOST, is_repaired, losses
 from app.store.couchdb.leaves import Leaf, living
 from app.store.engines import open_store
+from app.store.replicated import Replicated
+
+# The store, a database and the id of a document.
+_Place = tuple[Replicated, str, str]
 
 
 @click.group()
@@ -39,8 +43,8 @@ def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> Non
     store = open_store(Settings.from_environment().for_commands(), creates=False)
     conflicting = lost = 0
     with _scan(store, account_ids, every, start) as documents:
-        for db, doc_id in documents:
-            leaves = store.leaves(db, doc_id)
+        for replicated, db, doc_id in documents:
+            leaves = replicated.leaves(db, doc_id)
             live = living(leaves)
             for leaf in live[1:]:
                 conflicting += 1
@@ -57,14 +61,14 @@ def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> N
     """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted, and continued with --from."""
     repaired, failed = 0, 0
     with services_of_command() as services, _scan(services.store, account_ids, every, start) as documents:
-        for db, doc_id in documents:
-            leaves = living(services.store.leaves(db, doc_id))
+        for replicated, db, doc_id in documents:
+            leaves = living(replicated.leaves(db, doc_id))
             if len(leaves) < 2:
                 continue
-            outcome = _repair(services.store, db, leaves)
+            outcome = _repair(replicated, db, leaves)
             repaired += outcome is Outcome.REPAIRED
             failed += outcome is Outcome.FAILED
-            click.echo(f"{_place(db)} {doc_id}: {outcome.value}")
+            click.echo(f"{_owner(db)} {doc_id}: {outcome.value}")
     click.echo(f"{repaired} documents repaired" + (f", {failed} not" if failed else ""))
     if failed:
         raise SystemExit(1)
@@ -78,7 +82,7 @@ class Outcome(Enum):
     FAILED = "not merged, because of other writers or nodes that are down; run the command again"
 
 
-def _repair(store: Store, db: str, leaves: list[Leaf]) -> Outcome:
+def _repair(store: Replicated, db: str, leaves: list[Leaf]) -> Outcome:
     if not is_repaired(leaves[0].document):
         return Outcome.FOREIGN
     try:
@@ -90,8 +94,8 @@ def _repair(store: Store, db: str, leaves: list[Leaf]) -> Outcome:
 
 
 @contextlib.contextmanager
-def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -> Iterator[Iterator[tuple[str, str]]]:
-    """Database and id of all documents with several leaves. Who interrupts it is told where to continue."""
+def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -> Iterator[Iterator[_Place]]:
+    """All documents with several leaves; an embedded store has none. If interrupted, it says where to continue."""
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
     if every:
@@ -102,13 +106,15 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
         databases = [database_of(store, account_id) for account_id in account_ids]
     reached = databases[:1]
 
-    def documents() -> Iterator[tuple[str, str]]:
+    def documents() -> Iterator[_Place]:
+        if not isinstance(store, Replicated):
+            return
         with progress(databases, "databases") as bar:
             for db in bar:
                 reached[:] = [db]
                 with contextlib.suppress(DatabaseMissing):
                     for doc_id in store.documents_with_leaves(db):
-                        yield db, doc_id
+                        yield store, db, doc_id
 
     try:
         yield documents()
@@ -117,10 +123,10 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
         raise click.ClickException(f"{error or 'interrupted'}{hint}") from None
 
 
-def _place(db: str) -> str:
+def _owner(db: str) -> str:
     account_id = account_of(db)
     return account_id if account_id and account_db(account_id) == db else db
 
 
 def _line(db: str, leaf: Leaf, state: str, paths: list[str]) -> str:
-    return f"{_place(db)} {leaf.document['_id']} {leaf.revision}: {state}: {', '.join(paths) or 'nothing else'}"
+    return f"{_owner(db)} {leaf.document['_id']} {leaf.revision}: {state}: {', '.join(paths) or 'nothing else'}"

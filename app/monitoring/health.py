@@ -10,6 +10,7 @@ from app.documents.names import ACCOUNTS, account_db, is_account_id
 from app.kazoo import json_text
 from app.services import Services
 from app.store import StoreError
+from app.store.replicated import Replicated
 
 health = Blueprint("health", __name__)
 health.before_request(leave_to_crossbar)
@@ -32,14 +33,23 @@ def _store_state(services: Services) -> dict[str, Any]:
     except (StoreError, KeysMissing) as error:
         return {"state": "error", "message": type(error).__name__}
     state: dict[str, Any] = {"state": "ok", "engine": engine}
-    nodes = services.store.nodes()
-    if len(nodes) > 1:
-        state["nodes"] = {name: "up" if is_up else "down" for name, is_up in nodes.items()}
-        state["coordinator"] = {db: services.store.coordinator(db) for db in _databases(services)}
+    if isinstance(services.store, Replicated):
+        state |= _cluster_state(services.store)
     return state
 
 
-def _databases(services: Services) -> list[str]:
+def _cluster_state(store: Replicated) -> dict[str, Any]:
+    """The state of each node, and who coordinates which database; nothing if there is only one node."""
+    nodes = store.nodes()
+    if len(nodes) == 1:
+        return {}
+    return {
+        "nodes": {name: "up" if is_up else "down" for name, is_up in nodes.items()},
+        "coordinator": {db: store.coordinator(db) for db in _databases()},
+    }
+
+
+def _databases() -> list[str]:
     """The databases whose coordinator is told: `accounts`, and that of the account that the query names."""
     account_id = request.args.get("account_id", "")
     return [ACCOUNTS, account_db(account_id)] if is_account_id(account_id) else [ACCOUNTS]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.documents import Document
-from app.store.couchdb.leaves import Leaf
 
 UNSET: Any = object()
 
@@ -74,8 +73,6 @@ class Store(ABC):
 
     # Whether only this service uses the store, so that it must create the keys and settings that Kazoo creates.
     is_embedded = False
-    # Called with a database and a document after conflicting leaves were merged into it.
-    on_repair: Callable[[str, Document], None] = staticmethod(lambda db, document: None)
 
     @abstractmethod
     def open_doc(self, db: str, doc_id: str) -> Document:
@@ -182,25 +179,6 @@ class Store(ABC):
     @abstractmethod
     def engine(self) -> str:
         """The engine's name and version, to be shown to people. Raises Unavailable if it cannot be reached."""
-
-    def nodes(self) -> dict[str, bool]:
-        """The nodes by host and port, and whether this process finds them up; empty without a cluster."""
-        return {}
-
-    def coordinator(self, db: str) -> str | None:
-        """The node that coordinates the writes of a database; None without a cluster."""
-        return None
-
-    def documents_with_leaves(self, db: str) -> Iterator[str]:
-        """The ids of documents with more than one leaf, deleted ones included. Raises DatabaseMissing."""
-        return iter(())
-
-    def leaves(self, db: str, doc_id: str) -> list[Leaf]:
-        """All leaves of a document, deleted ones included; none if it or its database is missing."""
-        return []
-
-    def repair(self, db: str, doc_id: str) -> None:
-        """Merge conflicting leaves (`couchdb/conflicts.py`). Raises Conflict if other writers keep coming first."""
 
     def close(self) -> None:
         """Close the connections. The store opens them again when it is used."""

@@ -311,8 +311,7 @@ def test_the_page(world, tmp_path):
 
 def test_conflicting_leaves(world):
     if world.store.is_embedded:
-        assert list(world.store.documents_with_leaves("accounts")) == []
-        return
+        pytest.skip("an embedded store has no conflicting leaves")
     person = make_person(world)
     one = trunk(person, "t", server())
     other = {"_id": "other", "pvt_type": "sms", "n": 1}

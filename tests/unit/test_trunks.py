@@ -10,6 +10,7 @@ from app.numbers.documents import new_number
 from app.services import make_services
 from app.settings import Settings
 from app.store import Conflict, Unavailable
+from app.store.couchdb.store import CouchDBStore
 from app.trunks.service import NumbersRefused, Trunks
 from tests.support import embedded_world, server_with, wait_until
 
@@ -108,8 +109,8 @@ def test_a_write_that_was_too_late_is_neither_told_nor_kept(world, trunks, accou
     assert told.events == [] and len(list(trunks.history.versions(account["_id"], "t"))) == 1
 
 
-def test_services_tell_of_repairs_as_of_other_writes(world, tmp_path):
-    services = make_services(Settings(data_dir=tmp_path), store=world.store)
+def test_services_tell_of_repairs_as_of_other_writes():
+    services = make_services(Settings(), store=CouchDBStore(["http://127.0.0.1:1"]))
     assert services.store.on_repair == services.notices.edited
     assert services.trunks.notices is services.notices
 

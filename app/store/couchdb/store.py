@@ -36,6 +36,7 @@ from app.store.couchdb.batches import Batches
 from app.store.couchdb.cluster import Call, Cluster, LostAnswer, Node
 from app.store.couchdb.leaves import Leaf, history_of
 from app.store.couchdb.session import Refusal, decoded, member
+from app.store.replicated import Replicated
 
 # Documents in one request.
 WRITE_BATCH = 200
@@ -50,7 +51,7 @@ ALL_COPIES = "3"
 SECONDS_UNTIL_REPLICATED = 10.0
 
 
-class CouchDBStore(Store):
+class CouchDBStore(Store, Replicated):
     """A Store on a CouchDB server, or on several nodes of one cluster.
 
     `cluster.py` chooses the node for each request. `timeout` is the limit in seconds for one request and what has to
@@ -73,7 +74,7 @@ class CouchDBStore(Store):
     def nodes(self) -> dict[str, bool]:
         return {node.name: not node.is_down for node in self.cluster.nodes}
 
-    def coordinator(self, db: str) -> str | None:
+    def coordinator(self, db: str) -> str:
         return self.cluster.coordinator(db).name
 
     # Databases
