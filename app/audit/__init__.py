@@ -1,8 +1,8 @@
 """Reads the trunks of accounts and finds what prevents calls, bills them to the wrong account, or prevents a save.
 
-Each rule is a function of its own: those of one document are in `trunk.py`, those of an account's numbers in
-`numbers.py`, those that compare documents in `places.py`. `account.py` runs all of them. Nothing is changed.
-A save through the API warns of the errors that `trunk.handling` finds.
+Each rule is a function. The rules for one document are in `trunk.py`, those for an account's numbers in `numbers.py`,
+those that compare servers in `places.py`. `account.py` runs them all. Nothing is changed. When the API saves a trunk,
+it logs the errors that `trunk.handling` finds.
 """
 
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding. `path` is that of a member, such as ``servers.0.auth``; "" for the whole document."""
+    """One finding. `path` is the member's, such as ``servers.0.auth``, or "" for the whole document."""
 
     severity: Severity
     rule: str
@@ -29,14 +29,14 @@ class Finding:
     document_id: str = ""
 
     def in_document(self, document_id: str) -> "Finding":
-        """The same for this document."""
+        """The same finding, in this document."""
         return Finding(self.severity, self.rule, self.message, self.path, document_id)
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as `audit --json` has it."""
+        """The finding as `audit --json` prints it."""
         return {**asdict(self), "severity": self.severity.name.lower()}
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """The findings of one account, the worst first, those of a document together where they are equally bad."""
-    return sorted(findings, key=lambda found: (-found.severity, found.document_id, found.rule, found.path))
+    """The findings of one account by severity, then by document."""
+    return sorted(findings, key=lambda finding: (-finding.severity, finding.document_id, finding.rule, finding.path))

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from app.audit import Finding, Severity, numbers, trunk, worst_first
-from app.audit.number_index import Find, looked_up
+from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
 from app.documents import Document, connectivity, fields
 from app.documents.names import account_db
@@ -24,7 +24,7 @@ READERS = 4
 
 @dataclass
 class Report:
-    """What was found in an account, whose document is `account`. `trunks` are its documents, deleted ones too."""
+    """The findings for one account. `account` is its document, and `trunks` are its trunks, even deleted ones."""
 
     account_id: str
     account: Document = field(default_factory=dict)
@@ -37,30 +37,30 @@ class Report:
         return str(self.account.get("name", ""))
 
     @property
-    def counting(self) -> int:
-        """How many of the findings are more than notes."""
+    def problems(self) -> int:
+        """How many of the findings are errors or warnings."""
         return sum(finding.severity > Severity.NOTE for finding in self.findings)
 
 
 class Auditor:
-    """Audits accounts one after the other, and remembers what only one server of all may have.
+    """Audits accounts one after another, and remembers what must be unique among all of their servers.
 
-    `find_numbers` finds the documents of numbers; what it knows may be old.
+    `find_numbers` finds the documents of numbers, which may be out of date.
     """
 
-    def __init__(self, store: Store, cache: DocumentCache, schemas: Schemas, find_numbers: Find | None = None):
+    def __init__(self, store: Store, cache: DocumentCache, schemas: Schemas, find_numbers: FindNumbers | None = None):
         self._store = store
         self._cache = cache
         self._schema = schemas.get(SCHEMA)
-        self._look_up = looked_up(store)
+        self._look_up = store_lookup(store)
         self._find_numbers = find_numbers or self._look_up
         self._places = Places()
         self._views = ViewComparison(store.engine())
 
     def accounts(self, account_ids: Iterable[str]) -> Iterator[Report | None]:
-        """The report of each account, in order; None where it has no database. Raises Unavailable.
+        """The report on each account, in order; None if it has no database. Raises Unavailable.
 
-        The documents of the next accounts are read meanwhile, because a CouchDB answers several requests at once.
+        Meanwhile the documents of the next accounts are read, because CouchDB answers several requests at once.
         """
         with ThreadPoolExecutor(READERS) as pool:
             waiting: deque[tuple[str, Future[list[Document]]]] = deque()
@@ -71,35 +71,38 @@ class Auditor:
             while waiting:
                 yield self._report(*waiting.popleft())
 
-    def _report(self, account_id: str, read: Future[list[Document]]) -> Report | None:
+    def _report(self, account_id: str, reading: Future[list[Document]]) -> Report | None:
         try:
-            documents = read.result()
+            documents = reading.result()
         except DatabaseMissing:
             return None
         return self._audit(account_id, documents)
 
     def _audit(self, account_id: str, documents: list[Document]) -> Report:
-        found = next((one for one in documents if one["_id"] == account_id), None)
-        report = Report(account_id, found or {"_id": account_id}, trunks=list(filter(trunk.is_trunk, documents)))
-        if found is None:
+        account = next((document for document in documents if document["_id"] == account_id), None)
+        report = Report(account_id, account or {"_id": account_id}, trunks=list(filter(trunk.is_trunk, documents)))
+        if account is None:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
         report.findings += _conflicts(documents)
         coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
-        for one in report.trunks:
-            report.findings += trunk.findings(one, report.account, self._schema, coercing)
+        for document in report.trunks:
+            report.findings += trunk.findings(document, report.account, self._schema, coercing)
         live = [
-            one for one in report.trunks if not fields.is_deleted(one) and one.get("pvt_type") == connectivity.TYPE
+            document
+            for document in report.trunks
+            if not fields.is_deleted(document) and document.get("pvt_type") == connectivity.TYPE
         ]
-        for one in live:
-            report.findings += [found.in_document(one["_id"]) for found in self._places.findings(account_id, one)]
+        for document in live:
+            shared = self._places.findings(account_id, document)
+            report.findings += [finding.in_document(document["_id"]) for finding in shared]
         report.findings += numbers.findings(self._find_numbers, self._look_up, self._cache, account_id, live)
-        report.findings += self._of_views(account_db(account_id), documents)
+        report.findings += self._view_findings(account_db(account_id), documents)
         report.findings = worst_first(report.findings)
         return report
 
     def system(self) -> Report:
-        """What concerns all accounts: the schema that Kazoo and its other services use."""
+        """The findings that concern all accounts: about the schema that Kazoo itself uses."""
         report = Report("system", {"name": "system"})
         stored = self._store.find_doc(SYSTEM_SCHEMAS, SCHEMA)
         if stored is not None:
@@ -111,9 +114,12 @@ class Auditor:
         return report
 
     def _documents(self, db: str) -> list[Document]:
-        """The account, its trunks, its design documents and what has conflicts. Nothing else is kept in memory."""
+        """The account, its trunks, its design documents and documents with conflicts.
 
-        def counts(document: Document) -> bool:
+        All others are skipped to save memory.
+        """
+
+        def is_needed(document: Document) -> bool:
             return (
                 trunk.is_trunk(document)
                 or document.get("pvt_type") == "account"
@@ -121,11 +127,11 @@ class Auditor:
                 or CONFLICTS in document
             )
 
-        return [document for document in self._store.iterate_docs(db, conflicts=True) if counts(document)]
+        return [document for document in self._store.iterate_docs(db, conflicts=True) if is_needed(document)]
 
-    def _of_views(self, db: str, documents: list[Document]) -> Iterator[Finding]:
-        designs = {one["_id"]: one for one in documents if one["_id"].startswith("_design/")}
-        others = [one for one in documents if one["_id"] not in designs]
+    def _view_findings(self, db: str, documents: list[Document]) -> Iterator[Finding]:
+        designs = {document["_id"]: document for document in documents if document["_id"].startswith("_design/")}
+        others = [document for document in documents if document["_id"] not in designs]
         for finding in self._views.findings(db, designs, others):
             design, _, problem = finding.partition(": ")
             message = f"{problem}: `views install` replaces it"
@@ -133,7 +139,7 @@ class Auditor:
 
 
 def _conflicts(documents: list[Document]) -> Iterator[Finding]:
-    """Tell which documents have conflicting leaves, and take the list of them out of the documents."""
+    """Report the documents with conflicting leaves, and remove the list of leaves from each document."""
     for document in documents:
         if document.pop(CONFLICTS, None):
             message = "the document has conflicting leaves: `conflicts repair` merges them"

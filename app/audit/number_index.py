@@ -1,4 +1,4 @@
-"""The documents of many numbers, read in one go: single look-ups of them cost a CouchDB a hundred times as much."""
+"""An index of all numbers. To look up each number alone would cost CouchDB a hundred times as much."""
 
 import itertools
 import json
@@ -14,20 +14,20 @@ from app.store import Store
 
 PREFIX = "numbers/"
 READERS, BATCH = 4, 500
-# What the rules look at.
+# The members that the rules need.
 _MEMBERS = ("pvt_assigned_to", "pvt_state", "pvt_number_state", "pvt_used_by", "pvt_module_name")
 
 # Finds the documents of numbers, by number.
-Find = Callable[[set[str]], dict[str, Document]]
+FindNumbers = Callable[[set[str]], dict[str, Document]]
 
 
-def looked_up(store: Store) -> Find:
-    """Looks up each number in the store."""
+def store_lookup(store: Store) -> FindNumbers:
+    """A function that looks up each number in the store."""
     return lambda numbers: ownership.number_documents(store, numbers)
 
 
 class NumberIndex:
-    """All numbers of the system as they were when it was made, in a file without a name, so that memory has room."""
+    """A snapshot of all numbers in the system, in an unnamed temporary file to save memory."""
 
     def __init__(self) -> None:
         self._file = sqlite3.connect("", check_same_thread=False)
@@ -35,7 +35,7 @@ class NumberIndex:
         self._writing = threading.Lock()
 
     def fill(self, store: Store, databases: Iterable[str]) -> Iterator[None]:
-        """Read these databases of numbers, several at a time. Yields after each. Raises Unavailable."""
+        """Read these databases of numbers, several at a time. Yields once for each. Raises Unavailable."""
         with ThreadPoolExecutor(READERS) as pool:
             yield from pool.map(partial(self._read, store), databases)
 
@@ -46,17 +46,13 @@ class NumberIndex:
                 self._file.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?)", batch)
 
     def find(self, numbers: set[str]) -> dict[str, Document]:
-        """What the rules look at in the documents of these numbers, by number."""
-        found = {}
+        """The documents of these numbers, by number, with only the members that the rules need."""
+        documents = {}
         for number in numbers:
             row = self._file.execute("SELECT document FROM numbers WHERE id = ?", (number,)).fetchone()
             if row:
-                found[number] = {"_id": number, **json.loads(row[0])}
-        return found
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._file.close()
+                documents[number] = {"_id": number, **json.loads(row[0])}
+        return documents
 
 
 def databases_of_numbers(store: Store) -> list[str]:
@@ -66,5 +62,5 @@ def databases_of_numbers(store: Store) -> list[str]:
 
 def _rows(store: Store, db: str) -> Iterator[tuple[str, str]]:
     for document in store.iterate_docs(db):
-        kept = {name: document[name] for name in _MEMBERS if name in document}
-        yield document["_id"], json.dumps(kept)
+        members = {name: document[name] for name in _MEMBERS if name in document}
+        yield document["_id"], json.dumps(members)

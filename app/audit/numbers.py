@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.audit import Finding, Severity
-from app.audit.number_index import Find
+from app.audit.number_index import FindNumbers
 from app.documents import Document, connectivity
 from app.numbers import ownership
 from app.numbers.assignment import needs_mark
@@ -15,26 +15,26 @@ _RINGING = (IN_SERVICE, PORT_IN)
 
 
 def findings(
-    find: Find, look_again: Find, cache: DocumentCache, account_id: str, trunks: list[Document]
+    find: FindNumbers, look_up: FindNumbers, cache: DocumentCache, account_id: str, trunks: list[Document]
 ) -> Iterator[Finding]:
-    """What is wrong with the numbers of an account's trunks.
+    """The problems with the numbers of an account's trunks.
 
-    What `find` knows may be old, so numbers that look wrong are looked up with `look_again`.
+    `find` may be out of date, so numbers that look wrong are looked up again with `look_up`.
     """
     known = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
     documents = find(set(known.values()))
-    doubtful = {number for number in known.values() if any(_of_number(account_id, documents.get(number)))}
-    documents = look_again(doubtful) if doubtful else {}
+    doubtful = {number for number in known.values() if any(_problems(account_id, documents.get(number)))}
+    documents = look_up(doubtful) if doubtful else {}
     for trunk in trunks:
         for did in connectivity.dids(trunk):
             number = known.get(did)
             if number in doubtful:
-                for severity, rule, message in _of_number(account_id, documents.get(number)):
+                for severity, rule, message in _problems(account_id, documents.get(number)):
                     yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
 
 
-def _of_number(account_id: str, document: Document | None) -> Iterator[tuple[Severity, str, str]]:
-    """Calls to a number go to the account that holds it, whoever else may use it."""
+def _problems(account_id: str, document: Document | None) -> Iterator[tuple[Severity, str, str]]:
+    """Severity, rule and message of each problem. Calls to a number always go to the account that owns it."""
     if document is None:
         yield Severity.ERROR, "number-missing", "is not in the system: its calls are rejected"
         return
@@ -47,5 +47,5 @@ def _of_number(account_id: str, document: Document | None) -> Iterator[tuple[Sev
         yield Severity.ERROR, "number-state", f"is {state}: it does not ring"
     if needs_mark(document, TRUNKSTORE):
         mark = document.get("pvt_used_by")
-        text = f"is marked as used by {mark}" if mark else "has no mark that a trunk uses it"
+        text = f"is marked as used by {mark}" if mark else "is not marked as used by a trunk"
         yield Severity.WARNING, "number-mark", f"{text}: `audit --fix number-mark` sets it"

@@ -1,4 +1,4 @@
-"""Writes the repairs of `fixes.py`, each upon the revision that was looked at."""
+"""Writes the repairs of `fixes.py`, each to the revision that was audited."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ VERB = "FIX"
 
 @dataclass(frozen=True)
 class Repair:
-    """A document or a number, the JSON Patch that repairs it, and what became of that."""
+    """A document or a number, the JSON Patch that repairs it, and the outcome."""
 
     document_id: str
     patch: list[dict[str, Any]]
@@ -35,11 +35,11 @@ class Repair:
         return self.outcome == DONE
 
 
-DONE, NOT_WRITTEN, FAILED = "written", "not written", "not written: it has changed meanwhile"
+DONE, NOT_WRITTEN, FAILED = "written", "not written", "not written: it has changed in the meantime"
 
 
 class Repairer:
-    """Repairs what these rules find. With `writes` false it only tells what it would do."""
+    """Repairs what these rules find. Unless `writes` is true, it only reports what it would do."""
 
     def __init__(self, services: Services, rules: tuple[str, ...], writes: bool):
         self._services = services
@@ -58,7 +58,7 @@ class Repairer:
             yield from self._marks(report.account_id)
 
     def _save(self, account: Document, trunk: Document, repaired: Document) -> str:
-        """The document keeps its author. Kazoo's nodes are told."""
+        """Save the trunk, which keeps its author, and notify Kazoo's nodes."""
         author = Author(new_id(), is_authenticated=False)
         write = Write(VERB, gregorian_now(), account["_id"], ip="command", request_id=author.request_id)
         try:
@@ -68,15 +68,16 @@ class Repairer:
         return DONE
 
     def _marks(self, account_id: str) -> Iterator[Repair]:
-        """The marks of the account's own numbers. Those of others belong to the trunks of these others."""
+        """Repair the marks of the account's own numbers. The trunks of other accounts decide about theirs."""
         services = self._services
         differences = reconcile.differences(services.store, services.cache, account_id)
-        documents = ownership.number_documents(services.store, {one.number for one in differences})
-        for one in differences:
-            if documents.get(one.number, {}).get("pvt_assigned_to") != account_id:
+        documents = ownership.number_documents(services.store, {difference.number for difference in differences})
+        for difference in differences:
+            number, mark = difference.number, difference.wanted
+            if documents.get(number, {}).get("pvt_assigned_to") != account_id:
                 continue
             outcome = NOT_WRITTEN
             if self._writes:
-                outcome = DONE if services.assignment.mark(account_id, one.number, one.wanted) else FAILED
-            operation = {"op": "add", "value": TRUNKSTORE} if one.wanted else {"op": "remove"}
-            yield Repair(one.number, [{**operation, "path": "/pvt_used_by"}], outcome)
+                outcome = DONE if services.assignment.mark(account_id, number, mark) else FAILED
+            operation = {"op": "add", "value": TRUNKSTORE} if mark else {"op": "remove"}
+            yield Repair(number, [{**operation, "path": "/pvt_used_by"}], outcome)

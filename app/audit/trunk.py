@@ -19,7 +19,7 @@ MOST_LOGGED = 20
 
 
 def is_trunk(document: Document) -> bool:
-    """Whether a document is a trunk, or looks like one without a type."""
+    """Whether a document is a trunk, or has no type but looks like one."""
     pvt_type = document.get("pvt_type")
     if pvt_type is None:
         return isinstance(document.get("servers"), list)
@@ -27,28 +27,28 @@ def is_trunk(document: Document) -> bool:
 
 
 def findings(document: Document, account: Document, schema: Schema, coercing: bool = True) -> list[Finding]:
-    """What is wrong with a trunk document by itself. `account` is the account's document.
+    """The findings for a trunk document on its own. `account` is the account's document.
 
-    `coercing` says whether the API takes texts for numbers (`schema_strict_validation` of `system_config/crossbar`).
+    `coercing` says whether the API accepts text for numbers (`schema_strict_validation` in `system_config/crossbar`).
     """
-    found = list(_private(document, account))
+    results = list(_private(document, account))
     if not fields.is_deleted(document):
-        found += [*_schema(document, account, schema, coercing), *_realm(document, account), *handling(document)]
+        results += [*_schema(document, account, schema, coercing), *_realm(document, account), *handling(document)]
         for index, server in enumerate(_servers(document)):
-            found += _server(f"servers.{index}", server)
-    return [finding.in_document(document["_id"]) for finding in found]
+            results += _server(f"servers.{index}", server)
+    return [finding.in_document(document["_id"]) for finding in results]
 
 
 def handling(document: Document) -> Iterator[Finding]:
-    """What Kazoo's views, call routing or billing treat otherwise than the owner of a trunk expects.
+    """What Kazoo's views, call routing or billing do not handle as the owner of a trunk expects.
 
     Spec: docs/kazoo/documents.md, sections 7.3, 8, 10.
     """
-    yield from _servers_are_seen(document)
+    yield from _hidden(document)
     yield from _dids(document)
     for path in (("billing",), ("service", "plans")):
         if object_member(document, *path) is not None:
-            yield Finding(Severity.ERROR, "billing", "Kazoo bills this, this service does not", ".".join(path))
+            yield Finding(Severity.ERROR, "billing", "Kazoo bills for this, this service does not", ".".join(path))
 
 
 def worst_errors(document: Document) -> list[Finding]:
@@ -58,7 +58,7 @@ def worst_errors(document: Document) -> list[Finding]:
 
 
 def _servers(document: Document) -> list[Document]:
-    """The servers, with an empty one for each that is no object, so that their places stay."""
+    """The servers. One that is not an object is replaced with an empty one, so that indexes stay right."""
     servers = document.get("servers")
     return [server if isinstance(server, dict) else {} for server in servers] if isinstance(servers, list) else []
 
@@ -69,18 +69,18 @@ def _schema(document: Document, account: Document, schema: Schema, coercing: boo
         return
     repaired = _refusal(fixes.inbound_format(document, account), schema, coercing)
     left = set(repaired.paths) if repaired else set()
-    # Tolerated is only what the stored document has, all of it.
+    # Saves tolerate only values that the stored document already has.
     is_tolerable = not invalid.has_more and all(value_at(document, path) is not MISSING for path in invalid.paths)
     for path in invalid.paths:
-        ways = ["TOLERATE_LEGACY_VALUES=true lets it through"] if is_tolerable else []
-        ways += ["`audit --fix inbound-format` repairs it"] if path not in left else []
+        remedies = ["TOLERATE_LEGACY_VALUES=true lets it through"] if is_tolerable else []
+        remedies += ["`audit --fix inbound-format` repairs it"] if path not in left else []
         message = f"the schema refuses {_shown(path, value_at(document, path))}: a client cannot save the document"
-        yield Finding(Severity.ERROR, "schema", "; ".join([message, *ways]), ".".join(map(str, path)))
+        yield Finding(Severity.ERROR, "schema", "; ".join([message, *remedies]), ".".join(map(str, path)))
 
 
 def _refusal(document: Document, schema: Schema, coercing: bool) -> Invalid | None:
     try:
-        # Validation fills in defaults. To write and read JSON is the fastest way to a copy.
+        # Validation fills in defaults, so it gets a copy. A round trip through JSON is the fastest way to copy.
         schema.validate(json.loads(json.dumps(fields.public(document))), coercing=coercing)
     except Invalid as invalid:
         return invalid
@@ -101,20 +101,20 @@ def _private(document: Document, account: Document) -> Iterator[Finding]:
     if "pvt_type" not in document:
         message = "the document has no pvt_type: it is in no list, and its numbers do not ring"
         yield Finding(Severity.ERROR, "private", message, "pvt_type")
-    for name, wanted in (("pvt_account_id", account_id), ("pvt_account_db", encoded(account_db(account_id)))):
-        if document.get(name) != wanted:
-            yield Finding(Severity.WARNING, "private", f"it is {document.get(name)!r}, not {wanted!r}", name)
+    for name, expected in (("pvt_account_id", account_id), ("pvt_account_db", encoded(account_db(account_id)))):
+        if document.get(name) != expected:
+            yield Finding(Severity.WARNING, "private", f"it is {document.get(name)!r}, not {expected!r}", name)
     if "_deleted" in document or "deleted" in document:
-        yield Finding(Severity.NOTE, "deleted", "a mark of a deletion is left over, and means nothing here")
+        yield Finding(Severity.NOTE, "deleted", "a deletion mark is left over; it has no effect here")
     if fields.is_deleted(document) and next(connectivity.servers(document), None) is not None:
         message = "the document is deleted, but its servers can still be found by their user names"
         yield Finding(Severity.NOTE, "deleted", message, "pvt_deleted")
 
 
-def _servers_are_seen(document: Document) -> Iterator[Finding]:
+def _hidden(document: Document) -> Iterator[Finding]:
     """What hides the whole document from one of Kazoo's views."""
     if not isinstance(document.get("account"), dict):
-        yield Finding(Severity.ERROR, "realm", "there is no account: the document is in no view", "account")
+        yield Finding(Severity.ERROR, "realm", "the account is missing: no view shows the document", "account")
     for index, server in enumerate(_servers(document)):
         auth = server.get("auth")
         if not isinstance(auth, dict):
@@ -124,15 +124,15 @@ def _servers_are_seen(document: Document) -> Iterator[Finding]:
             message = "the server has no options: none of the document's servers can register"
             yield Finding(Severity.ERROR, "no-options", message, f"servers.{index}.options")
         elif not isinstance(auth.get("auth_user"), str):
-            message = "the server has no auth_user: none of the document's servers is found by its user name"
+            message = "the server has no auth_user: none of the document's servers can be found by user name"
             severity = Severity.ERROR if method(auth) == "password" else Severity.WARNING
             yield Finding(severity, "no-user", message, f"servers.{index}.auth.auth_user")
 
 
 def _realm(document: Document, account: Document) -> Iterator[Finding]:
-    realm, wanted = object_member(document, "account", "auth_realm"), account.get("realm")
-    if isinstance(wanted, str) and realm != wanted:
-        message = f"the realm is {realm!r}, the account's {wanted!r}: its servers cannot register"
+    realm, account_realm = object_member(document, "account", "auth_realm"), account.get("realm")
+    if isinstance(account_realm, str) and realm != account_realm:
+        message = f"the realm is {realm!r}, not the account's {account_realm!r}: its servers cannot register"
         yield Finding(Severity.ERROR, "realm", message, "account.auth_realm")
 
 
@@ -144,10 +144,10 @@ def _dids(document: Document) -> Iterator[Finding]:
             path = f"servers.{index}.DIDs.{did}"
             if not did.startswith("+"):
                 yield Finding(
-                    Severity.ERROR, "number-format", "the number is not in E.164 form: it never rings", path
+                    Severity.ERROR, "number-format", "the number is not in E.164 format: it never rings", path
                 )
             if did in places:
-                message = f"the number is in {places[did]} as well: only one of them rings"
+                message = f"the number is also in {places[did]}: it rings in only one of them"
                 yield Finding(Severity.ERROR, "number-twice", message, path)
             places.setdefault(did, f"servers.{index}")
 
@@ -165,7 +165,7 @@ def _server(path: str, server: Document) -> Iterator[Finding]:
 
 
 def method(auth: Document) -> str:
-    """How a server proves who it is, in lower case: ``password`` or ``ip``."""
+    """How a server authenticates, in lower case: ``password`` or ``ip``."""
     return str(auth.get("auth_method", "password")).lower()
 
 
@@ -184,7 +184,7 @@ def _address(path: str, ip: Any) -> Iterator[Finding]:
     try:
         address = ipaddress.ip_address(ip if isinstance(ip, str) else "")
     except ValueError:
-        yield Finding(Severity.ERROR, "ip", f"{ip!r} is no IP address: the server cannot call", path)
+        yield Finding(Severity.ERROR, "ip", f"{ip!r} is not an IP address: the server cannot call", path)
         return
     if not address.is_global or address.is_multicast:
         kind = "private" if address.is_private else "reserved"

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class AuthDoc:
-    """The identity that a token or a credential proves. `claims` is empty for Basic credentials."""
+    """The identity that a token or credentials prove. `claims` is empty for Basic credentials."""
 
     account_id: str
     owner_id: str | None = None
@@ -15,10 +15,10 @@ class AuthDoc:
 
     @property
     def original_account_id(self) -> str | None:
-        """The account that impersonates another one; None without impersonation."""
+        """The account that impersonates this one; None without impersonation."""
         return self.claims.get("original_account_id")
 
     @property
     def original_owner_id(self) -> str | None:
-        """The user that impersonates another one; None without impersonation."""
+        """The user who impersonates this one; None without impersonation."""
         return self.claims.get("original_owner_id")

@@ -1,6 +1,6 @@
-"""The record of log-ins in an account's month database (docs/kazoo/auth.md, section 4.7).
+"""Records log-ins in an account's month database (docs/kazoo/auth.md, section 4.7).
 
-It is written only if Kazoo has created that database. It never holds a credential or a token.
+Nothing is written unless Kazoo has created that database. A record never contains credentials or a token.
 """
 
 import logging
@@ -29,7 +29,7 @@ def record(
     headers: Mapping[str, str],
     author: Author,
 ) -> None:
-    """Write one attempt. An error of the store is logged and not raised."""
+    """Write one attempt. A store error is logged, not raised."""
     now = time.time()
     db = month_db(account_id, now)
     document = {

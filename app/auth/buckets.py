@@ -1,7 +1,7 @@
-"""Token buckets that limit requests, shared by all workers of a machine (docs/kazoo/auth.md, section 6).
+"""Token buckets that limit requests, shared by all workers on a machine (docs/kazoo/auth.md, section 6).
 
-The buckets are in memory that the workers share. The digest of a bucket's name determines its slot. The kernel
-releases the lock when a worker dies.
+The buckets are in shared memory. The digest of a bucket's name determines its slot. If a worker dies, the kernel
+releases its lock.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from app.documents import object_member
 from app.store.cache import DocumentCache
 
 SLOTS = 1 << 15
-# Digest of the name, tokens, time of the last refill, time of the last use.
+# The digest of the name, the tokens, the time of the last refill, the time of the last use.
 _SLOT = struct.Struct("16sddd")
 _PROBES = 8
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -26,9 +26,9 @@ _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True)
 class Size:
-    """How many tokens a bucket holds, how many it gets each period, and how long it may be idle; times in seconds.
+    """How many tokens a bucket holds, and how many it gets each period. Times are in seconds.
 
-    A bucket that has been idle for longer is full again.
+    After `idle` seconds without use, a bucket is full again.
     """
 
     capacity: int = 100
@@ -38,7 +38,7 @@ class Size:
 
 
 class Buckets:
-    """All buckets of this machine. It must be made before the workers fork. Safe with threads and processes."""
+    """All buckets on this machine. Create it before the workers fork. Safe with threads and processes."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()
@@ -47,11 +47,11 @@ class Buckets:
         self._mutex = threading.Lock()
 
     def take(self, name: str, cost: int, size: Size) -> bool:
-        """Take `cost` tokens and return True. If there are fewer, take none and return False."""
+        """Take `cost` tokens and return True. If there are not enough, take none and return False."""
         return self._change(name, size, lambda tokens: tokens - cost if tokens >= cost else None)
 
     def drain(self, name: str, size: Size) -> None:
-        """Take all tokens that are left."""
+        """Take all remaining tokens."""
         self._change(name, size, lambda tokens: 0)
 
     def _change(self, name: str, size: Size, change: Any) -> bool:
@@ -70,17 +70,17 @@ class Buckets:
     def _find(self, digest: bytes, now: float, size: Size) -> tuple[int, float, float]:
         """A bucket's offset, its tokens and the time of its last refill. An unknown bucket starts full.
 
-        If all slots that the bucket may use are taken, it replaces the least recently used one.
+        If all slots that the bucket may use are taken, it replaces the least recently used bucket.
         """
         home = int.from_bytes(digest[:8], "big")
         oldest, oldest_used = 0, float("inf")
         for probe in range(_PROBES):
             offset = (home + probe) % SLOTS * _SLOT.size
-            known, tokens, filled, used = _SLOT.unpack_from(self._memory, offset)
-            if known == digest and now - used < size.idle:
+            stored_digest, tokens, filled, used = _SLOT.unpack_from(self._memory, offset)
+            if stored_digest == digest and now - used < size.idle:
                 periods = int((now - filled) / size.period)
                 return offset, min(size.capacity, tokens + periods * size.refill), filled + periods * size.period
-            if known == digest:
+            if stored_digest == digest:
                 return offset, size.capacity, now
             if used < oldest_used:
                 oldest, oldest_used = offset, used
@@ -110,7 +110,7 @@ def size_for(cache: DocumentCache) -> Size:
 def cost_of(cache: DocumentCache, account_id: str, endpoint: str, verb: str, advertised: int = 1) -> int:
     """The cost of a request in tokens.
 
-    `advertised` is the cost if `token_costs` is an object without an entry for the request.
+    `advertised` is used if `token_costs` is an object without an entry for the request.
     """
     costs = cache.setting("crossbar", "token_costs", default=1)
     if not isinstance(costs, dict):

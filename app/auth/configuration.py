@@ -1,4 +1,4 @@
-"""Settings of the login modules: the system's, overridden by those of the reseller, the parents and the account.
+"""Settings of the login modules. The reseller, the parents and the account override the system's, in this order.
 
 Spec: docs/kazoo/auth.md, section 4.6.
 """
@@ -18,29 +18,29 @@ DEFAULT_EXPIRY_S = 3600
 def module_settings(cache: DocumentCache, account_id: str, method: str | None) -> dict[str, Any]:
     """The merged `auth_modules.{method}` for an account, e.g. ``{"enabled": True, "token_auth_expiry_s": 3600}``.
 
-    Without a method there are no settings.
+    Empty if `method` is None.
     """
     if method is None:
         return {}
     merged: dict[str, Any] = {}
     system = cache.setting(CONFIG, "auth_modules", method)
-    for layer in [system, *(_of_account(cache, one, method) for one in _line(cache, account_id))]:
+    for layer in [system, *(_account_settings(cache, ancestor, method) for ancestor in _lineage(cache, account_id))]:
         if isinstance(layer, dict):
             merged |= layer
     return merged
 
 
 def token_seconds(cache: DocumentCache, module: dict[str, Any]) -> int:
-    """The lifetime of this module's tokens in seconds. With 0 or less they never expire."""
-    own = module.get("token_auth_expiry_s")
-    if type(own) is int and own > 0:
-        return own
+    """The lifetime of this module's tokens in seconds. If it is 0 or less, they never expire."""
+    expiry = module.get("token_auth_expiry_s")
+    if type(expiry) is int and expiry > 0:
+        return expiry
     system = cache.setting(CONFIG, "token_auth_expiry_s")
     return system if type(system) is int else DEFAULT_EXPIRY_S
 
 
 def is_reseller(cache: DocumentCache, account_id: str) -> bool:
-    """Whether the account is a reseller according to its services document, which Kazoo reads too."""
+    """Whether the account is a reseller according to its services document. Kazoo reads the same document."""
     return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller") is True
 
 
@@ -49,22 +49,22 @@ def reseller_id(cache: DocumentCache, account_id: str) -> str | None:
     return (cache.find_doc(SERVICES, account_id) or {}).get("pvt_reseller_id")
 
 
-def _of_account(cache: DocumentCache, account_id: str, method: str) -> Any:
+def _account_settings(cache: DocumentCache, account_id: str, method: str) -> Any:
     document = cache.find_doc(account_db(account_id), DOCUMENT)
     modules = public(document).get("auth_modules") if document else None
     return modules.get(method) if isinstance(modules, dict) else None
 
 
-def _line(cache: DocumentCache, account_id: str) -> list[str]:
-    """The ids of the accounts from the nearest reseller down to this account, which is last.
+def _lineage(cache: DocumentCache, account_id: str) -> list[str]:
+    """The ids of the accounts from the nearest reseller down to this account.
 
-    If the account is a reseller itself, it is the only one.
+    If the account is itself a reseller, it is the only one.
     """
-    line = [account_id]
+    lineage = [account_id]
     if is_reseller(cache, account_id):
-        return line
+        return lineage
     for ancestor in reversed(hierarchy.tree(hierarchy.account(cache, account_id))):
-        line.insert(0, ancestor)
+        lineage.insert(0, ancestor)
         if is_reseller(cache, ancestor):
             break
-    return line
+    return lineage

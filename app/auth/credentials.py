@@ -16,7 +16,7 @@ VIEWS = {"md5": "users/creds_by_md5", "sha": "users/creds_by_sha"}
 
 
 def credential_hash(username: str, password: str, method: str = "md5") -> str:
-    """The hash that a client sends instead of name and password, in lower-case hex."""
+    """The hash that a client sends instead of the name and password, in lower-case hex."""
     digest = hashlib.md5 if method == "md5" else hashlib.sha1
     return digest(f"{username.lower()}:{password}".encode()).hexdigest()
 
@@ -27,7 +27,7 @@ def accounts_by_realm(store: Store, realm: str) -> list[str]:
 
 
 def accounts_by_name(store: Store, name: str) -> list[str]:
-    """The ids of the accounts with this name; only ASCII letters and digits are compared, in lower case."""
+    """The ids of the accounts with this name. Only ASCII letters and digits are compared, ignoring case."""
     return _account_ids(store.query_view(ACCOUNTS, "accounts/listing_by_name", key=alphanumeric(name)))
 
 
@@ -37,7 +37,7 @@ def accounts_by_api_key(store: Store, api_key: str) -> list[str]:
 
 
 def users_with(store: Store, account_id: str, credentials: str, method: str) -> list[AuthDoc]:
-    """The enabled users of an account that have these credentials, in view order."""
+    """The enabled users of an account with these credentials, in view order."""
     try:
         rows = store.query_view(account_db(account_id), VIEWS[method], key=credentials)
     except (DatabaseMissing, ViewMissing):
@@ -46,9 +46,9 @@ def users_with(store: Store, account_id: str, credentials: str, method: str) -> 
 
 
 def basic_auth(store: Store, cache: DocumentCache, token: str) -> AuthDoc | None:
-    """The user whom a Basic credential identifies; None if not exactly one user matches.
+    """The user with these Basic credentials; None unless exactly one user matches.
 
-    The credential is the base64 of account id, colon and hash.
+    The credentials are base64 of the account id, a colon and the hash.
     """
     try:
         text = base64.b64decode(token, validate=True).decode("utf-8")
@@ -57,8 +57,8 @@ def basic_auth(store: Store, cache: DocumentCache, token: str) -> AuthDoc | None
     account_id, colon, secret = text.partition(":")
     if not colon or not is_account_id(account_id):
         return None
-    own = cache.find_doc(account_db(account_id), DOCUMENT)
-    kind = object_member(own, "basic_auth_type") or cache.setting(CONFIG, "basic_auth_type", default="md5")
+    account_config = cache.find_doc(account_db(account_id), DOCUMENT)
+    kind = object_member(account_config, "basic_auth_type") or cache.setting(CONFIG, "basic_auth_type", default="md5")
     if kind not in VIEWS:
         username, _, password = secret.partition(":")
         kind, secret = "md5", credential_hash(username, password)

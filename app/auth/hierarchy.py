@@ -6,7 +6,7 @@ from app.store.cache import DocumentCache
 
 
 def account(cache: DocumentCache, account_id: str) -> Document | None:
-    """The account's document from its own database. Like Kazoo, this also returns soft-deleted accounts."""
+    """The account document from the account's own database. As in Kazoo, it may be soft-deleted."""
     return cache.find_doc(account_db(account_id), account_id)
 
 
@@ -16,13 +16,13 @@ def is_superduper_admin(document: Document | None) -> bool:
 
 
 def tree(document: Document | None) -> list[str]:
-    """The ids of an account's ancestors, root first, without the account itself."""
+    """The ids of an account's ancestors, root first. The account itself is not included."""
     ancestors = (document or {}).get("pvt_tree")
     return [ancestor for ancestor in ancestors if isinstance(ancestor, str)] if isinstance(ancestors, list) else []
 
 
 def is_allowed(cache: DocumentCache, auth_account_id: str, requested: Document | None) -> bool:
-    """The rule between tenants: the account itself, its ancestors and superduper admins may act on an account."""
+    """Whether the caller may act on an account: only itself, its ancestors and superduper admins may."""
     if requested is not None and (requested["_id"] == auth_account_id or auth_account_id in tree(requested)):
         return True
     return is_superduper_admin(account(cache, auth_account_id))

@@ -1,7 +1,7 @@
-"""Kazoo's signing keys and the server secret, read from where Kazoo keeps them (docs/kazoo/auth.md, section 2.2).
+"""Kazoo's signing keys and server secret, read from where Kazoo stores them (docs/kazoo/auth.md, section 2.2).
 
-This service creates them only for a new embedded store. On a CouchDB only Kazoo may create them, because Kazoo's
-nodes keep the values in their caches and would not see others.
+This service creates them only in a new embedded store. In CouchDB, only Kazoo may create them: its nodes cache the
+values and would not notice new ones.
 """
 
 import secrets
@@ -24,11 +24,11 @@ LONGEST_KEY_ID = 128
 
 
 class KeysMissing(Exception):
-    """The store lacks a key or secret that Kazoo creates at its first start. The text names it."""
+    """The store lacks a key or secret that Kazoo creates when it first starts. The text names it."""
 
 
 class KeyRing:
-    """The RSA keys by id, and the secrets of `system_config/auth`. Safe with threads."""
+    """The RSA keys, by id, and the secrets in `system_config/auth`. Safe with threads."""
 
     def __init__(self, store: Store, cache: DocumentCache):
         self._store = store
@@ -37,10 +37,10 @@ class KeyRing:
         self._lock = threading.Lock()
 
     def private_key(self, key_id: str) -> rsa.RSAPrivateKey | None:
-        """The key as it was stored at most SECONDS ago; None for an unknown id. No key is created.
+        """The key, which may be SECONDS out of date; None for an unknown id.
 
         The object stays the same until the stored key changes. Raises Unavailable if the stored data is not a key.
-        That result is not cached, because the token may be good.
+        That result is not cached, because the token may be valid.
         """
         if not is_document_id(key_id) or len(key_id) > LONGEST_KEY_ID:
             return None
@@ -65,11 +65,11 @@ class KeyRing:
         return key_id, key
 
     def server_secret(self) -> str:
-        """The system's part of the key for identity signatures. Raises KeysMissing."""
+        """The system's part of the key to identity signatures. Raises KeysMissing."""
         return self._secret("secret_for_user_signature")
 
     def check(self) -> None:
-        """Raises KeysMissing if the store lacks what it takes to mint and verify tokens."""
+        """Check that the store has everything needed to mint and verify tokens. Raises KeysMissing."""
         self.signing_key()
         self.server_secret()
 
@@ -92,12 +92,12 @@ def _load(pem: bytes) -> rsa.RSAPrivateKey | None:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Unavailable("a signing key is no PEM") from None
+        raise Unavailable("a signing key is not a PEM file") from None
     return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 
 def generate_pem() -> bytes:
-    """A new 2048-bit key in the form that Kazoo stores (PKCS#1)."""
+    """A new 2048-bit key in the format that Kazoo stores (PKCS#1)."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM,

@@ -1,4 +1,4 @@
-"""Token restrictions, evaluated from the documents on each request (docs/kazoo/auth.md, section 5.3)."""
+"""Token restrictions, read from the documents for each request (docs/kazoo/auth.md, section 5.3)."""
 
 from typing import Any
 
@@ -41,16 +41,16 @@ def is_denied(
 
 
 def _rule_set(cache: DocumentCache, auth: AuthDoc) -> dict[str, Any] | None:
-    """The account's own rules for the token's method, or else the system's; None if neither has any."""
-    own = cache.find_doc(account_db(auth.account_id), DOCUMENT)
+    """The account's rules for the token's method, otherwise the system's; None if neither has any."""
+    document = cache.find_doc(account_db(auth.account_id), DOCUMENT)
     for name in (auth.method, CATCH_ALL):
-        found = object_member(own, "restrictions", name) if name and auth.method else None
-        if isinstance(found, dict):
-            return found
+        rules = object_member(document, "restrictions", name) if name and auth.method else None
+        if isinstance(rules, dict):
+            return rules
     for name in (auth.method, CATCH_ALL):
-        found = cache.setting(CONFIG, name) if name else None
-        if isinstance(found, dict):
-            return found
+        rules = cache.setting(CONFIG, name) if name else None
+        if isinstance(rules, dict):
+            return rules
     return None
 
 
@@ -80,7 +80,7 @@ def _matches_account(allowed: Any, labels: set[str]) -> bool:
 
 
 def _allows(rules: Any, params: list[str], verb: str) -> bool:
-    """Whether the first rule whose path matches allows the verb. Rules are in the order of the document."""
+    """Whether the first rule with a matching path allows the verb. Rules are in document order."""
     for path, verbs in rules.items() if isinstance(rules, dict) else ():
         if path_matches(_segments(path), params):
             return isinstance(verbs, list) and (verb in verbs or CATCH_ALL in verbs)
@@ -95,7 +95,7 @@ def _segments(path: str) -> list[str]:
 
 
 def path_matches(pattern: list[str], params: list[str]) -> bool:
-    """Whether a rule's segments match: `*` stands for exactly one, `#` for any number, others are literal."""
+    """Whether a rule's segments match: `*` matches exactly one segment, `#` any number; others are literal."""
     if not pattern:
         return not params
     if pattern[0] == "#":

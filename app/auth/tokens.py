@@ -24,7 +24,7 @@ ISSUER = "kazoo"
 LONGEST = 4096
 MOST_REMEMBERED = 10_000
 
-# `verify` checks `iss` and, after the signature as in Kazoo, `exp`. Kazoo ignores the other claims below.
+# `verify` checks `iss` itself, and `exp` after the signature, as Kazoo does. Kazoo ignores the other claims below.
 _SIGNATURE_ONLY: "Options" = {
     "verify_signature": True,
     "verify_exp": False,
@@ -40,7 +40,7 @@ _SIGNATURE_ONLY: "Options" = {
 class Tokens:
     """Mints and verifies tokens. Safe with threads.
 
-    Only the result of checking a signature with a key is cached. Expiry and identity are checked on every use.
+    Only the result of checking a signature is cached. Expiry and identity are checked on every use.
     """
 
     def __init__(self, keys: KeyRing, cache: DocumentCache, strict: bool = False):
@@ -51,10 +51,7 @@ class Tokens:
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> dict[str, Any] | None:
-        """The claims of a valid token; None for any other. Raises the store's Unavailable.
-
-        The caller must not change the claims.
-        """
+        """The claims of a token; None if it is not valid. The caller must not change them. Raises Unavailable."""
         if len(token) > LONGEST:
             return None
         claims = self._signed_claims(token)
@@ -66,23 +63,23 @@ class Tokens:
         return claims if self._has_good_identity(claims) else None
 
     def has_bad_signature(self, token: str) -> bool:
-        """Whether this is a JSON web token whose signature is not from a stored key."""
+        """Whether this is a JSON web token that no stored key has signed."""
         return len(token) <= LONGEST and _is_web_token(token) and self._signed_claims(token) is None
 
     def mint(self, claims: dict[str, Any], seconds: int) -> str:
-        """A token with these claims, without those that are None. Raises KeysMissing.
+        """A token with those of these claims that are not None. Raises KeysMissing.
 
-        It lives for this many seconds, or never expires if `seconds` is not above 0. If the identity has no stored
-        secret, the token has no `identity_sig` (docs/kazoo/auth.md, section 2.4).
+        It expires after this many seconds, or never if `seconds` is 0 or less. If the identity has no stored secret,
+        the token has no `identity_sig` (docs/kazoo/auth.md, section 2.4).
         """
         claims = {name: value for name, value in claims.items() if value is not None}
-        who = identity.identity_of(claims)
-        # With a cached secret that has just been replaced, the token would be refused a moment later.
-        self._cache.forget(account_db(claims["account_id"]), who)
-        secret = self._identity_secret(claims["account_id"], who)
+        identity_id = identity.identity_of(claims)
+        # If the cached secret has just been replaced, the new token would soon be refused.
+        self._cache.forget(account_db(claims["account_id"]), identity_id)
+        secret = self._identity_secret(claims["account_id"], identity_id)
         signed: dict[str, Any] = {"iss": ISSUER}
         if secret:
-            signed["identity_sig"] = identity.signature(who, secret, self._keys.server_secret())
+            signed["identity_sig"] = identity.signature(identity_id, secret, self._keys.server_secret())
         signed |= claims
         if seconds > 0:
             signed["exp"] = int(time.time()) + seconds
@@ -90,7 +87,7 @@ class Tokens:
         return jwt.encode(signed, key, algorithm="RS256", headers={"kid": key_id})
 
     def _signed_claims(self, token: str) -> dict[str, Any] | None:
-        """The claims of a token that a currently stored key has signed; None for any other."""
+        """The claims of a token that a stored key has signed; None for any other token."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._signed.get(digest)
         if known and self._keys.private_key(known[0]) is known[1]:
@@ -115,25 +112,25 @@ class Tokens:
     def _has_good_identity(self, claims: dict[str, Any]) -> bool:
         if "identity_sig" not in claims:
             return not self._strict
-        given, who = claims["identity_sig"], identity.identity_of(claims)
-        if not isinstance(given, str) or not given or not isinstance(who, str):
+        signature, identity_id = claims["identity_sig"], identity.identity_of(claims)
+        if not isinstance(signature, str) or not signature or not isinstance(identity_id, str):
             return False
-        if self._is_signed_by(given, claims["account_id"], who):
+        if self._is_signed_by(signature, claims["account_id"], identity_id):
             return True
         # Another node may have used a newer secret than the cached one (docs/kazoo/auth.md, section 10).
-        self._cache.forget(account_db(claims["account_id"]), who)
-        return self._is_signed_by(given, claims["account_id"], who)
+        self._cache.forget(account_db(claims["account_id"]), identity_id)
+        return self._is_signed_by(signature, claims["account_id"], identity_id)
 
-    def _is_signed_by(self, given: str, account_id: str, who: str) -> bool:
-        secret = self._identity_secret(account_id, who)
+    def _is_signed_by(self, signature: str, account_id: str, identity_id: str) -> bool:
+        secret = self._identity_secret(account_id, identity_id)
         if not secret:
             return False
-        return identity.matches(given, who, secret, self._keys.server_secret())
+        return identity.matches(signature, identity_id, secret, self._keys.server_secret())
 
-    def _identity_secret(self, account_id: str, who: str) -> str | None:
-        if not is_document_id(who):
+    def _identity_secret(self, account_id: str, identity_id: str) -> str | None:
+        if not is_document_id(identity_id):
             return None
-        document = self._cache.find_doc(account_db(account_id), who)
+        document = self._cache.find_doc(account_db(account_id), identity_id)
         if document is None or is_deleted(document):
             return None
         if self._strict and document.get("enabled") is False:
@@ -143,14 +140,14 @@ class Tokens:
 
 
 def _is_web_token(token: str) -> bool:
-    """Whether the text has the three parts of a token, with a JSON object as header and as payload."""
+    """Whether the text has the three parts of a token, with JSON objects as header and payload."""
     parts = token.split(".")
     try:
-        # More padding than is needed does no harm.
+        # Extra padding does no harm.
         objects = [json_text.loads(base64.urlsafe_b64decode(f"{part}==")) for part in parts[:2]]
     except ValueError:
         return False
-    return len(parts) == 3 and all(isinstance(one, dict) for one in objects)
+    return len(parts) == 3 and all(isinstance(part, dict) for part in objects)
 
 
 def _is_alive(claims: dict[str, Any]) -> bool:

@@ -5,12 +5,12 @@ from app.documents.clock import gregorian_now
 
 
 def expired_since(account: Document | None) -> int | None:
-    """When the trial ran out, in Gregorian seconds; None if it has not, or if the account has no trial."""
+    """When the trial ran out, in Gregorian seconds; None if it has not, or if there is no trial."""
     expires = (account or {}).get("pvt_trial_expires")
     return expires if type(expires) is int and expires <= gregorian_now() else None
 
 
 def is_enabled(account: Document | None) -> bool:
-    """Whether neither the client (`enabled`) nor Kazoo (`pvt_enabled`) has disabled an account."""
+    """Whether an account is enabled, both by clients (`enabled`) and by Kazoo (`pvt_enabled`)."""
     account = account or {}
     return account.get("enabled", True) is not False and account.get("pvt_enabled", True) is not False

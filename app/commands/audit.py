@@ -1,4 +1,4 @@
-"""`audit`: what is wrong with the trunks of accounts, read from the store; and repairs of what can be repaired."""
+"""`audit`: finds what is wrong with the trunks of accounts, and repairs some of it."""
 
 import json
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from app.audit import Severity
 from app.audit.account import Auditor, Report
 from app.audit.fixes import FIXES, MARKS
 from app.audit.number_index import NumberIndex, databases_of_numbers
-from app.audit.page import Page, page_in
+from app.audit.page import AuditPage, page_in
 from app.audit.repairs import Repairer
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
@@ -23,29 +23,34 @@ from app.services import Services, make_services
 from app.settings import Settings
 from app.store import StoreError
 
-NOTHING_FOUND, FOUND, COULD_NOT_LOOK = 0, 1, 2
+NOTHING_FOUND, FOUND, FAILED = 0, 1, 2
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
 @click.command()
 @click.argument("account_ids", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All accounts, and what concerns all of them.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each account, on a line of its own.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this page, too.")
+@click.option("--all", "every", is_flag=True, help="All accounts, and the schema that they share.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each account.")
 @click.option(
-    "--fix", "rules", multiple=True, type=click.Choice([*FIXES, MARKS]), help="Repair this. May be repeated."
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report to this HTML file."
 )
-@click.option("--dry-run/--apply", "is_dry", default=True, help="Only show the repairs (the default), or write them.")
+@click.option(
+    "--fix",
+    "rules",
+    multiple=True,
+    type=click.Choice([*FIXES, MARKS]),
+    help="Repair what this rule finds. May be repeated.",
+)
+@click.option("--dry-run/--apply", "is_dry", default=True, help="Show the repairs (the default), or write them.")
 def audit(
     account_ids: tuple[str, ...], every: bool, as_json: bool, html: Path | None, rules: tuple[str, ...], is_dry: bool
 ) -> None:
     """Show what prevents calls or saves in the trunks of ACCOUNT_IDS, or bills calls to the wrong account.
 
-    The worst findings of each account come first. The exit status is 0 if nothing was found, 1 if something was
-    (notes do not count), and 2 if an account could not be read.
+    The worst findings of each account come first. The exit status is 0 if there are none, 1 if there are any (notes
+    do not count), and 2 if an account could not be read.
 
-    With --fix the repairs are shown instead, and with --apply written. Then the exit status is 1 if something is
-    left to be repaired.
+    --fix shows repairs instead, and --apply writes them. The exit status is then 1 if a repair was not written.
     """
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
@@ -62,13 +67,13 @@ def audit(
             status = _Run(services, page, repairer, as_json).audit(account_ids, every)
     except click.ClickException as error:
         error.show()
-        status = COULD_NOT_LOOK
+        status = FAILED
     except (StoreError, OSError) as error:
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
-        status = COULD_NOT_LOOK
+        status = FAILED
     except KeyboardInterrupt:
-        click.echo("interrupted: not everything was looked at", err=True)
-        status = COULD_NOT_LOOK
+        click.echo("interrupted: not everything was audited", err=True)
+        status = FAILED
     finally:
         services.close()
     raise SystemExit(status)
@@ -76,14 +81,14 @@ def audit(
 
 @dataclass
 class _Run:
-    """One run of the command, and what it has counted."""
+    """One run of the command, and its counts."""
 
     services: Services
-    page: Page | None
+    page: AuditPage | None
     repairer: Repairer | None
     as_json: bool
     trunks: int = 0
-    found: int = 0
+    problems: int = 0
     unread: int = 0
 
     def audit(self, account_ids: tuple[str, ...], every: bool) -> int:
@@ -91,45 +96,44 @@ class _Run:
         services = self.services
         for account_id in account_ids:
             database_of(services.store, account_id)
-        chosen = list(every_account_id(services.store)) if every else list(account_ids)
-        index = self._index() if every else None
-        find = index.find if index else None
-        auditor = Auditor(services.store, services.cache, services.schemas, find)
-        with progress(auditor.accounts(chosen), "accounts", len(chosen)) as reports:
-            for account_id, report in zip(chosen, reports, strict=True):
+        account_ids = tuple(every_account_id(services.store)) if every else account_ids
+        find_numbers = self._number_index().find if every else None
+        auditor = Auditor(services.store, services.cache, services.schemas, find_numbers)
+        with progress(auditor.accounts(account_ids), "accounts", len(account_ids)) as reports:
+            for account_id, report in zip(account_ids, reports, strict=True):
                 if report is None:
                     self.unread += 1
                     click.echo(f"warning: the account {account_id} has no database", err=True)
                 else:
-                    self._take(report)
+                    self._handle(report)
         if every and not self.repairer:
-            self._take(auditor.system())
+            self._handle(auditor.system())
         if not self.as_json:
             noun = "repairs" if self.repairer else "findings"
-            click.echo(f"{self.found} {noun} in {self.trunks} trunks of {len(chosen)} accounts")
+            click.echo(f"{self.problems} {noun} in {self.trunks} trunks of {len(account_ids)} accounts")
         if self.unread:
-            return COULD_NOT_LOOK
-        return FOUND if self.found else NOTHING_FOUND
+            return FAILED
+        return FOUND if self.problems else NOTHING_FOUND
 
-    def _index(self) -> NumberIndex:
+    def _number_index(self) -> NumberIndex:
         index, databases = NumberIndex(), databases_of_numbers(self.services.store)
         with progress(index.fill(self.services.store, databases), "numbers", len(databases)) as bar:
             for _ in bar:
                 pass
         return index
 
-    def _take(self, report: Report) -> None:
+    def _handle(self, report: Report) -> None:
         self.trunks += len(report.trunks)
         if self.page:
             self.page.add(report)
         if self.repairer:
-            self.found += _repair(self.repairer, report, self.as_json)
+            self.problems += _repair(self.repairer, report, self.as_json)
         else:
-            self.found += report.counting
-            _tell(report, self.as_json)
+            self.problems += report.problems
+            _print(report, self.as_json)
 
 
-def _tell(report: Report, as_json: bool) -> None:
+def _print(report: Report, as_json: bool) -> None:
     if as_json:
         members = {"account_id": report.account_id, "name": report.name, "trunks": len(report.trunks)}
         findings = [finding.as_json() for finding in report.findings]
@@ -143,7 +147,7 @@ def _tell(report: Report, as_json: bool) -> None:
 
 
 def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
-    """Show the repairs of an account, and do them where that is wanted. Returns how many are left to be done."""
+    """Make and print the repairs of an account. Returns how many of them were not written."""
     left = 0
     for repair in repairer.repair(report):
         left += not repair.is_done

@@ -1,12 +1,10 @@
-"""`import` and `export`: documents as lines of JSON, each `{"db": ..., "doc": ...}`."""
+"""`import` and `export`: documents as JSON lines, each `{"db": ..., "doc": ...}`."""
 
 import base64
 import itertools
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from app.commands.progress import progress
+from app.files import whole_file
 from app.kazoo import json_text
 from app.settings import Settings
 from app.store import Store, StoreError, is_document_id
@@ -30,27 +29,27 @@ _MEMBERS = ("_id", "_rev", "_deleted", "_attachments")
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_documents(files: tuple[BinaryIO, ...]) -> None:
-    """Load documents from FILES ('-' is standard input) as they are, with their revisions.
+    """Load documents from FILES ('-' is standard input) unchanged, with their revisions.
 
     Each line is {"db": "<unencoded database name>", "doc": {...}}, with attachments inline. Missing databases are
-    created with their design documents. A revision that is older than the stored one does not replace it. A file is
-    checked before any of it is written; standard input is checked in parts. An interrupted import can be run again.
+    created with their design documents. An older revision does not replace a newer one. Each file is checked before
+    any of it is written; standard input is checked in batches. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
     count = 0
     for file in files:
-        length = _checked(file) if file.seekable() else None
+        length = _checked_count(file) if file.seekable() else None
         with progress(_lines(file), file.name, length) as bar:
             try:
-                for loaded in _load(store, bar):
-                    count += loaded
+                for batch_size in _load(store, bar):
+                    count += batch_size
             except StoreError as error:
                 raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
     click.echo(f"{count} documents imported into the {store.engine()}")
 
 
-def _checked(file: BinaryIO) -> int:
-    """The number of documents in a file, which is read once more afterwards. Raises ClickException."""
+def _checked_count(file: BinaryIO) -> int:
+    """Check a file and rewind it. Returns the number of its documents. Raises ClickException."""
     start = file.tell()
     count = sum(1 for _ in _lines(file))
     file.seek(start)
@@ -58,7 +57,7 @@ def _checked(file: BinaryIO) -> int:
 
 
 def _load(store: Store, lines: Iterable[dict[str, Any]]) -> Iterator[int]:
-    """Write the documents in batches. Yields the number of documents in each batch after it is stored."""
+    """Write the documents in batches. Yields the size of each batch once it is stored."""
     for db, group in itertools.groupby(lines, key=lambda line: line["db"]):
         store.create_db(db, documents_for(db))
         while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
@@ -79,7 +78,7 @@ def _lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def _check(line: Any) -> None:
-    """Refuse what a store could not keep, or could not give back. Raises ValueError."""
+    """Check that a store can keep the document and return it. Raises ValueError."""
     document = line.get("doc") if isinstance(line, dict) else None
     if not isinstance(document, dict) or not isinstance(line.get("db"), str):
         raise ValueError('expected {"db": "...", "doc": {...}}')
@@ -95,7 +94,7 @@ def _check(line: Any) -> None:
         raise ValueError(f"CouchDB would refuse the member {unknown[0][:80]!r}")
     revision = document.get("_rev")
     if "_rev" in document and not (isinstance(revision, str) and _REVISION.fullmatch(revision)):
-        raise ValueError("_rev is no revision, such as 1-0123456789abcdef0123456789abcdef")
+        raise ValueError("_rev is not a revision such as 1-0123456789abcdef0123456789abcdef")
     if not isinstance(document.get("_deleted", False), bool):
         raise ValueError("_deleted is neither true nor false")
     _check_attachments(document.get("_attachments", {}))
@@ -103,12 +102,12 @@ def _check(line: Any) -> None:
 
 def _check_attachments(attachments: Any) -> None:
     if not isinstance(attachments, dict):
-        raise ValueError("_attachments is no object")
+        raise ValueError("_attachments is not an object")
     for name, attachment in attachments.items():
         if not isinstance(attachment, dict) or not isinstance(attachment.get("data"), str):
             raise ValueError(f"the attachment {name[:80]!r} has no data")
         if not isinstance(attachment.get("content_type", ""), str):
-            raise ValueError(f"the content_type of the attachment {name[:80]!r} is no text")
+            raise ValueError(f"the content_type of the attachment {name[:80]!r} is not a text")
         try:
             base64.b64decode(attachment["data"], validate=True)
         except ValueError:
@@ -117,12 +116,12 @@ def _check_attachments(attachments: Any) -> None:
 
 @click.command("export")
 @click.argument("databases", nargs=-1)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of standard output.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def export_documents(databases: tuple[str, ...], output: Path | None) -> None:
-    """Write the documents of DATABASES, or of all databases, in the form that `import` reads.
+    """Write the documents of DATABASES, or of all databases, in the format that `import` reads.
 
-    What cannot be read is left out with a warning, and the exit status is then 1. The file of --output appears when
-    it is complete.
+    A document that cannot be read is skipped with a warning, and the exit status is then 1. The file of --output
+    appears once it is complete.
     """
     store = open_store(Settings.from_environment().for_commands(), creates=False)
     faults: list[str] = []
@@ -132,13 +131,17 @@ def export_documents(databases: tuple[str, ...], output: Path | None) -> None:
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
     else:
-        _write_whole(output, lines)
+        try:
+            with whole_file(output) as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise click.ClickException(f"{output}: {error.strerror}") from None
     if faults:
         raise click.ClickException(f"{len(faults)} documents or databases could not be read")
 
 
 def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iterator[bytes]:
-    """The lines of these databases. What cannot be read is told and added to `faults`."""
+    """The lines of these databases. Whatever cannot be read causes a warning and is added to `faults`."""
 
     def warn(db: str, doc_id: str, error: Exception) -> None:
         faults.append(doc_id)
@@ -150,19 +153,3 @@ def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iter
                 yield json.dumps({"db": db, "doc": document}, ensure_ascii=False).encode() + b"\n"
         except StoreError as error:
             warn(db, "", error)
-
-
-def _write_whole(output: Path, lines: Iterable[bytes]) -> None:
-    """Write to a file beside the output, which only its owner can read, and rename it at the end."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-            try:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, output)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise click.ClickException(f"{output}: {error.strerror}") from None

@@ -1,6 +1,6 @@
-"""Asks two servers the same, and tells where their answers differ.
+"""Sends the same requests to two servers and reports where their answers differ.
 
-`equality.py` says what is equal. `servers.py` logs in and sends requests. `walk.py` has the requests of an account.
-`access_log.py` has those of a log. `reads.py` compares the answers to them. `writes.py` has a conversation that
-writes.
+`equality.py` decides what counts as equal. `servers.py` logs in and sends requests. `walk.py` lists the requests for
+an account, `access_log.py` those in a log. `reads.py` compares the answers to both. `writes.py` has a scripted
+conversation that writes.
 """

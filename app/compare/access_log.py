@@ -1,4 +1,4 @@
-"""The GETs of an access log of this service, nginx or HAProxy (default formats), without other people's tokens."""
+"""The GETs in an access log of this service, nginx or HAProxy (default formats), without other people's tokens."""
 
 import hashlib
 import json
@@ -8,22 +8,22 @@ from urllib.parse import urlsplit
 
 from app.documents.secrets import names_secret
 
-# Both have the request in quotes. In nginx's it is the first quoted text, in HAProxy's the last.
+# nginx and HAProxy both quote the request. It is nginx's first quoted text and HAProxy's last.
 _REQUEST = re.compile(r'"GET (\S+) HTTP/[0-9.]+"')
 _API = re.compile(r"/v[12]/")
-# nginx writes bytes that are not printable, quotes and backslashes like this.
+# How nginx writes quotes, backslashes and bytes that are not printable.
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
-# Paths whose segments are tokens.
+# Paths that contain a token.
 _SKIPPED = ("/user_auth/", "/token_auth")
 MOST_REMEMBERED = 2_000_000
 
 
 def targets(lines: Iterable[str]) -> Iterator[str]:
-    """The paths with query of the API's GETs, each once, in the order of the log."""
+    """The path and query of each GET to the API, without repeats, in the order of the log."""
     seen: set[bytes] = set()
     for line in lines:
-        sent = _sent(line)
-        target = _cleaned(sent) if sent else None
+        logged = _logged_target(line)
+        target = _cleaned(logged) if logged else None
         if target is None:
             continue
         key = hashlib.blake2b(target.encode(), digest_size=8).digest()
@@ -33,8 +33,8 @@ def targets(lines: Iterable[str]) -> Iterator[str]:
             yield target
 
 
-def _sent(line: str) -> str | None:
-    """The target of the GET in a line; None if it has none."""
+def _logged_target(line: str) -> str | None:
+    """The target of the GET in a line; None if the line is not a GET."""
     if not line.startswith("{"):
         match = _REQUEST.search(line)
         return _ESCAPED.sub(r"%\1", match.group(1)) if match else None
@@ -47,7 +47,7 @@ def _sent(line: str) -> str | None:
 
 
 def _cleaned(target: str) -> str | None:
-    """The path and the query of the API without tokens; None for a request that is not to be sent."""
+    """The path and query without tokens; None if the request must not be sent."""
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)

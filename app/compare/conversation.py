@@ -1,7 +1,7 @@
-"""Requests that use what earlier answers said: the steps of a scripted conversation with a server.
+"""A scripted conversation with a server: each request may use values from earlier answers.
 
 A step is ``{"name", "request": {"method", "path", "headers", "body" or "raw"}, "save"}``. ``${name}`` in a request is
-a variable; `save` gives variables from the answer: a dotted path in its JSON, or ``header:name``.
+a variable. `save` takes variables from the answer, by a dotted path in its JSON or by ``header:name``.
 """
 
 import json
@@ -9,19 +9,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from app.compare.equality import Answer, Normaliser
+from app.compare.equality import NormalisedAnswer, Normaliser
 
 Step = dict[str, Any]
-# Status, headers by lower-case name, and body.
+# Status, headers by lower-case name, body.
 RawAnswer = tuple[int, dict[str, str], bytes]
-# Sends method, path, headers and body.
+# Sends a request: method, path, headers, body.
 Send = Callable[[str, str, dict[str, str], bytes | None], RawAnswer]
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-def observe(send: Send, step: Step, variables: dict[str, Any]) -> Answer:
-    """Run one step; return what is to be compared, and put into `variables` what the step saves."""
+def observe(send: Send, step: Step, variables: dict[str, Any]) -> NormalisedAnswer:
+    """Run one step and return its answer, ready to compare. Adds what the step saves to `variables`."""
     status, headers, body = send(*_request(step["request"], variables))
     for name, path in step.get("save", {}).items():
         try:
@@ -46,7 +46,7 @@ def _request(request: dict[str, Any], variables: dict[str, Any]) -> tuple[str, s
 
 
 def _filled(value: Any, variables: dict[str, Any]) -> Any:
-    """A JSON value with its ``${name}`` filled in."""
+    """A JSON value with each ``${name}`` replaced by that variable's value."""
     if isinstance(value, str):
         whole = _VARIABLE.fullmatch(value)
         if whole:

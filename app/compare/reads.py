@@ -1,4 +1,4 @@
-"""Sends GETs to both servers and collects where the answers differ."""
+"""Sends GETs to both servers and reports where the answers differ."""
 
 import threading
 import time
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.compare.conversation import RawAnswer
-from app.compare.equality import Answer, Difference, Normaliser, differences, other_order
+from app.compare.equality import Difference, NormalisedAnswer, Normaliser, differences_or_order
 from app.compare.servers import Server
 from app.compare.walk import body_of
 
-# Between two servers a document may change. A difference counts if it stays, in so many looks.
-LOOKS = 3
-SECONDS_BETWEEN_LOOKS = 0.3
+# A document may change between the two requests. Only a difference that persists through all attempts counts.
+ATTEMPTS = 3
+SECONDS_BETWEEN_ATTEMPTS = 0.3
 
 
 @dataclass(frozen=True)
 class Differing:
-    """A request whose answers differ. `condition` is how it was sent, ``If-None-Match`` or nothing."""
+    """A request whose answers differ. `condition` is ``If-None-Match``, the name of a step, or empty."""
 
     method: str
     target: str
@@ -28,53 +28,53 @@ class Differing:
 
 
 class Comparison:
-    """What has been asked so far, and how often the old server showed something.
+    """The state of one comparison: how many requests were sent, and how many answers differed.
 
-    `tell` gets each request whose answers differ, one at a time.
+    `shown` counts the answers in which the old server showed something of an account. `report` is called with each
+    request whose answers differ, one at a time.
     """
 
-    def __init__(self, old: Server, new: Server, tell: Callable[[Differing], None]):
+    def __init__(self, old: Server, new: Server, report: Callable[[Differing], None]):
         self.old = old
         self.new = new
         self.asked = 0
         self.shown = 0
         self.differing = 0
         self.stopped = threading.Event()
-        self.trouble: list[Exception] = []
-        self._tell = tell
+        self.errors: list[Exception] = []
+        self._report = report
         self._lock = threading.Lock()
 
     def log_in(self) -> None:
-        """Log in to both servers, and compare what they answer. Raises Unreachable."""
+        """Log in to both servers and compare their answers. Raises Unreachable."""
         old, new = self.old.log_in(), self.new.log_in()
-        found = _differences(self._normalised(self.old, old), self._normalised(self.new, new))
-        self.count("", "log-in", found)
+        self.count("", "log-in", self._differences(old, new))
 
     def ask(self, target: str) -> dict[str, Any]:
-        """Ask both servers, with `If-None-Match` too if there is an ETag. Returns the old one's body.
+        """Send a GET to both servers, and another with `If-None-Match` if both sent an ETag. Returns the old body.
 
         Raises Unreachable, and Interrupted once the comparison has been stopped.
         """
-        found, old, new = self._look(target, {}, {})
-        self.count("GET", target, found)
+        differences, old, new = self._get_both(target, {}, {})
+        self.count("GET", target, differences)
         with self._lock:
-            # Schemas are shown to everybody.
+            # Anyone may read schemas.
             self.shown += old[0] == 200 and "/schemas" not in target
         if old[0] == new[0] == 200 and "etag" in old[1] and "etag" in new[1]:
-            tags = [{"if-none-match": answer[1]["etag"]} for answer in (old, new)]
-            self.count("GET", target, self._look(target, *tags)[0], "If-None-Match")
+            old_headers, new_headers = ({"if-none-match": answer[1]["etag"]} for answer in (old, new))
+            self.count("GET", target, self._get_both(target, old_headers, new_headers)[0], "If-None-Match")
         return body_of(old[2])
 
-    def count(self, method: str, target: str, found: list[Difference], condition: str = "") -> None:
-        """Count a request, and tell its differences."""
+    def count(self, method: str, target: str, differences: list[Difference], condition: str = "") -> None:
+        """Count a request and report its differences."""
         with self._lock:
             self.asked += 1
-            if found:
+            if differences:
                 self.differing += 1
-                self._tell(Differing(method, target, tuple(found), condition))
+                self._report(Differing(method, target, tuple(differences), condition))
 
     def run(self, jobs: Iterable[Callable[[], object]], connections: int) -> None:
-        """Do the jobs, so many at a time, until they are done, one cannot ask, or the comparison is stopped."""
+        """Run the jobs, `connections` at a time. A job that fails ends the comparison, and so does `stopped`."""
         free = threading.Semaphore(2 * connections)
 
         def work(job: Callable[[], object]) -> None:
@@ -83,8 +83,8 @@ class Comparison:
             except Interrupted:
                 pass
             except Exception as error:
-                # What is not looked at must not count as the same.
-                self.trouble.append(error)
+                # What was not compared must not pass as equal.
+                self.errors.append(error)
                 self.stopped.set()
             finally:
                 free.release()
@@ -101,28 +101,26 @@ class Comparison:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _look(
+    def _get_both(
         self, target: str, old_headers: dict[str, str], new_headers: dict[str, str]
     ) -> tuple[list[Difference], RawAnswer, RawAnswer]:
-        for is_last in (False,) * (LOOKS - 1) + (True,):
+        for is_last in (False,) * (ATTEMPTS - 1) + (True,):
             if self.stopped.is_set():
                 raise Interrupted
             old, new = self.old.get(target, old_headers), self.new.get(target, new_headers)
-            found = _differences(self._normalised(self.old, old), self._normalised(self.new, new))
-            if not found or is_last:
+            differences = self._differences(old, new)
+            if not differences or is_last:
                 break
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        return found, old, new
+            time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+        return differences, old, new
 
-    def _normalised(self, server: Server, answer: RawAnswer) -> Answer:
-        return Normaliser({"token": server.token}, keeps_ids=True).answer(*answer)
+    def _differences(self, old: RawAnswer, new: RawAnswer) -> list[Difference]:
+        return differences_or_order(_normalised(self.old, old), _normalised(self.new, new))
+
+
+def _normalised(server: Server, answer: RawAnswer) -> NormalisedAnswer:
+    return Normaliser({"token": server.token}, keeps_ids=True).answer(*answer)
 
 
 class Interrupted(Exception):
     """The comparison has been stopped."""
-
-
-def _differences(old: Answer, new: Answer) -> list[Difference]:
-    found = list(differences(old, new))
-    order = None if found else other_order(old, new)
-    return found or ([Difference("order of the envelope", *order)] if order else [])

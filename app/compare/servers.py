@@ -1,4 +1,4 @@
-"""One of the two servers: log-in, connections, retries, and how many requests a second it gets."""
+"""One of the two servers: log-in, connections, retries and request rate."""
 
 import json
 import threading
@@ -15,19 +15,19 @@ from app.compare.conversation import RawAnswer
 from app.compare.session import EXACT_TARGET, RETRIES_OF_READS, RETRIES_OF_WRITES, new_session
 
 SECONDS = 60
-# After each 503 to a read, in seconds.
+# The pause after each 503 to a read, in seconds.
 PAUSES_WHILE_BUSY = (0.5, 1.0, 2.0, 0.0)
-# A token that is younger than this is not bad because of its age.
+# If the server refuses a token younger than this, the token has not expired.
 SECONDS_OF_A_FRESH_TOKEN = 60.0
 
 
 class Unreachable(Exception):
-    """A server does not answer, or refuses the log-in. The text says which, and why."""
+    """A server does not answer or refuses the log-in. The text says which server and why."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """The request that logs in, or that tells whose a token is. `is_renewable`: it gives a new token each time."""
+    """The request that logs in or looks a token up. If `is_renewable`, each one gets a new token."""
 
     method: str
     path: str
@@ -36,23 +36,23 @@ class Login:
 
 
 def user_login(name: str, password: str, account: str, is_realm: bool) -> Login:
-    """The log-in of a user. `account` is the realm or the name of the account (docs/kazoo/auth.md, section 1)."""
-    place = "account_realm" if is_realm else "account_name"
-    return Login("PUT", "/v2/user_auth", {"credentials": credential_hash(name, password), place: account})
+    """A user's log-in. `account` is the realm or the name of the account (docs/kazoo/auth.md, section 1)."""
+    member = "account_realm" if is_realm else "account_name"
+    return Login("PUT", "/v2/user_auth", {"credentials": credential_hash(name, password), member: account})
 
 
 def key_login(api_key: str) -> Login:
-    """The log-in with an account's API key."""
+    """A log-in with an account's API key."""
     return Login("PUT", "/v2/api_auth", {"api_key": api_key})
 
 
 def token_login(token: str) -> Login:
-    """A token that is there already."""
+    """The use of an existing token."""
     return Login("POST", "/v2/auth/tokeninfo", {"token": token}, is_renewable=False)
 
 
 class Pace:
-    """Lets at most `rate` requests a second begin; None lets all."""
+    """Starts at most `rate` requests a second; None means no limit."""
 
     def __init__(self, rate: float | None):
         self._interval = 1 / rate if rate else 0.0
@@ -60,16 +60,16 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait until the next request may begin."""
+        """Wait until the next request may start."""
         with self._lock:
             now = time.monotonic()
-            at = max(now, self._next)
-            self._next = at + self._interval
-        time.sleep(at - now)
+            start = max(now, self._next)
+            self._next = start + self._interval
+        time.sleep(start - now)
 
 
 class Server:
-    """A server, used by several threads. `url` may end in ``/v1`` or ``/v2``. Paths are sent exactly as given."""
+    """A server; safe with threads. `url` may end in ``/v1`` or ``/v2``. Paths are sent exactly as given."""
 
     def __init__(self, name: str, url: str, login: Login, rate: float | None = None):
         self.name = name
@@ -87,14 +87,14 @@ class Server:
         self.account_id = ""
 
     def log_in(self) -> RawAnswer:
-        """Get a token, and find out whose it is. Returns the answer to the log-in. Raises Unreachable."""
+        """Get a token and its account's id. Returns the answer to the log-in. Raises Unreachable."""
         with self._lock:
             return self._get_token()
 
     def get(self, target: str, headers: dict[str, str] | None = None) -> RawAnswer:
-        """The answer to a GET with the token. Waits where the server is busy.
+        """The answer to a GET with the token. Retries while the server is busy.
 
-        Raises Unreachable, also if the token is refused: both servers would refuse everything in the same way.
+        Raises Unreachable, even for a refused token: two servers that refuse everything would look the same.
         """
         token = self.token
         answer = self._get(target, headers or {}, token)
@@ -107,11 +107,8 @@ class Server:
         return answer
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> RawAnswer:
-        """The answer to any request. It is sent again only if the server refused it as one too many.
-
-        Raises Unreachable.
-        """
-        # On a new connection, which the server has not closed meanwhile.
+        """The answer to any request, which is retried only after a 429. Raises Unreachable."""
+        # The server may have closed an idle connection, so this opens a new one.
         with new_session(RETRIES_OF_WRITES) as session:
             return self._exchange(session, method, path, headers, body)
 
@@ -124,7 +121,7 @@ class Server:
         return answer
 
     def _renew(self, token: str) -> bool:
-        """Log in again, unless another thread has or the token is fresh. Whether there is a new token."""
+        """Log in again, unless another thread has or the token is fresh. Returns whether there is a new token."""
         with self._lock:
             if self.token != token:
                 return True
@@ -137,14 +134,14 @@ class Server:
         body = json.dumps({"data": self._login.data}).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body))}
         answer = self.send(self._login.method, self._login.path, headers, body)
-        status, _, text = answer
+        status, _, answer_body = answer
         if status not in (200, 201):
             raise Unreachable(f"{self.name} refuses the log-in: {status}")
         try:
-            envelope = json.loads(text)
+            envelope = json.loads(answer_body)
             self.token, self.account_id = str(envelope["auth_token"]), str(envelope["data"]["account_id"])
         except (ValueError, KeyError, TypeError):
-            raise Unreachable(f"{self.name} gives no token") from None
+            raise Unreachable(f"{self.name} answers the log-in without a token") from None
         self._logged_in_at = time.monotonic()
         return answer
 
@@ -152,13 +149,13 @@ class Server:
         self, session: requests.Session, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> RawAnswer:
         self._pace.wait()
-        sent = {**headers, EXACT_TARGET: self._prefix + path}
+        headers = {**headers, EXACT_TARGET: self._prefix + path}
         try:
             answer = session.request(
-                method, self._root, data=body, headers=sent, timeout=SECONDS, allow_redirects=False
+                method, self._root, data=body, headers=headers, timeout=SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:
             raise Unreachable(f"{self.name} does not answer: {type(error).__name__}: {error}") from error
         if answer.status_code == 429:
-            raise Unreachable(f"{self.name} refuses further requests (429): set a --rate")
+            raise Unreachable(f"{self.name} still answers 429 after several retries: set a --rate")
         return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content

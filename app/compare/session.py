@@ -1,4 +1,4 @@
-"""Sessions of `requests` that send a path exactly as given, and again where the server refuses it as one too many."""
+"""Sessions of `requests` that send each path exactly as given and retry after a 429."""
 
 import ssl
 from http.cookiejar import DefaultCookiePolicy
@@ -10,7 +10,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import SKIP_HEADER, Retry
 
-# A 429 is waited for: 0, 1, 2, ... 16 seconds, or as long as `Retry-After` says.
+# The pauses after a 429 are 0, 1, 2, ... 16 seconds, or what `Retry-After` says.
 RETRIES_OF_READS = Retry(
     total=None,
     connect=3,
@@ -25,15 +25,15 @@ RETRIES_OF_READS = Retry(
     retry_after_max=60,
     raise_on_status=False,
 )
-# A write that was lost may have happened.
+# A write whose answer was lost may have succeeded, so it is not sent again.
 RETRIES_OF_WRITES = RETRIES_OF_READS.new(connect=0, read=0, other=0)
 MOST_CONNECTIONS = 64
-# The header with the path and query of a request. It is not sent.
+# The header that carries the path and query to the connection. It is not sent.
 EXACT_TARGET = "x-exact-target"
 
 
 def new_session(retries: Retry) -> requests.Session:
-    """A session without headers of its own, cookies, and what the environment says of proxies and passwords."""
+    """A session without default headers or cookies. It ignores proxies and passwords in the environment."""
     session = requests.Session()
     session.trust_env = False
     session.headers.clear()
@@ -45,16 +45,16 @@ def new_session(retries: Retry) -> requests.Session:
 
 
 class _ExactConnection(HTTPConnection):
-    """`requests` and urllib3 would rewrite targets such as `/a%2fb`, `/%zz` and `/../a`."""
+    """A connection that sends the exact target. urllib3 would rewrite `/a%2fb`, `/%zz` and `/../a`."""
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
         """Send a request."""
-        sent = dict(headers or {})
-        super().request(method, sent.pop(EXACT_TARGET, url), body, sent, **options)
+        headers = dict(headers or {})
+        super().request(method, headers.pop(EXACT_TARGET, url), body, headers, **options)
 
 
 class _ExactSecureConnection(_ExactConnection, HTTPSConnection):
-    """The same with TLS."""
+    """The same, with TLS."""
 
 
 class _ExactPool(HTTPConnectionPool):
@@ -67,6 +67,6 @@ class _ExactSecurePool(HTTPSConnectionPool):
 
 class _ExactAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        # The system's certificate authorities count too, not only those of the certifi package.
+        # Trust the system's certificate authorities, not only those of the certifi package.
         super().init_poolmanager(*args, **options, ssl_context=ssl.create_default_context())
         self.poolmanager.pool_classes_by_scheme = {"http": _ExactPool, "https": _ExactSecurePool}

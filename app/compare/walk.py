@@ -1,11 +1,11 @@
-"""What is asked about an account: its trunks, page by page, and what UIs ask when they start."""
+"""The requests for an account: its trunks, page by page, and what UIs read when they start."""
 
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-# Asks both servers for a target, and returns the old one's body if it is an object in JSON.
+# Sends a GET to both servers. Returns the old server's body, or an empty object if that is not a JSON object.
 Ask = Callable[[str], dict[str, Any]]
 
 VERSIONS = ("v1", "v2")
@@ -15,14 +15,14 @@ MOST_PAGES = 1_000_000
 
 
 def system(ask: Ask) -> None:
-    """Ask for what does not belong to an account."""
+    """Ask for everything that belongs to no account."""
     for version in VERSIONS:
         for path in SYSTEM:
             ask(f"/{version}{path}")
 
 
 def accounts(account_id: str, ask: Ask) -> Iterator[str]:
-    """The account itself and those below it."""
+    """The ids of the account itself and of those below it."""
     yield account_id
     for page in _pages(f"/v2/accounts/{quote(account_id)}/descendants", ask):
         for row in page:
@@ -31,7 +31,7 @@ def accounts(account_id: str, ask: Ask) -> Iterator[str]:
 
 
 def account(account_id: str, ask: Ask) -> None:
-    """Ask for all of an account."""
+    """Ask for everything in an account."""
     for version in VERSIONS:
         base = f"/{version}/accounts/{quote(account_id, safe='')}"
         for path in AT_START:
@@ -44,17 +44,17 @@ def account(account_id: str, ask: Ask) -> None:
 
 
 def _pages(target: str, ask: Ask) -> Iterator[list[Any]]:
-    """The data of each page that the old server has."""
-    asked = target
+    """The data of each page on the old server."""
+    page = target
     for _ in range(MOST_PAGES):
-        answer = ask(asked)
+        answer = ask(page)
         data, start_key = answer.get("data"), answer.get("next_start_key")
         if isinstance(data, list):
             yield data
         if not isinstance(start_key, str):
             return
-        asked, before = f"{target}?start_key={quote(start_key, safe='')}", asked
-        if asked == before:
+        page, previous = f"{target}?start_key={quote(start_key, safe='')}", page
+        if page == previous:
             return
 
 
@@ -64,7 +64,7 @@ def _segment(doc_id: str) -> str:
 
 
 def body_of(body: bytes) -> dict[str, Any]:
-    """An answer's body if it is an object in JSON; else an empty one."""
+    """An answer's body if it is a JSON object, otherwise an empty object."""
     try:
         parsed = json.loads(body)
     except ValueError:

@@ -1,7 +1,7 @@
-"""A scripted conversation that writes, for a scratch account: the same on both servers, one after the other.
+"""A scripted conversation that writes to a scratch account, first on one server and then on the other.
 
-Every document that it creates has a name that begins with MARK, and is deleted at the end, also after an
-interruption. An account that has other trunks is refused.
+The name of every document that it creates begins with MARK. All of them are deleted at the end, even after an
+interruption. An account with other trunks is refused.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.compare.conversation import Send, Step, observe
-from app.compare.equality import Answer, Difference, differences, other_order
+from app.compare.equality import Difference, NormalisedAnswer, differences_or_order
 from app.compare.servers import Server
 from app.compare.walk import body_of
 
@@ -22,7 +22,7 @@ _UNKNOWN = "0" * 32
 
 
 class NotScratch(Exception):
-    """The account has trunks that are not of this command, cannot be read, or cannot be cleaned."""
+    """The account has trunks that this command did not create, cannot be read or cannot be cleaned."""
 
 
 def conversation() -> list[Step]:
@@ -35,7 +35,7 @@ def conversation() -> list[Step]:
     }
     by_ip = {"auth": {"auth_method": "IP", "ip": "192.0.2.7"}, "options": {"inbound_format": "e164"}, "DIDs": {}}
     full = {"name": _NAME, "account": {"trunks": 2}, "servers": [server, by_ip], "extra": {"kept": [1, 2.5, None]}}
-    one, two, given = (f"{_TRUNKS}/${{{name}}}" for name in ("first_id", "second_id", "given_x"))
+    first, second, given = (f"{_TRUNKS}/${{{name}}}" for name in ("first_id", "second_id", "given_x"))
     refused = {"name": _NAME, "servers": [{"auth": {"auth_method": "zz"}}, 7], "account": {"trunks": "many"}}
     lists = {"name": _NAME, "servers": [{"auth": [], "options": [], "DIDs": []}], "account": []}
     return [
@@ -51,37 +51,37 @@ def conversation() -> list[Step]:
         _step("create with empty arrays for objects", "PUT", _TRUNKS, lists),
         _step("create with a number as a text", "PUT", _TRUNKS, {"name": _NAME, "account": {"trunks": "3"}}),
         _step("create refused", "PUT", _TRUNKS, refused),
-        _step("create of a text", "PUT", _TRUNKS, "text"),
+        _step("create from a text", "PUT", _TRUNKS, "text"),
         _step("create without data", "PUT", _TRUNKS, raw='{"other":{}}'),
         _step("create with bad JSON", "PUT", _TRUNKS, raw='{"data":{'),
         _step("create with another content type", "PUT", _TRUNKS, {"name": _NAME}, headers={"content-type": "a/b"}),
         _step("list", "GET", _TRUNKS),
-        _step("list, two a page", "GET", f"{_TRUNKS}?page_size=2"),
+        _step("list, two per page", "GET", f"{_TRUNKS}?page_size=2"),
         _step("list with a filter", "GET", f"{_TRUNKS}?has_key=extra"),
         _step("list in v1", "GET", _TRUNKS.replace("v2", "v1", 1)),
-        _step("read", "GET", two, save={"second": "revision", "tag": "header:etag"}),
-        _step("read in v1", "GET", two.replace("v2", "v1", 1)),
-        _step("read, not modified", "GET", two, headers={"if-none-match": '"${tag}"'}),
+        _step("read", "GET", second, save={"second": "revision", "tag": "header:etag"}),
+        _step("read in v1", "GET", second.replace("v2", "v1", 1)),
+        _step("read, not modified", "GET", second, headers={"if-none-match": '"${tag}"'}),
         _step("read unknown", "GET", f"{_TRUNKS}/{_UNKNOWN}"),
-        _step("replace", "POST", one, {"name": _NAME, "servers": [by_ip]}, save={"first": "revision"}),
-        _step("replace upon the revision", "POST", one, {"name": _NAME}, headers={"if-match": '"${first}"'}),
-        _step("replace upon an old revision", "POST", one, {"name": _NAME}, headers={"if-match": '"${first}"'}),
-        _step("replace refused", "POST", one, refused),
+        _step("replace", "POST", first, {"name": _NAME, "servers": [by_ip]}, save={"first": "revision"}),
+        _step("replace with If-Match", "POST", first, {"name": _NAME}, headers={"if-match": '"${first}"'}),
+        _step("replace with an old If-Match", "POST", first, {"name": _NAME}, headers={"if-match": '"${first}"'}),
+        _step("replace refused", "POST", first, refused),
         _step("replace unknown", "POST", f"{_TRUNKS}/{_UNKNOWN}", {"name": _NAME}),
-        _step("patch", "PATCH", two, {"account": {"trunks": 9, "inbound_trunks": 1}, "extra": {"more": {"a": 1}}}),
-        _step("patch with null", "PATCH", two, {"extra": {"more": None}}),
-        _step("patch of servers", "PATCH", two, {"servers": [server]}),
-        _step("patch refused", "PATCH", two, {"servers": [{"auth": {"auth_method": "zz"}}]}),
+        _step("patch", "PATCH", second, {"account": {"trunks": 9, "inbound_trunks": 1}, "extra": {"more": {"a": 1}}}),
+        _step("patch with null", "PATCH", second, {"extra": {"more": None}}),
+        _step("patch the servers", "PATCH", second, {"servers": [server]}),
+        _step("patch refused", "PATCH", second, {"servers": [{"auth": {"auth_method": "zz"}}]}),
         _step("patch unknown", "PATCH", f"{_TRUNKS}/{_UNKNOWN}", {"name": _NAME}),
-        _step("patch by POST", "POST", two, {"account": {"trunks": 1}}, verb="PATCH"),
-        _step("read again", "GET", two),
-        _step("verb that is not there", "PUT", two, {"name": _NAME}),
-        _step("no token", "GET", two, headers={"x-auth-token": None}),
-        _step("bad token", "GET", two, headers={"x-auth-token": "no token"}),
-        _step("delete upon an old revision", "DELETE", two, headers={"if-match": '"1-0"'}),
-        _step("delete", "DELETE", f"{two}?should_soft_delete=false"),
-        _step("read deleted", "GET", two),
-        _step("delete again", "DELETE", f"{two}?should_soft_delete=false"),
+        _step("patch with POST", "POST", second, {"account": {"trunks": 1}}, verb="PATCH"),
+        _step("read again", "GET", second),
+        _step("unsupported verb", "PUT", second, {"name": _NAME}),
+        _step("no token", "GET", second, headers={"x-auth-token": None}),
+        _step("bad token", "GET", second, headers={"x-auth-token": "no token"}),
+        _step("delete with an old If-Match", "DELETE", second, headers={"if-match": '"1-0"'}),
+        _step("delete", "DELETE", f"{second}?should_soft_delete=false"),
+        _step("read deleted", "GET", second),
+        _step("delete again", "DELETE", f"{second}?should_soft_delete=false"),
         _step("delete with an id", "DELETE", f"{given}?should_soft_delete=false"),
     ]
 
@@ -107,38 +107,38 @@ def _step(
 
 
 class Scratch:
-    """The scratch account on one server."""
+    """A scratch account on one server."""
 
     def __init__(self, server: Server, account_id: str):
         self._server = server
         self._account_id = account_id
 
     def check(self) -> None:
-        """Delete what an earlier conversation left. Raises NotScratch, Unreachable."""
+        """Check that the account may be used, and delete what an earlier run left. Raises NotScratch, Unreachable."""
         others = [doc_id for doc_id, name in self._trunks() if not name.startswith(MARK)]
         if others:
             raise NotScratch(f"{self._server.name}: {self._account_id} has trunks of its own, such as {others[0]}")
         self.clean()
 
     def clean(self) -> None:
-        """Delete what a conversation created. Raises NotScratch if that is refused, Unreachable."""
-        for doc_id in self._own():
+        """Delete what this command created. Raises NotScratch if that is refused, Unreachable."""
+        for doc_id in self._leftovers():
             path = f"{self._path()}/{quote(doc_id, safe='')}?should_soft_delete=false"
             self._server.send("DELETE", path, {"x-auth-token": self._server.token}, None)
-        if left := self._own():
-            where = f"{self._server.name}: {self._account_id}"
-            raise NotScratch(f"{where} still has {len(left)} trunks of this command, such as {left[0]}")
+        if left := self._leftovers():
+            account = f"{self._server.name}: {self._account_id}"
+            raise NotScratch(f"{account} still has {len(left)} trunks of this command, such as {left[0]}")
 
-    def converse(self, run: str, stopped: threading.Event, on_step: Callable[[], None]) -> list[Answer]:
+    def converse(self, run: str, stopped: threading.Event, on_step: Callable[[], None]) -> list[NormalisedAnswer]:
         """The answers to the steps, in order. Nothing is left behind. Raises NotScratch, Unreachable."""
         variables = {
             "account_id": self._account_id,
             "token": self._server.token,
             "run": run,
-            # Before all generated ids in a list, so that its first pages are the same in each run.
+            # `-` sorts before all generated ids, so the first pages of a list are the same in each run.
             **{f"given_{letter}": f"-{letter}-compare-{run}" for letter in "xyz"},
         }
-        answers: list[Answer] = []
+        answers: list[NormalisedAnswer] = []
         send: Send = self._server.send
         try:
             for step in conversation():
@@ -150,14 +150,14 @@ class Scratch:
             self.clean()
         return answers
 
-    def _own(self) -> list[str]:
+    def _leftovers(self) -> list[str]:
         return [doc_id for doc_id, name in self._trunks() if name.startswith(MARK)]
 
     def _path(self) -> str:
         return f"/v2/accounts/{quote(self._account_id, safe='')}/connectivity"
 
     def _trunks(self) -> list[tuple[str, str]]:
-        """Id and name of each trunk."""
+        """The id and name of each trunk."""
         ids = self._data(f"{self._path()}?paginate=false")
         if not isinstance(ids, list):
             raise NotScratch(f"{self._server.name}: the trunks of {self._account_id} cannot be read")
@@ -172,16 +172,12 @@ class Scratch:
         return body_of(body).get("data") if status == 200 else None
 
 
-def compared(old: list[Answer], new: list[Answer]) -> list[tuple[Step, list[Difference]]]:
-    """Each step that both servers were asked, and how the answers differ."""
-    found = []
-    for step, one, other in zip(conversation(), old, new, strict=False):
-        differing = list(differences(one, other))
-        order = None if differing else other_order(one, other)
-        found.append((step, [Difference("order of the envelope", *order)] if order else differing))
-    return found
+def compared(old: list[NormalisedAnswer], new: list[NormalisedAnswer]) -> list[tuple[Step, list[Difference]]]:
+    """Each step that both servers answered, and how their answers differ."""
+    answered = zip(conversation(), old, new, strict=False)
+    return [(step, differences_or_order(old_answer, new_answer)) for step, old_answer, new_answer in answered]
 
 
 def new_run() -> str:
-    """A text that no other run has, for names and ids."""
+    """A text that is unique to this run, for names and ids."""
     return f"{time.time_ns():x}"

@@ -4,12 +4,13 @@ from typing import Any
 
 Document = dict[str, Any]
 
+# Marks a value that is not there, where None is a possible value.
 MISSING: Any = object()
 _EMPTY_TEXTS = ("", "0", "NULL", "undefined")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether Kazoo treats a value as empty: 0, null, some texts, empty containers (docs/kazoo/documents.md)."""
+    """Whether Kazoo treats a value as empty: 0, null, certain texts, empty containers (docs/kazoo/documents.md)."""
     if isinstance(value, str):
         return value in _EMPTY_TEXTS
     if isinstance(value, bool):

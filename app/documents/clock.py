@@ -1,4 +1,4 @@
-"""Kazoo's times: Gregorian seconds in documents, ISO 8601 in answers."""
+"""Kazoo's time formats: Gregorian seconds in documents, ISO 8601 in answers."""
 
 import time
 from functools import lru_cache
@@ -12,7 +12,7 @@ def gregorian_now() -> int:
 
 
 def iso_now() -> str:
-    """The current time in UTC as envelopes show it, e.g. ``2026-11-22T23:43:04Z``."""
+    """The current time in UTC as envelopes have it, e.g. ``2026-11-22T23:43:04Z``."""
     return _iso(int(time.time()))
 
 

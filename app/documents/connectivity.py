@@ -8,7 +8,7 @@ TYPE = "sys_info"
 
 
 def with_realm(document: Document, realm: str | None) -> Document:
-    """A copy whose `account.auth_realm` is this realm. If the realm is not a text, the document itself."""
+    """A copy whose `account.auth_realm` is this realm. Without a realm, the document itself."""
     if not isinstance(realm, str):
         return document
     account = document.get("account")
@@ -24,16 +24,17 @@ def put_back(trunk_id: str, public: Document, stored: Document | None) -> Docume
 
 
 def servers(document: Document) -> Iterator[Document]:
-    """The servers that are objects. Others are left out, because a stored document may not satisfy the schema."""
+    """The servers. Any that are not objects are skipped, because stored documents may violate the schema."""
     stored = document.get("servers")
     return (server for server in stored if isinstance(server, dict)) if isinstance(stored, list) else iter(())
 
 
 def dids(document: Document) -> list[str]:
-    """The DIDs of all servers as the client typed them, each once, in document order."""
-    found: dict[str, None] = {}
+    """The DIDs of all servers as the client typed them, in document order, without duplicates."""
+    # A dict, because it keeps the order.
+    unique: dict[str, None] = {}
     for server in servers(document):
         numbers = server.get("DIDs")
         if isinstance(numbers, dict):
-            found.update(dict.fromkeys(numbers))
-    return list(found)
+            unique.update(dict.fromkeys(numbers))
+    return list(unique)

@@ -1,4 +1,4 @@
-"""Public and private members of documents, and the private ones that every save sets.
+"""Public and private members of documents, and the private members that each save sets.
 
 Spec: docs/kazoo/documents.md, sections 2.2, 2.4.
 """
@@ -9,7 +9,7 @@ from app.documents import Document, is_empty, is_true, object_member
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db, alphanumeric, encoded
 
-# What `stamp` sets at each save.
+# The members that `stamp` sets.
 STAMPS = frozenset(
     {
         "pvt_vsn",
@@ -31,7 +31,7 @@ _ID_PATHS = (("_id",), ("id",), ("ID",), ("value", "id"), ("doc", "_id"))
 
 @dataclass(frozen=True)
 class Author:
-    """The caller who saves a document. Members that are None are not written, so stored values stay."""
+    """The caller who saves a document. Members that are None are not written: stored values stay."""
 
     request_id: str
     is_authenticated: bool
@@ -42,7 +42,7 @@ class Author:
 
 
 def is_private(name: str) -> bool:
-    """Whether a top-level member belongs to Kazoo and not to the client."""
+    """Whether a top-level member belongs to Kazoo rather than to the client."""
     return name.startswith(("_", "pvt_"))
 
 
@@ -57,12 +57,12 @@ def private(document: Document) -> Document:
 
 
 def without_revision(document: Document) -> Document:
-    """The document without `_rev`, to be written to another database, which has its own revisions."""
+    """The document without `_rev`, for a copy in another database, which has its own revisions."""
     return {name: value for name, value in document.items() if name != "_rev"}
 
 
 def given_id(data: Document) -> object:
-    """The id that a client gave, of any JSON type; None if it is missing or empty.
+    """The id that a client sent, of any JSON type; None if it is missing or empty.
 
     Spec: docs/kazoo/http.md, section 8.1.
     """
@@ -74,7 +74,7 @@ def given_id(data: Document) -> object:
 
 
 def answer_data(document: Document) -> Document:
-    """A document as clients see it: public members, then `id`, then `_read_only` if it is stored.
+    """A document as clients see it: public members, then `id`, then `_read_only` if the document has it.
 
     Spec: docs/kazoo/documents.md, section 4.1.
     """
@@ -97,9 +97,9 @@ def is_deleted(document: Document) -> bool:
 
 
 def stamp(document: Document, account_id: str, author: Author) -> Document:
-    """A copy of the document with its private members set for a save. The argument is not changed.
+    """A copy of the document with its private members set for a save.
 
-    `pvt_created` is set only if the document has no `_rev`. A public member `rev` does not count as one.
+    `pvt_created` is set only if the document has no `_rev`. A public member `rev` does not count.
     """
     now = gregorian_now()
     stamped = dict(document)

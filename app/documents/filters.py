@@ -1,10 +1,10 @@
-"""Query-string filters of lists (docs/kazoo/documents.md, section 5.4). They apply to the whole stored document."""
+"""Query-string filters of lists (docs/kazoo/documents.md, section 5.4). They see the whole stored document."""
 
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from app.documents import Document, is_empty
+from app.documents import MISSING, Document, is_empty
 from app.documents.secrets import SECRETS
 from app.kazoo import json_text
 from app.kazoo.integers import to_integer
@@ -16,11 +16,10 @@ _TIMES = {
     "modified_from": ("pvt_modified", False),
     "modified_to": ("pvt_modified", True),
 }
-_MISSING = object()
 
 
 class _Rejected(Exception):
-    """Kazoo's filter would crash on this document, so the document is left out."""
+    """Kazoo's filter would crash on this document, so the list does not have it."""
 
 
 def is_filter(name: str) -> bool:
@@ -53,9 +52,9 @@ def _text_value(value: str | bool) -> str:
 
 
 def _passes_time(document: Document, member: str, is_upper: bool, bound: str | bool) -> bool:
-    """Whether a document's time is within the bound, which is inclusive.
+    """Whether a document's time is within an inclusive bound.
 
-    A document without the time passes lower bounds and fails upper ones.
+    A document without that time passes lower bounds and fails upper bounds.
     """
     limit = to_integer(_text_value(bound))
     time: Any = document.get(member)
@@ -68,30 +67,30 @@ def _passes_time(document: Document, member: str, is_upper: bool, bound: str | b
 
 
 def _at(document: Document, path: str) -> Any:
-    """The value at a dotted path; `_MISSING` if there is none. In arrays a segment is an index from 1.
+    """The value at a dotted path; MISSING if there is none. Indexes of arrays start at 1.
 
-    Secrets count as missing, or a filter would find out what an answer leaves out.
+    Secrets count as missing. Otherwise a filter would reveal what answers hide.
     """
-    value: Any = _MISSING if path.split(".")[0] in SECRETS else document
+    value: Any = MISSING if path.split(".")[0] in SECRETS else document
     for segment in path.split("."):
         if isinstance(value, dict):
-            value = value.get(segment, _MISSING)
+            value = value.get(segment, MISSING)
         elif isinstance(value, list):
             index = to_integer(segment)
             if index is None or index < 1:
                 raise _Rejected
-            value = value[index - 1] if index <= len(value) else _MISSING
-        elif value is not _MISSING:
+            value = value[index - 1] if index <= len(value) else MISSING
+        elif value is not MISSING:
             raise _Rejected
     return value
 
 
 def _text(value: Any) -> str:
-    """A value as the text that Kazoo compares.
+    """The text that Kazoo compares.
 
-    Lists of texts are joined without a separator. A missing value and any other list give an empty text.
+    Lists of texts are joined without a separator. A missing value or any other list becomes an empty text.
     """
-    if value is _MISSING:
+    if value is MISSING:
         return ""
     if isinstance(value, str):
         return value
@@ -100,24 +99,24 @@ def _text(value: Any) -> str:
     return json_text.dumps(value)
 
 
-def _equals(value: Any, wanted: str) -> bool:
+def _equals(value: Any, operand: str) -> bool:
     text = _text(value)
-    if text == wanted:
+    if text == operand:
         return True
     try:
-        parsed = json.loads(wanted)
+        parsed = json.loads(operand)
     except (ValueError, RecursionError):
         return False
     return text in parsed if isinstance(parsed, list) else isinstance(parsed, str) and parsed == text
 
 
 _TESTS: dict[str, Callable[[Any, str], bool]] = {
-    "filter_not_": lambda value, wanted: not _equals(value, wanted),
+    "filter_not_": lambda value, operand: not _equals(value, operand),
     "filter_": _equals,
 }
 _PRESENCE: dict[str, Callable[[Any], bool]] = {
-    "has_key": lambda value: value is not _MISSING,
-    "key_missing": lambda value: value is _MISSING,
-    "has_value": lambda value: value is not _MISSING and not is_empty(value),
-    "value_missing": lambda value: value is _MISSING or is_empty(value),
+    "has_key": lambda value: value is not MISSING,
+    "key_missing": lambda value: value is MISSING,
+    "has_value": lambda value: value is not MISSING and not is_empty(value),
+    "value_missing": lambda value: value is MISSING or is_empty(value),
 }

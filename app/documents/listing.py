@@ -23,7 +23,7 @@ class KeyedRow(Protocol):
 
 
 Row = TypeVar("Row", bound=KeyedRow)
-# Fetches rows from a key on (None: from the first row), at most a given number (None: all).
+# Fetches rows, starting at a key (None: the first row), up to a limit (None: all).
 Fetch = Callable[[Any, int | None], list[Row]]
 
 
@@ -45,8 +45,8 @@ def read_page(
 ) -> Page[Row]:
     """Read one page of the rows for which `keep` is true, or of all rows if `keep` is None.
 
-    `fetch(start_key, limit)` returns rows in ascending order. The first is at `start_key`, or is the first row of all
-    if that is None. As in Kazoo, the answer's `page_size` also counts the row that is read ahead.
+    `fetch(start_key, limit)` returns rows in ascending order, from `start_key` on, or from the first row if that is
+    None. As in Kazoo, the page's `page_size` also counts the row that is read ahead.
     """
     page: Page[Row] = Page()
     remaining = page_size
@@ -58,8 +58,7 @@ def read_page(
         if not chunk:
             break
         has_next = len(chunk) == remaining + 1
-        looked_at = chunk[:remaining]
-        kept = [row for row in looked_at if keep is None or keep(row)]
+        kept = [row for row in chunk[:remaining] if keep is None or keep(row)]
         page.items = kept[::-1] + page.items
         page.page_size += len(kept) if len(chunk) < remaining else len(chunk)
         if not has_next:
@@ -75,7 +74,7 @@ def read_page(
 
 
 class _Rows(Generic[Row]):
-    """The rows from a key on, fetched on demand. With `reads_ahead`, each fetch asks for at least READ_AHEAD rows."""
+    """The rows from a key on, fetched on demand. With `reads_ahead`, each fetch reads at least READ_AHEAD rows."""
 
     def __init__(self, fetch: Fetch[Row], start_key: Any, reads_ahead: bool):
         self._fetch = fetch
@@ -86,7 +85,7 @@ class _Rows(Generic[Row]):
         self._is_complete = False
 
     def peek(self, count: int) -> list[Row]:
-        """The next `count` rows, or fewer if there are no more. They are not consumed."""
+        """The next `count` rows, or fewer at the end. They are not consumed."""
         while len(self._rows) < count and not self._is_complete:
             self._read(max(count - len(self._rows), self._ahead))
         return self._rows[:count]
@@ -101,8 +100,8 @@ class _Rows(Generic[Row]):
             self._is_complete = len(rows) < count
             self._rows, self._last_fetched = rows[:], rows
             return
-        # The next fetch starts at the last row's key, so it repeats the known rows with that key. If many rows have
-        # that key, all of the fetched rows may be known.
+        # The next fetch starts at the last row's key, so it repeats the known rows with that key. If many rows share
+        # that key, the fetch may return known rows only.
         known, limit = {_identity(row) for row in self._last_fetched}, count + 1
         while True:
             rows = self._fetch(self._rows[-1].key, limit)

@@ -6,7 +6,7 @@ from app.documents import Document
 
 
 def merge(patch: Document, stored: Document) -> Document:
-    """A new document: `patch` merged into `stored`. Neither argument is changed.
+    """`patch` merged into `stored`, as a new document.
 
     - Two objects are merged, but an empty object in the patch replaces the stored one.
     - A null in the patch removes the member. Any other value in the patch replaces the stored one.
@@ -15,7 +15,7 @@ def merge(patch: Document, stored: Document) -> Document:
     - The members of merged objects are in descending order of their names.
     """
     merged: Document = {}
-    # A plain loop takes the fewest frames of Python's stack for each level, of which a request may have many.
+    # A plain loop needs the fewest stack frames for each level, and requests may be deeply nested.
     for name in sorted(patch.keys() | stored.keys(), reverse=True):
         if name not in patch:
             value = _without_nulls(stored[name])

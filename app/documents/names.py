@@ -1,7 +1,7 @@
 """Names of accounts and databases (docs/kazoo/documents.md, section 1).
 
-CouchDB and the store use the unencoded form (`account/11/fd/f247…`) of a database's name. Documents and notices
-contain the encoded form (`account%2F11%2Ffd%2Ff247…`).
+CouchDB and the store use unencoded database names (`account/11/fd/f247…`). Documents and notices contain encoded
+ones (`account%2F11%2Ffd%2Ff247…`).
 """
 
 import re
@@ -29,7 +29,7 @@ def new_id() -> str:
 
 
 def is_account_id(text: str) -> bool:
-    """Whether Kazoo treats a text as an account id: it checks only that the text has 32 bytes."""
+    """Whether Kazoo accepts a text as an account id. It checks only that the text has 32 bytes."""
     return len(text.encode("utf-8", "surrogatepass")) == 32
 
 
@@ -45,7 +45,7 @@ def account_of(db: str) -> str | None:
 
 
 def month_db(account_id: str, at: float | None = None) -> str:
-    """The account's database of one month (UTC); `at` is in Unix seconds, default now."""
+    """The account's database for one month (UTC). `at` is in Unix seconds, by default now."""
     return account_db(account_id) + time.strftime("-%Y%m", time.gmtime(at))
 
 
@@ -56,10 +56,10 @@ def number_db(number: str) -> str:
 
 @lru_cache(maxsize=4096)
 def encoded(db: str) -> str:
-    """The form of a database's name in documents, notices and URLs."""
+    """A database name as documents, notices and URLs have it."""
     return quote(db, safe="")
 
 
 def alphanumeric(text: str) -> str:
-    """A name in the form that Kazoo's look-ups use: only ASCII letters and digits, in lower case."""
+    """A name as Kazoo's look-ups compare it: only ASCII letters and digits, in lower case."""
     return re.sub(r"[^a-z0-9]", "", text.lower())

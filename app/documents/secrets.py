@@ -1,4 +1,4 @@
-"""Which members of documents and answers are secret, and how they are shown to people."""
+"""Which members of documents and answers are secret, and how they are masked."""
 
 from typing import Any
 from urllib.parse import unquote_plus
@@ -36,13 +36,13 @@ _WORDS = (
 
 
 def names_secret(text: str) -> bool:
-    """Whether a text from a URL, as sent, has the name of something secret, however that is spelled."""
+    """Whether a text from a URL, still encoded, contains the name of a secret in any spelling."""
     letters = "".join(filter(str.isalnum, unquote_plus(unquote_plus(text)).lower()))
     return any(word in letters for word in _WORDS)
 
 
 def masked(value: Any) -> Any:
-    """A copy of a JSON value with MASK in place of each secret."""
+    """A copy of a JSON value with each secret replaced by MASK."""
     if isinstance(value, dict):
         return {name: MASK if name in SECRETS else masked(member) for name, member in value.items()}
     if isinstance(value, list):

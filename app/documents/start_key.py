@@ -1,6 +1,6 @@
 """`start_key` of lists: a JSON value as an Erlang external term in base64url (docs/kazoo/documents.md, section 5.5).
 
-Only binaries, integers and lists are supported. To decode any term from a client would be unsafe.
+Only binaries, integers and lists are supported. Decoding arbitrary terms from a client would be unsafe.
 """
 
 import base64
@@ -14,12 +14,12 @@ _MAX_DEPTH = 32
 
 
 def encode(key: Any) -> str:
-    """The text for a key, which is a string, an integer or a list of keys. Raises ValueError for other types."""
+    """A key as text. It may be a string, an integer or a list of keys. Raises ValueError for other types."""
     return base64.urlsafe_b64encode(bytes([_VERSION]) + _encode_term(key)).rstrip(b"=").decode("ascii")
 
 
 def decode(text: str) -> Any:
-    """The key that a text encodes. A text that does not encode a supported term is itself the key."""
+    """The key that a text encodes. If it does not encode a supported term, the text itself is the key."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         if data[0] != _VERSION:

@@ -1,4 +1,4 @@
-"""The messages that crossbar sends to the other nodes after a write, one method for each.
+"""The messages that crossbar sends to other nodes after a write, with one method for each.
 
 Spec: docs/kazoo/documents.md, section 9.
 """
@@ -19,49 +19,49 @@ Message = dict[str, Any]
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_~-]")
 
 
-class Line(Protocol):
-    """A connection that takes messages for the broker."""
+class Broker(Protocol):
+    """Takes messages and sends them to RabbitMQ."""
 
     def publish(self, exchange: str, routing_key: str, payload: Message) -> None:
-        """Queue a message. It must neither block nor raise an error."""
+        """Queue a message. This must neither block nor raise an error."""
 
 
 class Notices:
-    """Makes the messages and publishes them. Without a line, which means without a broker, it does nothing."""
+    """Builds and publishes the messages. Without a broker it does nothing."""
 
-    def __init__(self, line: Line | None, node: str):
-        self._line = line
+    def __init__(self, broker: Broker | None, node: str):
+        self._broker = broker
         self._node = node
 
     def created(self, db: str, document: Document) -> None:
-        """Tell that a document is new."""
+        """Announce a new document."""
         self._document_changed("doc_created", db, document)
 
     def edited(self, db: str, document: Document) -> None:
-        """Tell that a document has a new revision."""
+        """Announce a new revision of a document."""
         self._document_changed("doc_edited", db, document)
 
     def deleted(self, db: str, document: Document) -> None:
-        """Tell that a document is deleted, softly (`pvt_deleted`) or hard (`_deleted`)."""
+        """Announce a deletion, whether soft (`pvt_deleted`) or hard (`_deleted`)."""
         self._document_changed("doc_deleted", db, document)
 
     def saved(self, db: str, document: Document, is_new: bool) -> None:
-        """Tell that a document is new or, if `is_new` is false, that it has a new revision."""
+        """Announce a new document, or a new revision if `is_new` is false."""
         (self.created if is_new else self.edited)(db, document)
 
     def registrations_flushed(self, realm: str) -> None:
-        """Ask for all registrations of a realm to be dropped."""
-        if self._line is None:
+        """Ask registrars to drop all registrations in a realm."""
+        if self._broker is None:
             return
         payload = {"Realm": realm} | self._defaults("reg_flush", "directory", "crossbar")
-        _publish(self._line, REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
+        _publish(self._broker, REGISTRAR, f"registration.flush.{routing_segment(realm)}", payload)
 
     def cnam_requested(self, document: Document, number: str, display_name: str, account_id: str) -> None:
         """Ask for a new caller id name for a number.
 
-        `number` is the number as people write it, `account_id` the account of the caller.
+        `number` is the number in its usual notation, and `account_id` is the caller's account.
         """
-        if self._line is None:
+        if self._broker is None:
             return
         payload = {
             "Account-ID": document.get("pvt_assigned_to"),
@@ -71,10 +71,10 @@ class Notices:
             "Acquired-For": account_id,
             "Cnam": {"display_name": display_name},
         } | self._defaults("cnam_request", "notification", "kazoo_number_manager")
-        _publish(self._line, NOTIFICATIONS, "notifications.number.cnam_request", payload)
+        _publish(self._broker, NOTIFICATIONS, "notifications.number.cnam_request", payload)
 
     def _document_changed(self, event: str, db: str, document: Document) -> None:
-        if self._line is None:
+        if self._broker is None:
             return
         pvt_type = document.get("pvt_type", "undefined")
         key = f"{event}.{encoded(db)}.{pvt_type}.{routing_segment(document['_id'])}"
@@ -90,7 +90,7 @@ class Notices:
             "Database": encoded(db),
             "ID": document["_id"],
         } | self._defaults(event, "configuration", "datamgr")
-        _publish(self._line, CONFIGURATION, key, payload)
+        _publish(self._broker, CONFIGURATION, key, payload)
 
     def _defaults(self, event: str, category: str, app: str) -> Message:
         return {
@@ -103,15 +103,15 @@ class Notices:
         }
 
 
-def _publish(line: Line, exchange: str, routing_key: str, payload: Message) -> None:
-    kept = {name: value for name, value in payload.items() if value not in (None, "")}
-    line.publish(exchange, routing_key, kept)
+def _publish(broker: Broker, exchange: str, routing_key: str, payload: Message) -> None:
+    members = {name: value for name, value in payload.items() if value not in (None, "")}
+    broker.publish(exchange, routing_key, members)
 
 
 def routing_segment(text: str) -> str:
-    """A text as one segment of a routing key.
+    """A text as a single segment of a routing key.
 
-    Spaces become `+`. Other characters except ASCII letters, digits, `_`, `~` and `-` become %XX.
+    Spaces become `+`. All other characters become %XX, except ASCII letters, digits, `_`, `~` and `-`.
     """
     if text in ("*", "#"):
         return text

@@ -1,4 +1,4 @@
-"""The connection to the broker: a bounded queue and one thread, so that no request ever waits for RabbitMQ."""
+"""The connection to the broker: a bounded queue and a thread, so that no request ever waits for RabbitMQ."""
 
 import json
 import logging
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes messages in order, as fast as the broker takes them.
+    """Publishes messages in order, as fast as the broker accepts them. Safe with threads.
 
-    While the broker is unreachable, messages wait in the queue. A message for which the queue has no room is dropped
-    and counted, and `on_drop` is called. Safe with threads. The publishing thread starts with the first message, so
-    that it is started after the worker's fork.
+    While the broker is unreachable, messages wait in the queue. If the queue is full, a message is dropped and
+    counted, and `on_drop` is called. The first message starts the publishing thread, so that a worker starts its own
+    after the fork.
     """
 
     def __init__(self, url: str, on_drop: Callable[[], None] = lambda: None, size: int = QUEUE_SIZE):
@@ -43,22 +43,22 @@ class Publisher:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there was a connection when the publishing thread last used it."""
+        """Whether the publishing thread was connected when it last used the connection."""
         return self._connected
 
     def publish(self, exchange: str, routing_key: str, payload: dict[str, Any]) -> None:
-        """Queue a message. It is dropped if the queue is full or its routing key is too long for AMQP."""
+        """Queue a message. It is dropped if the queue is full or the routing key is too long for AMQP."""
         if len(routing_key.encode("utf-8")) > LONGEST_KEY:
-            self._drop("its routing key is too long")
+            self._drop("the routing key is too long")
             return
         self._start()
         try:
             self._queue.put_nowait((exchange, routing_key, json.dumps(payload, separators=(",", ":"))))
         except queue.Full:
-            self._drop("the broker's queue is full")
+            self._drop("the queue for the broker is full")
 
     def close(self, seconds: float = 2.0) -> None:
-        """Send the queued messages, for at most this many seconds, and close the connection."""
+        """Send the queued messages for up to this many seconds, then close the connection."""
         self._closing.set()
         if self._thread:
             self._thread.join(seconds)
@@ -67,7 +67,7 @@ class Publisher:
         self.dropped += 1
         self._on_drop()
         if self.dropped & (self.dropped - 1) == 0:
-            log.warning("a notice is dropped, %s; %d so far", reason, self.dropped)
+            log.warning("dropped a notice: %s; %d dropped so far", reason, self.dropped)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -77,7 +77,7 @@ class Publisher:
                     self._thread.start()
 
     def _run(self) -> None:
-        """Connect and send until the connection breaks, then connect again after a pause that grows each time."""
+        """Connect and send until the connection breaks. Then reconnect, after a pause that grows each time."""
         pause = SHORTEST_PAUSE
         waiting: tuple[str, str, str] | None = None
         while not (self._closing.is_set() and waiting is None and self._queue.empty()):
@@ -94,9 +94,9 @@ class Publisher:
                     _send(channel, *waiting)
                     waiting = None
             except Exception as error:
-                # No error may end this thread, because nothing else sends messages.
+                # No error may end this thread: nothing else sends messages.
                 self._connected = False
-                log.warning("broker is not reachable: %s %s", type(error).__name__, error)
+                log.warning("the broker is unreachable: %s %s", type(error).__name__, error)
                 if self._closing.wait(pause):
                     return
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -110,7 +110,7 @@ class Publisher:
         return channel
 
     def _next(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> tuple[str, str, str] | None:
-        """The next message; None if there is none for IDLE_SECONDS. In that case, heartbeats are answered."""
+        """The next message; None after IDLE_SECONDS without one. Heartbeats are answered then."""
         try:
             return self._queue.get(timeout=IDLE_SECONDS)
         except queue.Empty:

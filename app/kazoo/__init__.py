@@ -1,1 +1,1 @@
-"""What Kazoo does with JSON and with integers, and its constants. No I/O."""
+"""How Kazoo handles JSON and integers, and its constants. No I/O."""

@@ -10,7 +10,7 @@ _MAX_DIGITS = 4300
 
 
 def to_integer(value: Any) -> int | None:
-    """The integer for a float or a text, with halves rounded away from zero; None for any other value."""
+    """A float or a text as an integer, with halves rounded away from zero; None for any other value."""
     if type(value) is float:
         return _rounded(value)
     if not isinstance(value, str) or len(value) > _MAX_DIGITS:

@@ -1,6 +1,6 @@
-"""The error in a text that is not JSON, in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2).
+"""JSON syntax errors in the words of Kazoo's decoder (docs/kazoo/http.md, section 2.2).
 
-Python's decoder has found the place. What it tells of the place, and the bytes there, decide on the word.
+Python's decoder finds the position. Its message and the bytes there determine Kazoo's word.
 """
 
 import json
@@ -12,31 +12,31 @@ _IN_NUMBERS = b"+-.0123456789Ee"
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-# Escapes and what is between them. A high surrogate must be followed by the escape of a low one.
+# Escapes and the text between them. The escape of a low surrogate must follow that of a high one.
 _GOOD_ESCAPES = re.compile(
     rb"(?:[^\\]+|\\[^u]|\\u(?![dD][89a-fA-F])"
     rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+",
     re.DOTALL,
 )
-# Up to a capital N or I that is not in a string: those of NaN and Infinity.
+# Everything before the first capital N or I outside a string, as in NaN and Infinity.
 _NO_CONSTANT = re.compile(rb'(?:[^"NI]+|"(?:[^"\\]+|\\.)*+")*+', re.DOTALL)
 
 
 class JSONTextError(ValueError):
-    """A text is not JSON. `str()` of the error is Kazoo's message: ``<word> around <1-based byte offset>``."""
+    """A text is not JSON. `str(error)` is Kazoo's message: ``<word> around <1-based byte offset>``."""
 
     def __init__(self, word: str, offset: int):
         super().__init__(f"{word} around {offset}")
 
 
 class ConstantError(ValueError):
-    """The text has NaN or Infinity, which Python's decoder takes for numbers."""
+    """The text contains NaN or Infinity, which Python's decoder accepts as numbers."""
 
 
 def explain(text: bytes, fault: ValueError) -> JSONTextError:
-    """The error with which Kazoo's decoder refuses a text that Python's decoder has refused with `fault`.
+    """Kazoo's error for a text that Python's decoder refused with `fault`.
 
-    A `fault` without a place is about a number that is too large, or a ConstantError.
+    A `fault` without a position is a ConstantError, or is about a number that is too large.
     """
     if isinstance(fault, json.JSONDecodeError):
         at = len(fault.doc[: fault.pos].encode())
@@ -49,7 +49,10 @@ def explain(text: bytes, fault: ValueError) -> JSONTextError:
 
 
 def bad_surrogate(text: bytes) -> JSONTextError | None:
-    """The error for the first escaped surrogate that is no half of a pair, in a text whose escapes are whole."""
+    """The error for the first escaped surrogate that is not part of a pair; None if there is none.
+
+    All escapes in the text must be complete.
+    """
     if not _SURROGATE.search(text):
         return None
     end = _end(_GOOD_ESCAPES, text)
@@ -86,7 +89,7 @@ def _explain_token(text: bytes, message: str, at: int) -> JSONTextError:
 
 
 def _is_in_a_number(text: bytes, at: int) -> bool:
-    """Whether a fraction or an exponent begins here, directly behind a number that has none."""
+    """Whether a fraction or an exponent begins here, right after a number without one."""
     if not text[at - 1 : at].isdigit():
         return False
     number = _NUMBER.match(text, len(text[:at].rstrip(_IN_NUMBERS)))

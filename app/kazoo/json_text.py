@@ -1,6 +1,6 @@
-"""JSON text, decoded as Kazoo's decoder does and encoded as its encoder does.
+"""Decodes and encodes JSON as Kazoo does.
 
-Spec: docs/kazoo/http.md, sections 2.2 (which text is refused, with which message) and 5 (the text of answers).
+Spec: docs/kazoo/http.md, sections 2.2 (what is refused, with which message) and 5 (the text of answers).
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from app.kazoo.json_errors import ConstantError, JSONTextError, bad_surrogate, explain
 
 MAX_DEPTH = 256
-# No thread of a worker runs while a text is decoded. So many values take a fifth of a second.
+# While a text is decoded, no other thread of the worker runs. This many values take a fifth of a second.
 MOST_VALUES = 500_000
 
 _EXPONENT = re.compile(r"[:\[,]-?[0-9.]+e[-+]|^-?[0-9.]+e[-+]")
@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(u00[0-9a-f]{2}|.)")
 
 
 def loads(text: bytes) -> Any:
-    """Decode JSON. 1.0 stays a float, and the last of duplicate members wins. Raises JSONTextError."""
+    """Decode JSON. 1.0 stays a float. The last of duplicate members wins. Raises JSONTextError."""
     if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
         raise JSONTextError("too_many_values", 0)
     try:
@@ -29,8 +29,8 @@ def loads(text: bytes) -> Any:
         raise JSONTextError("invalid_string", error.start + 1) from None
     except ValueError as fault:
         raise explain(text, fault) from None
-    if refused := bad_surrogate(text):
-        raise refused
+    if surrogate_error := bad_surrogate(text):
+        raise surrogate_error
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
         raise JSONTextError("nesting_too_deep", 0)
     return value
@@ -39,7 +39,7 @@ def loads(text: bytes) -> Any:
 def dumps(value: Any) -> str:
     """Encode compactly. Non-ASCII characters are not escaped. Control characters become \\u00XX in upper case.
 
-    Floats are written as in ECMAScript, but whole ones have `.0` at the end.
+    Floats are written as in ECMAScript, except that whole numbers end in `.0`.
     """
     text = _ENCODER.encode(value)
     if _may_have_exponent(text) and _EXPONENT.search(text):
@@ -50,12 +50,12 @@ def dumps(value: Any) -> str:
 
 
 def pretty(value: Any) -> str:
-    """Encode with indents of two spaces, ` : ` after names, and empty containers on three lines."""
+    """Encode with two spaces of indentation, ` : ` after names, and empty containers on three lines."""
     return _ESCAPE.sub(_upper_hex, _pretty(value, "\n"))
 
 
 def float_text(number: float) -> str:
-    """The shortest text from which `number` can be read again, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
+    """The shortest text that decodes to the same number, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
     text = repr(number)
     if "e" not in text:
         return text
@@ -71,17 +71,17 @@ def float_text(number: float) -> str:
 
 
 def _may_have_exponent(text: str) -> bool:
-    """Whether a digit is followed by an exponent, as Python writes it. Spares most texts a slow search.
+    """Whether the text may contain an exponent as Python writes it. This saves most texts a slow search.
 
-    Ids and tokens have `e-` as well. If a text has many of them, it is searched.
+    Ids and tokens may contain `e-` too. After many of those, the answer is True.
     """
     for sign in ("e+", "e-"):
-        at = -1
+        position = -1
         for _ in range(100):
-            at = text.find(sign, at + 1)
-            if at < 0:
+            position = text.find(sign, position + 1)
+            if position < 0:
                 break
-            if text[at - 1].isdigit():
+            if text[position - 1].isdigit():
                 return True
         else:
             return True

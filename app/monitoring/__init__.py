@@ -1,1 +1,1 @@
-"""What operators watch: health, metrics, the access log and the last audit."""
+"""For operators: health, metrics, the access log and the last audit report."""

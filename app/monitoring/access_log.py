@@ -22,25 +22,25 @@ log = logging.getLogger("access")
 
 
 def log_requests(app: Flask) -> None:
-    """Log the requests of this application.
+    """Log the requests to this application.
 
-    A line has `time`, `method`, `path` (with the query; long segments are cut, secrets masked), `status`, `bytes` of
-    the body, `seconds`, `account` and `user` of the token, `client` (an address) and `request_id`.
+    A line has `time`, `method`, `path` (with the query; long segments are cut and secrets masked), `status`, `bytes`
+    of the body, `seconds`, the token's `account` and `user`, the `client` address and `request_id`.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.INFO)
-    app.before_request(_begin)
+    app.before_request(_start_timer)
     app.after_request(_log_when_sent)
 
 
-def _begin() -> None:
-    g.began = time.perf_counter()
+def _start_timer() -> None:
+    g.started = time.perf_counter()
 
 
 def _log_when_sent(response: Response) -> Response:
-    """The client need not wait for the line."""
+    """Log after the answer, so that the client does not wait for it."""
     context: Context | None = g.get("context")
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -48,11 +48,11 @@ def _log_when_sent(response: Response) -> Response:
         "path": loggable(raw_target()),
         "status": response.status_code,
         "bytes": 0 if _has_no_body(response) else response.content_length or 0,
-        "seconds": round(time.perf_counter() - g.began, 4),
-        **(_of_the_api(context) if context else {"client": request.remote_addr}),
+        "seconds": round(time.perf_counter() - g.started, 4),
+        **(_caller(context) if context else {"client": request.remote_addr}),
     }
     if response.direct_passthrough:
-        # Nobody tells when a file has been sent.
+        # There is no callback when a file has been sent.
         _write(line)
     else:
         response.call_on_close(partial(_write, line))
@@ -63,13 +63,13 @@ def _has_no_body(response: Response) -> bool:
     return request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED
 
 
-def _of_the_api(context: Context) -> dict[str, Any]:
-    who = {"account": context.auth.account_id, "user": context.auth.owner_id} if context.has_auth else {}
+def _caller(context: Context) -> dict[str, Any]:
+    caller = {"account": context.auth.account_id, "user": context.auth.owner_id} if context.has_auth else {}
     try:
         client = client_ip(context)
     except StoreError:
         client = context.peer
-    return {**who, "client": client, "request_id": context.request_id}
+    return {**caller, "client": client, "request_id": context.request_id}
 
 
 def _write(line: dict[str, Any]) -> None:

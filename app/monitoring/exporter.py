@@ -1,4 +1,4 @@
-"""Serves the counts of `app/metrics.py` to Prometheus, on a port of its own."""
+"""Serves the metrics of `app/metrics.py` to Prometheus on a separate port."""
 
 import threading
 
@@ -11,7 +11,7 @@ MOST_CONNECTIONS = 1000
 
 
 def start(host: str, port: int) -> None:
-    """Serve /metrics, with the sums over all workers, in a thread of this process. Raises OSError."""
+    """Serve /metrics, summed over all workers, from a thread in this process. Raises OSError."""
     from prometheus_client import make_wsgi_app
 
     server = waitress.create_server(

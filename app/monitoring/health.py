@@ -1,4 +1,4 @@
-"""`GET /health`: whether this instance works, for load balancers and operators. It is not part of the API."""
+"""`GET /health`: whether this instance works, for load balancers and operators. It is not part of Kazoo's API."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ health.before_request(leave_to_crossbar)
 
 @health.get("/health")
 def answer_health() -> Response:
-    """200 if the store answers and has its keys, else 503. The broker's state is shown but has no effect on this."""
+    """200 if the store answers and has its keys, otherwise 503. The broker's state does not affect the status."""
     services: Services = current_app.extensions["services"]
     store = _store_state(services)
     healthy = store["state"] == "ok"
@@ -50,6 +50,6 @@ def _cluster_state(store: Replicated) -> dict[str, Any]:
 
 
 def _databases() -> list[str]:
-    """The databases whose coordinator is told: `accounts`, and that of the account that the query names."""
+    """The databases whose coordinator is shown: `accounts`, and the database of the account in the query."""
     account_id = request.args.get("account_id", "")
     return [ACCOUNTS, account_db(account_id)] if is_account_id(account_id) else [ACCOUNTS]

@@ -1,6 +1,6 @@
-"""What the console shows to operators: the counts of this machine, and the last report of `audit`.
+"""What the console shows to operators: the metrics of this machine and the last report of `audit`.
 
-Only tokens of superduper admins are let in.
+Only superduper admins have access.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from app.blueprint import leave_to_crossbar
 from app.services import Services
 from app.store import StoreError
 
-# Of a report; the worst accounts of a larger one are not known to come first.
+# Only this much of a report is sent. Its accounts are in no particular order.
 MOST_BYTES = 20_000_000
 
 operators = Blueprint("operators", __name__)
@@ -22,10 +22,10 @@ operators.before_request(leave_to_crossbar)
 
 @operators.get("/console/operators/metrics")
 def show_metrics() -> Response:
-    """The counts of all workers, as Prometheus reads them."""
-    refused = _refusal()
-    if refused:
-        return refused
+    """The metrics of all workers, in Prometheus' format."""
+    refusal = _refusal()
+    if refusal:
+        return refusal
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
     return Response(generate_latest(metrics.registry()), content_type=CONTENT_TYPE_LATEST)
@@ -33,10 +33,10 @@ def show_metrics() -> Response:
 
 @operators.get("/console/operators/audit")
 def show_audit() -> Response:
-    """The file that AUDIT_REPORT names, the output of `audit --json`; 404 if there is none."""
-    refused = _refusal()
-    if refused:
-        return refused
+    """The file that AUDIT_REPORT names, which is the output of `audit --json`; 404 if there is none."""
+    refusal = _refusal()
+    if refusal:
+        return refusal
     path = _services().settings.audit_report
     try:
         text = _start_of(path) if path else None
@@ -51,7 +51,7 @@ def _services() -> Services:
 
 
 def _refusal() -> Response | None:
-    """The answer to who is no operator; None for an operator."""
+    """The answer to a caller who is not an operator; None for an operator."""
     services = _services()
     try:
         claims = services.tokens.verify(request.headers.get("X-Auth-Token", ""))
@@ -64,7 +64,7 @@ def _refusal() -> Response | None:
 
 
 def _start_of(path: Path) -> bytes:
-    """The whole lines among the first MOST_BYTES."""
+    """The complete lines in the first MOST_BYTES."""
     with path.open("rb") as file:
         text = file.read(MOST_BYTES + 1)
     return text if len(text) <= MOST_BYTES else text[: text.rfind(b"\n", 0, MOST_BYTES) + 1]

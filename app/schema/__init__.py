@@ -1,8 +1,8 @@
-"""Kazoo's validation of request data, driven only by the files in `schemas/` (docs/kazoo/http.md, section 8).
+"""Kazoo's validation of request data, driven entirely by the files in `schemas/` (docs/kazoo/http.md, section 8).
 
-Defaults are set first (`defaults.py`). Then the `jsonschema` package decides what is valid, with Kazoo's reading of
-a few keywords (`keywords.py`). Values of another type are converted (`coercion.py`), and errors are described
-(`errors.py`).
+First, defaults are set (`defaults.py`). Then the `jsonschema` package validates, with Kazoo's interpretation of a few
+keywords (`keywords.py`). Values of the wrong type are converted if possible (`coercion.py`). Errors are described in
+Kazoo's words (`errors.py`).
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from app.schema.defaults import set_defaults
 from app.schema.errors import Errors, describe, error
 from app.schema.keywords import RawSchema, Validator, check_keywords
 
-# Each is answered with its value.
+# An answer repeats the invalid value for each error.
 MOST_ERRORS = 1000
-# Each round converts all values whose errors were found.
+# Each round converts every value that can be converted.
 MOST_ROUNDS = 20
 DIRECTORY = data_directory("schemas")
 
@@ -31,23 +31,23 @@ Data = TypeVar("Data")
 
 
 class UnknownSchema(LookupError):
-    """There is no file of this name in `schemas/`."""
+    """There is no file with this name in `schemas/`."""
 
 
 class Invalid(ValueError):
-    """Data that a schema refuses.
+    """Data that violates a schema.
 
     `errors` is Kazoo's answer: {path: {keyword: {message, ...}}}. `paths` are the paths of the errors as tuples of
-    names and indexes. If there are more than MOST_ERRORS, both have only the first ones, and `has_more` is True.
+    names and indexes. Both have at most MOST_ERRORS entries. If there are more errors, `has_more` is True.
     """
 
-    def __init__(self, found: list[ValidationError]):
-        self.has_more = len(found) > MOST_ERRORS
-        found = found[:MOST_ERRORS]
-        self.errors: Errors = describe(found)
+    def __init__(self, errors: list[ValidationError]):
+        self.has_more = len(errors) > MOST_ERRORS
+        errors = errors[:MOST_ERRORS]
+        self.errors: Errors = describe(errors)
         if self.has_more:
             self.errors |= error("data", "maxErrors", message="There are more errors than these", target=MOST_ERRORS)
-        self.paths = [tuple(one.absolute_path) for one in found]
+        self.paths = [tuple(error.absolute_path) for error in errors]
         super().__init__(", ".join(self.errors))
 
     def was_stored(self, data: Document, stored: Document | None) -> bool:
@@ -63,7 +63,7 @@ def _is_same(data: Document, stored: Document, path: tuple[str | int, ...]) -> b
 
 
 class Schema:
-    """One schema. `raw` is the content of its file, and `revision` depends on the file's text."""
+    """One schema. `raw` is the parsed file, and `revision` is derived from its text."""
 
     def __init__(self, text: str):
         self.raw: RawSchema = json.loads(text)
@@ -72,23 +72,23 @@ class Schema:
         self._validator = Validator(self.raw)
 
     def validate(self, data: Data, coercing: bool = True) -> Data:
-        """Set the defaults in the data and check it. Raises Invalid.
+        """Set defaults in the data and validate it. Raises Invalid.
 
-        With `coercing`, values for integers and booleans are converted first if they have another type. `data` is
+        With `coercing`, values of the wrong type are first converted to integers or booleans if possible. `data` is
         changed in place and returned.
         """
         set_defaults(self.raw, data)
         for number in range(MOST_ROUNDS + 1):
-            found = list(islice(self._validator.iter_errors(data), MOST_ERRORS + 1))
-            if not found:
+            errors = list(islice(self._validator.iter_errors(data), MOST_ERRORS + 1))
+            if not errors:
                 break
-            if not (coercing and number < MOST_ROUNDS and coerce(data, found)):
-                raise Invalid(found)
+            if not (coercing and number < MOST_ROUNDS and coerce(data, errors)):
+                raise Invalid(errors)
         return data
 
 
 class Schemas:
-    """All schemas of a directory, read once at the start."""
+    """All schemas in a directory, read once at the start."""
 
     def __init__(self, directory: Path = DIRECTORY):
         self._schemas = {path.stem: _read(path) for path in json_files(directory)}
@@ -98,7 +98,7 @@ class Schemas:
         return sorted(self._schemas)
 
     def get(self, name: str) -> Schema:
-        """The schema of this name. Raises UnknownSchema."""
+        """The schema with this name. Raises UnknownSchema."""
         try:
             return self._schemas[name]
         except KeyError:
@@ -108,6 +108,6 @@ class Schemas:
 def _read(path: Path) -> Schema:
     try:
         return Schema(path.read_text("utf-8"))
-    except ValueError as fault:
-        fault.add_note(f"in {path}")
+    except ValueError as error:
+        error.add_note(f"in {path}")
         raise

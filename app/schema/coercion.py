@@ -1,4 +1,4 @@
-"""Kazoo's conversion of values that clients send for integers and booleans (docs/kazoo/http.md, section 8.3)."""
+"""Kazoo's conversion of values to integers and booleans (docs/kazoo/http.md, section 8.3)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def coerce(data: Any, errors: Iterable[ValidationError]) -> bool:
-    """Convert in place the values with a wrong type that can be converted. Returns whether any value was."""
+    """Convert values of the wrong type in place, where possible. Returns whether any value was converted."""
     changed = False
     for error in errors:
         if error.validator != "type":

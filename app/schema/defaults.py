@@ -1,4 +1,4 @@
-"""Kazoo's defaults. It sets them in objects that exist, before it checks them (docs/kazoo/http.md, section 8.2)."""
+"""Kazoo's defaults. Before it validates, it sets them in objects that exist (docs/kazoo/http.md, section 8.2)."""
 
 import copy
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from app.schema.keywords import TYPES, RawSchema, pattern
 
 
 def set_defaults(schema: RawSchema, value: Any) -> None:
-    """Set in place the members that objects in this value lack and for which the schema has a default."""
+    """Add missing members that have a default to the objects in this value, in place."""
     if isinstance(value, list) and "items" in schema:
         for item in value:
             set_defaults(schema["items"], item)
@@ -27,7 +27,7 @@ def set_defaults(schema: RawSchema, value: Any) -> None:
 
 
 def usable_defaults(schema: RawSchema) -> Iterator[tuple[str, Any]]:
-    """The defaults of an object's members, in schema order. Kazoo ignores those that lack the member's type."""
+    """The defaults of an object's members, in schema order. Kazoo ignores a default of the wrong type."""
     for name, inner in schema.get("properties", {}).items():
         if "default" in inner and type(inner["default"]) in TYPES.get(inner.get("type"), ()):
             yield name, inner["default"]

@@ -1,4 +1,4 @@
-"""Validation errors in Kazoo's shape (docs/kazoo/http.md, sections 8.4 and 8.5)."""
+"""Validation errors in Kazoo's format (docs/kazoo/http.md, sections 8.4 and 8.5)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,17 +8,17 @@ from jsonschema.exceptions import ValidationError
 Errors = dict[str, dict[str, dict[str, Any]]]
 
 
-def describe(found: Iterable[ValidationError]) -> Errors:
-    """All errors by path, in the given order. A later error replaces an earlier one on the same path."""
-    errors: Errors = {}
-    for error in found:
+def describe(errors: Iterable[ValidationError]) -> Errors:
+    """All errors by path, in the given order. A later error replaces an earlier one at the same path."""
+    described: Errors = {}
+    for error in errors:
         keyword = str(error.validator)
-        errors[path_text(error.absolute_path)] = {keyword: SHAPES[keyword](error)}
-    return errors
+        described[path_text(error.absolute_path)] = {keyword: SHAPES[keyword](error)}
+    return described
 
 
 def error(path: str, keyword: str, **members: Any) -> Errors:
-    """A single error that no schema finds, e.g. ``error("account", "expired", message=…, cause=…)``."""
+    """A single error that no schema reports, e.g. ``error("account", "expired", message=…, cause=…)``."""
     return {path: {keyword: members}}
 
 
@@ -28,13 +28,13 @@ def path_text(path: Iterable[str | int]) -> str:
 
 
 def types_text(types: str | list[str]) -> str:
-    """The type or types of a schema as messages show them."""
+    """A schema's type or types as messages show them."""
     return types if isinstance(types, str) else ", ".join(types)
 
 
 def _type(error: ValidationError) -> dict[str, Any]:
-    named: Any = error.validator_value
-    types = types_text(named)
+    expected: Any = error.validator_value
+    types = types_text(expected)
     return {"message": f"Value did not match type(s): {types}", "target": types, "value": error.instance}
 
 
@@ -65,7 +65,7 @@ def _value(message: str) -> Callable[[ValidationError], dict[str, Any]]:
     return lambda error: {"message": message, "value": error.instance}
 
 
-# The keywords that a schema may have, and what Kazoo says where a value does not conform.
+# The supported keywords, and Kazoo's error for each.
 SHAPES: dict[str, Callable[[ValidationError], dict[str, Any]]] = {
     "type": _type,
     "enum": _target("Value not found in enumerated list of values"),

@@ -1,4 +1,4 @@
-"""The draft-4 validator of the `jsonschema` package, changed for the keywords that Kazoo treats differently."""
+"""The draft-4 validator of the `jsonschema` package, adapted to the keywords that Kazoo treats differently."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from jsonschema.validators import extend
 
 from app.schema.errors import SHAPES
 
-# The content of a schema's file.
+# The parsed file of a schema.
 RawSchema = dict[str, Any]
-Found = Iterator[ValidationError]
+FoundErrors = Iterator[ValidationError]
 
-# To support another keyword, add its error to SHAPES. If Kazoo reads it differently from the `jsonschema` package,
-# also add a function to Validator.
+# To support another keyword, add its error to SHAPES. If Kazoo interprets it differently from the `jsonschema`
+# package, also add a function to Validator.
 KEYWORDS = SHAPES.keys() | {"items", "patternProperties", "properties"}
 ANNOTATIONS = {"$schema", "_id", "default", "description", "id", "title"}
 
@@ -33,12 +33,12 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 class UnsupportedKeyword(ValueError):
-    """A schema file uses a keyword that this package does not support."""
+    """A schema file uses a keyword that is not supported here."""
 
 
 @cache
 def pattern(source: str) -> re.Pattern[str]:
-    """A pattern that matches as in Kazoo's PCRE: by code points, but `\\d` and `\\w` match only ASCII.
+    """A pattern that matches like Kazoo's PCRE: by code points, except that `\\d` and `\\w` match only ASCII.
 
     Spec: docs/kazoo/http.md, section 8.7.
     """
@@ -54,7 +54,7 @@ def subschemas(schema: RawSchema) -> Iterator[RawSchema]:
 
 
 def check_keywords(schema: RawSchema) -> None:
-    """Refuse a schema with keywords that would be silently ignored later. Raises UnsupportedKeyword."""
+    """Refuse a schema with keywords that validation would silently ignore. Raises UnsupportedKeyword."""
     unknown = schema.keys() - KEYWORDS - ANNOTATIONS
     if unknown or schema.get("additionalProperties", False) not in (True, False):
         raise UnsupportedKeyword(", ".join(sorted(unknown)) or "additionalProperties as a schema")
@@ -62,20 +62,22 @@ def check_keywords(schema: RawSchema) -> None:
         check_keywords(inner)
 
 
-def _required(validator: Any, names: list[str], instance: Any, schema: RawSchema) -> Found:
-    """Check the required members. The path of the error includes the missing member's name."""
+def _required(validator: Any, names: list[str], instance: Any, schema: RawSchema) -> FoundErrors:
+    """One error for each missing member. Its path ends with the member's name."""
     if validator.is_type(instance, "object"):
         for name in names:
             if name not in instance:
                 yield ValidationError("missing", path=[name], instance=name)
 
 
-def _pattern(validator: Any, source: str, instance: Any, schema: RawSchema) -> Found:
+def _pattern(validator: Any, source: str, instance: Any, schema: RawSchema) -> FoundErrors:
     if validator.is_type(instance, "string") and not pattern(source).search(instance):
         yield ValidationError("no match")
 
 
-def _pattern_properties(validator: Any, patterns: dict[str, RawSchema], instance: Any, schema: RawSchema) -> Found:
+def _pattern_properties(
+    validator: Any, patterns: dict[str, RawSchema], instance: Any, schema: RawSchema
+) -> FoundErrors:
     if not validator.is_type(instance, "object"):
         return
     for source, inner in patterns.items():
@@ -84,8 +86,8 @@ def _pattern_properties(validator: Any, patterns: dict[str, RawSchema], instance
                 yield from validator.descend(member, inner, path=name, schema_path=source)
 
 
-def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: RawSchema) -> Found:
-    """One error for each member that is not allowed. Its path is the member's, its value the whole object."""
+def _additional_properties(validator: Any, allowed: bool, instance: Any, schema: RawSchema) -> FoundErrors:
+    """One error for each member that is not allowed. The path is the member's; the value is the whole object."""
     if allowed or not validator.is_type(instance, "object"):
         return
     for name in instance:
@@ -94,7 +96,7 @@ def _additional_properties(validator: Any, allowed: bool, instance: Any, schema:
 
 
 def is_defined(name: str, schema: RawSchema) -> bool:
-    """Whether `properties` or `patternProperties` of a schema define a member of this name."""
+    """Whether `properties` or `patternProperties` of a schema define a member with this name."""
     return name in schema.get("properties", {}) or any(
         pattern(source).search(name) for source in schema.get("patternProperties", {})
     )

@@ -70,7 +70,7 @@ def replay(transcript: dict[str, Any], send: Send) -> Iterator[Outcome]:
             yield Outcome(step, [f"no valid HTTP answer: {error!r}"])
             continue
         want = step["expect"]
-        found = [difference.told() for difference in differences(want, got, step.get("ignore", ()))]
+        found = [difference.line() for difference in differences(want, got, step.get("ignore", ()))]
         yield Outcome(step, found, None if found else other_order(want, got))
 
 

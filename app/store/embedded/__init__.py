@@ -1,1 +1,1 @@
-"""The store in a SQLite file, with the views of CouchDB."""
+"""The store in a SQLite file, with CouchDB's views."""

@@ -1,7 +1,7 @@
 """Sort keys that order JSON values as CouchDB's views do.
 
-The order is null, false, true, numbers, texts, arrays, objects. Texts are ordered by the Unicode collation
-algorithm, in which `a < B < c`.
+The order is null, false, true, numbers, texts, arrays, objects. Texts follow the Unicode collation algorithm, in
+which `a < B < c`.
 Spec: docs/kazoo/documents.md, section 5.1; CouchDB's documentation of view collation.
 """
 
@@ -20,7 +20,7 @@ LONGEST_CLUSTER = 200
 
 
 def sort_key(value: Any) -> bytes:
-    """Bytes that sort in the order in which CouchDB sorts the values. The argument is any JSON value."""
+    """Bytes that sort in the same order as CouchDB sorts the JSON values."""
     if value is None:
         return _NULL
     if isinstance(value, bool):
@@ -35,7 +35,7 @@ def sort_key(value: Any) -> bytes:
 
 
 def _number_key(number: int | float) -> bytes:
-    """The bits of a double, changed so that their order as unsigned bytes is that of the numbers."""
+    """The bits of a double, changed so that they sort as unsigned bytes in the order of the numbers."""
     try:
         double = float(number) + 0.0
     except OverflowError:
@@ -45,20 +45,21 @@ def _number_key(number: int | float) -> bytes:
 
 
 def _text_key(text: str) -> bytes:
-    """Three levels of weights, with two bytes for each weight: first the letters, then accents, then case."""
+    """Three levels of weights: letters, then accents, then case. Each weight has two bytes."""
     if text.isascii():
         encoded = text.encode()
         first, second, third = (b"".join(map(level, encoded)) for level in _ascii_weights())
         return first + _LEVEL_END + second + _LEVEL_END + third + _LEVEL_END
     levels = zip(*map(_weights, _clusters(text)), strict=True)
-    # One more end than for ASCII: keys that are stored have it.
+    # ASCII keys lack this last end marker, but stored keys have it.
     return b"".join(b"".join(level) + _LEVEL_END for level in levels) + _LEVEL_END
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """The text in parts that collate independently, so that the time for a key is proportional to its length.
+    """The text in parts that collate independently.
 
-    pyuca needs quadratic time for a text. A part of LONGEST_CLUSTER characters, as no language has, is cut anywhere.
+    pyuca takes quadratic time, so whole texts would be slow. A part is cut after LONGEST_CLUSTER characters, which no
+    language reaches.
     """
     start = 0
     for i in range(1, len(text)):
@@ -70,14 +71,14 @@ def _clusters(text: str) -> Iterator[str]:
 
 @lru_cache(65_536)
 def _is_boundary(before: str, after: str) -> bool:
-    """Whether what follows is no combining mark, and both together are not part of a contraction (as Thai has)."""
+    """Whether the next character is not a combining mark, and the two are not in a contraction, as in Thai."""
     last, first = unicodedata.normalize("NFD", before)[-1], unicodedata.normalize("NFD", after)[0]
     return unicodedata.combining(first) == 0 and (ord(last), ord(first)) not in _contracted()
 
 
 @cache
 def _contracted() -> frozenset[tuple[int, int]]:
-    """The pairs of code points that are neighbours in a contraction."""
+    """The pairs of adjacent code points in contractions."""
     return frozenset(_pairs(_collator().table.root, None))
 
 
@@ -109,6 +110,6 @@ def _collator() -> pyuca.Collator:
 
 @cache
 def _ascii_weights() -> list[Callable[[int], bytes]]:
-    """For each level the weights of ASCII characters, for fast keys: ids, realms and hashes are ASCII."""
+    """The weights of ASCII characters for each level. They make keys fast: ids, realms and hashes are ASCII."""
     table = [_weights(chr(code)) for code in range(128)]
     return [list(level).__getitem__ for level in zip(*table, strict=True)]

@@ -1,4 +1,4 @@
-"""The file of the embedded store: its connections, those who wait to write, and what may happen to the file."""
+"""The file of the embedded store: its connections, its queue of writers, and what may happen to the file."""
 
 import contextlib
 import os
@@ -13,29 +13,29 @@ from urllib.parse import quote
 from app import deadline
 from app.store import Unavailable
 
-# How long a write waits for others, in seconds.
+# How long a write waits for other writes.
 SECONDS_TO_WAIT = 5.0
-# If the writer before has not finished for so long, only MOST_WAITING go on waiting: reads need threads, too.
+# If the current write takes longer than this, only MOST_WAITING writers keep waiting: reads need threads too.
 SECONDS_UNTIL_STUCK = 1.0
 MOST_WAITING = 4
-_LOOK_AGAIN = 0.25
+_SECONDS_BETWEEN_CHECKS = 0.25
 KIB_OF_CACHE = 512
-# For one write of many rows. Without it SQLite would write the same pages again and again.
+# For one write of many rows. With less, SQLite would write the same pages again and again.
 KIB_OF_CACHE_FOR_MANY_ROWS = 8 * 1024
 
 
 class SQLiteFile:
     """A SQLite file with a connection for each thread. Every method may raise Unavailable. Safe with threads.
 
-    With `creates`, a missing file is created. Otherwise it must be there when it is used. Only the owner can read it,
-    because it contains keys and hashes of passwords.
+    With `creates`, a missing file is created. Only its owner can read the file, because it contains keys and password
+    hashes.
     """
 
     def __init__(self, path: Path, schema: str, creates: bool = True):
         self._path = path
         self._local = threading.local()
         self._writer = threading.Lock()
-        self._count = threading.Lock()
+        self._waiting_lock = threading.Lock()
         self._waiting = 0
         self._writing_since = 0.0
         if not creates:
@@ -52,7 +52,7 @@ class SQLiteFile:
                 cursor.execute(statement)
 
     def check(self) -> None:
-        """Raises Unavailable if the path no longer names the file that is open."""
+        """Check that the path still names the open file. Raises Unavailable."""
         self._checked_connection()
 
     def read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -64,7 +64,7 @@ class SQLiteFile:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Cursor]:
-        """One transaction. The threads of a process wait at a lock, because SQLite would make them poll."""
+        """One transaction. Threads of a process wait for a lock, because SQLite would make them poll."""
         end = deadline.within(SECONDS_TO_WAIT)
         self._wait_for_turn(end)
         try:
@@ -79,28 +79,28 @@ class SQLiteFile:
                 cursor.connection.rollback()
                 raise
             finally:
-                self._give_room_back()
+                self._shrink_cache()
         except sqlite3.Error as error:
             raise _unavailable(error) from None
         finally:
             self._writer.release()
 
-    def make_room(self, cursor: sqlite3.Cursor) -> None:
-        """Let this transaction keep more pages in memory, until it ends."""
+    def grow_cache(self, cursor: sqlite3.Cursor) -> None:
+        """Let this transaction keep more pages in memory."""
         cursor.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE_FOR_MANY_ROWS}")
-        self._local.has_room = True
+        self._local.has_large_cache = True
 
-    def _give_room_back(self) -> None:
-        if not getattr(self._local, "has_room", False):
+    def _shrink_cache(self) -> None:
+        if not getattr(self._local, "has_large_cache", False):
             return
-        self._local.has_room = False
+        self._local.has_large_cache = False
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection:
             connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
             connection.execute("PRAGMA shrink_memory")
 
     def close(self) -> None:
-        """Close this thread's connection. It is opened again when it is used."""
+        """Close this thread's connection. The next use opens a new one."""
         connection = getattr(self._local, "connection", None)
         if connection:
             connection.close()
@@ -109,24 +109,24 @@ class SQLiteFile:
     def _wait_for_turn(self, end: float) -> None:
         if self._writer.acquire(blocking=False):
             return
-        with self._count:
+        with self._waiting_lock:
             self._waiting += 1
         try:
-            while not self._writer.acquire(timeout=_LOOK_AGAIN):
+            while not self._writer.acquire(timeout=_SECONDS_BETWEEN_CHECKS):
                 now = time.monotonic()
                 is_stuck = now - self._writing_since > SECONDS_UNTIL_STUCK
                 if now > end or (is_stuck and self._waiting > MOST_WAITING):
                     raise Unavailable("the store is locked by another writer")
         finally:
-            with self._count:
+            with self._waiting_lock:
                 self._waiting -= 1
 
     def _checked_connection(self) -> sqlite3.Connection:
-        """This thread's connection, if its file is the one that the path names. What it wrote would be lost else."""
+        """This thread's connection, if the path still names its file. Otherwise writes would be lost."""
         connection = self._connection()
         if self._identity() != self._local.identity:
             self.close()
-            raise Unavailable(f"{self._path} is not the file that was open")
+            raise Unavailable(f"{self._path} was replaced while it was open")
         return connection
 
     def _connection(self) -> sqlite3.Connection:
@@ -136,7 +136,7 @@ class SQLiteFile:
             uri = f"file:{quote(str(self._path))}?mode=rw"
             connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
             connection.execute("PRAGMA synchronous = FULL")
-            # For each thread. The system caches the file as well.
+            # Each thread has such a cache, and the system caches the file as well.
             connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
             self._local.connection = connection
         return connection
@@ -150,5 +150,5 @@ class SQLiteFile:
 
 
 def _unavailable(error: sqlite3.Error) -> Unavailable:
-    """Without SQLite's text, which may show what is in the file."""
+    """SQLite's text is left out, because it may show what is in the file."""
     return Unavailable(f"SQLite: {type(error).__name__} {getattr(error, 'sqlite_errorname', '')}".rstrip())

@@ -1,7 +1,7 @@
-"""The store that needs no server: it is in SQLite and behaves as CouchDB does.
+"""The store that needs no server: it uses SQLite and behaves like CouchDB.
 
-One file contains all databases. Every write is one durable transaction (WAL, synchronous=FULL) that also updates the
-views, so that a read runs no map function. Safe with threads and processes.
+All databases are in one file. Each write is one durable transaction (WAL, synchronous=FULL). It also updates the
+views, so that reads run no map functions. Safe with threads and processes.
 """
 
 import base64
@@ -35,11 +35,11 @@ from app.store.javascript import EmitsTooMuch, MapFunctions
 
 FILE_NAME = "store.sqlite3"
 REVISIONS_KEPT = 1000
-# In characters. To find a place among rows SQLite reads the rows that it compares with, and their values with them.
-# So longer ones are in a table of their own, and `rows` has ELSEWHERE in their place, which is no JSON.
+# In characters. SQLite reads whole rows when it searches, so long values would make that slow. They are in a separate
+# table, and `rows` has ELSEWHERE instead, which is not JSON.
 LONGEST_VALUE_IN_ROWS = 600
 ELSEWHERE = ""
-# A document with more may have thousands of rows in views.
+# A longer document may emit thousands of rows.
 MANY_CHARACTERS = 50_000
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -70,7 +70,7 @@ CREATE INDEX IF NOT EXISTS place_of_long_value ON long_values (db, id, view, pos
 _TABLES_OF_ROWS = ("rows", "long_values")
 _TABLES_WITH_IDS = ("documents", "revisions", "attachments", *_TABLES_OF_ROWS)
 _IDS_DELETED_AT_ONCE = 20
-# The name of a deleted database begins with this, and no other's does.
+# Only the names of deleted databases begin with this.
 _DELETED = "-"
 _LONG_VALUES = (
     f"LEFT JOIN long_values l ON r.value = '{ELSEWHERE}'"
@@ -83,7 +83,7 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedStore(Store):
-    """A Store in one SQLite file in `directory`. With `creates`, both are created if they are missing."""
+    """A Store in a SQLite file in `directory`. With `creates`, both are created if they are missing."""
 
     is_embedded = True
 
@@ -117,36 +117,36 @@ class EmbeddedStore(Store):
 
     def delete_db(self, db: str) -> None:
         with self._writing() as cursor:
-            found = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
-            if not found:
+            row = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
+            if not row:
                 return
-            # Its number must not become another database's, because other processes may have cached it.
-            cursor.execute("UPDATE databases SET name = ? WHERE db = ?", (f"{_DELETED}{found[0]}", found[0]))
-            cursor.execute("DELETE FROM views WHERE db = ?", found)
+            # No other database may get this number, because other processes may have cached it.
+            cursor.execute("UPDATE databases SET name = ? WHERE db = ?", (f"{_DELETED}{row[0]}", row[0]))
+            cursor.execute("DELETE FROM views WHERE db = ?", row)
         self._numbers.pop(db, None)
-        # Others write meanwhile, so each transaction is a short one. What an earlier process left is deleted too.
+        # Others can write between these short transactions. What an interrupted process left is deleted too.
         for (number,) in self._read("SELECT db FROM databases WHERE name LIKE ?", f"{_DELETED}%"):
             for table in _TABLES_WITH_IDS:
-                while self._delete_some(table, number):
+                while self._delete_batch(table, number):
                     pass
 
-    def _delete_some(self, table: str, number: int) -> int:
+    def _delete_batch(self, table: str, number: int) -> int:
         with self._writing() as cursor:
-            some = f"SELECT id FROM {table} WHERE db = ? LIMIT {_IDS_DELETED_AT_ONCE}"
-            return cursor.execute(f"DELETE FROM {table} WHERE db = ? AND id IN ({some})", (number, number)).rowcount
+            ids = f"SELECT id FROM {table} WHERE db = ? LIMIT {_IDS_DELETED_AT_ONCE}"
+            return cursor.execute(f"DELETE FROM {table} WHERE db = ? AND id IN ({ids})", (number, number)).rowcount
 
     def database_names(self) -> list[str]:
         names = (name for (name,) in self._read("SELECT name FROM databases ORDER BY name"))
         return [name for name in names if not name.startswith(_DELETED)]
 
     def _number(self, db: str) -> int:
-        """The number of a database in the tables. It is never another's, so it can be cached."""
+        """The number of a database in the tables. Numbers are never reused, so they can be cached."""
         number = self._numbers.get(db)
         if number is None:
-            found = self._read("SELECT db FROM databases WHERE name = ?", db)
-            if not found:
+            rows = self._read("SELECT db FROM databases WHERE name = ?", db)
+            if not rows:
                 raise DatabaseMissing(db)
-            number = self._numbers[db] = found[0][0]
+            number = self._numbers[db] = rows[0][0]
         return number
 
     # Documents
@@ -156,25 +156,25 @@ class EmbeddedStore(Store):
             number = self._number(db)
         except DatabaseMissing:
             return {}
-        found: dict[str, Document] = {}
+        documents: dict[str, Document] = {}
         for start in range(0, len(doc_ids), _IDS_AT_ONCE):
             ids = doc_ids[start : start + _IDS_AT_ONCE]
             marks = ", ".join("?" * len(ids))
             rows = self._read(
                 f"SELECT id, rev, body FROM documents WHERE db = ? AND NOT deleted AND id IN ({marks})", number, *ids
             )
-            found |= {row[0]: _document(*row) for row in rows}
-        return found
+            documents |= {row[0]: _document(*row) for row in rows}
+        return documents
 
     def open_doc(self, db: str, doc_id: str) -> Document:
-        found = self._read(
+        rows = self._read(
             "SELECT rev, body FROM documents WHERE db = ? AND id = ? AND NOT deleted",
             self._number(db),
             doc_id,
         )
-        if not found:
+        if not rows:
             raise NotFound(doc_id)
-        return _document(doc_id, *found[0])
+        return _document(doc_id, *rows[0])
 
     def save_doc(self, db: str, document: Document) -> str:
         number = self._number(db)
@@ -192,7 +192,7 @@ class EmbeddedStore(Store):
         return revisions
 
     def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
-        """In one transaction."""
+        """Write both in one transaction."""
         number = self._number(db)
         with self._writing() as cursor:
             revision = self._save(cursor, number, db, document)
@@ -205,27 +205,27 @@ class EmbeddedStore(Store):
     def _overwrite(self, cursor: sqlite3.Cursor, db: str, document: Document) -> None:
         cursor.execute("INSERT OR IGNORE INTO databases (name) VALUES (?)", (db,))
         (number,) = cursor.execute("SELECT db FROM databases WHERE name = ?", (db,)).fetchone()
-        found = cursor.execute(
+        row = cursor.execute(
             "SELECT rev FROM documents WHERE db = ? AND id = ? AND NOT deleted", (number, document["_id"])
         ).fetchone()
-        self._save(cursor, number, db, {**document, "_rev": found[0]} if found else document)
+        self._save(cursor, number, db, {**document, "_rev": row[0]} if row else document)
 
     def revisions(self, db: str, doc_id: str) -> list[str]:
-        found = self._read(
+        rows = self._read(
             "SELECT rev FROM revisions WHERE db = ? AND id = ? ORDER BY generation DESC",
             self._number(db),
             doc_id,
         )
-        if not found:
+        if not rows:
             raise NotFound(doc_id)
-        return [rev for (rev,) in found]
+        return [rev for (rev,) in rows]
 
     def open_attachment(self, db: str, doc_id: str, name: str) -> bytes:
         number = self._number(db)
-        found = self._read("SELECT data FROM attachments WHERE db = ? AND id = ? AND name = ?", number, doc_id, name)
-        if not found:
+        rows = self._read("SELECT data FROM attachments WHERE db = ? AND id = ? AND name = ?", number, doc_id, name)
+        if not rows:
             raise NotFound(f"{doc_id}/{name}")
-        data: bytes = found[0][0]
+        data: bytes = rows[0][0]
         return data
 
     def load_docs(self, db: str, documents: Iterable[Document]) -> None:
@@ -240,7 +240,7 @@ class EmbeddedStore(Store):
     def all_docs(
         self, db: str, startkey: str, endkey: str, limit: int | None = None, descending: bool = False
     ) -> list[Document]:
-        found = self._read(
+        rows = self._read(
             "SELECT id, rev, body FROM documents WHERE db = ? AND id >= ? AND id <= ? AND NOT deleted"
             f" ORDER BY id {'DESC' if descending else 'ASC'} LIMIT ?",
             self._number(db),
@@ -248,7 +248,7 @@ class EmbeddedStore(Store):
             endkey,
             -1 if limit is None else limit,
         )
-        return [_document(*row) for row in found]
+        return [_document(*row) for row in rows]
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
@@ -270,26 +270,26 @@ class EmbeddedStore(Store):
         return document
 
     def _save(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document) -> str:
-        doc_id, given = document["_id"], document.get("_rev")
-        found = cursor.execute(
+        doc_id, base = document["_id"], document.get("_rev")
+        row = cursor.execute(
             "SELECT rev, deleted FROM documents WHERE db = ? AND id = ?", (number, doc_id)
         ).fetchone()
-        current, deleted = found or (None, True)
-        if given != current and not (deleted and given is None):
+        current, deleted = row or (None, True)
+        if base != current and not (deleted and base is None):
             raise Conflict(doc_id)
         revision = _next_revision(current, document)
         self._put(cursor, number, db, document, revision)
         return revision
 
     def _wins(self, cursor: sqlite3.Cursor, number: int, document: Document, revision: str) -> bool:
-        """Whether a revision would be the current one in CouchDB, where both would be kept as conflicts."""
-        found = cursor.execute(
+        """Whether a revision would be the winning one in CouchDB, which would keep both leaves."""
+        row = cursor.execute(
             "SELECT deleted, rev FROM documents WHERE db = ? AND id = ?", (number, document["_id"])
         ).fetchone()
-        return not found or _rank(document.get("_deleted") is True, revision) > _rank(*found)
+        return not row or _rank(document.get("_deleted") is True, revision) > _rank(*row)
 
     def _put(self, cursor: sqlite3.Cursor, number: int, db: str, document: Document, revision: str) -> None:
-        """Make `revision` the current one of a document, and update its attachments and its rows of all views."""
+        """Make `revision` a document's current one, and update its attachments and its rows in all views."""
         doc_id = document["_id"]
         deleted = document.get("_deleted") is True
         attachments = self._save_attachments(cursor, number, document, revision)
@@ -300,7 +300,7 @@ class EmbeddedStore(Store):
         if len(text) > LARGEST_DOCUMENT // 4 and len(text.encode()) > LARGEST_DOCUMENT:
             raise TooLarge(doc_id)
         if len(text) > MANY_CHARACTERS:
-            self._file.make_room(cursor)
+            self._file.grow_cache(cursor)
         cursor.execute(
             "INSERT OR REPLACE INTO documents (db, id, rev, deleted, body) VALUES (?, ?, ?, ?, ?)",
             (number, doc_id, revision, deleted, text),
@@ -321,14 +321,14 @@ class EmbeddedStore(Store):
             self._index(cursor, number, {**body, "_id": doc_id, "_rev": revision}, views, deleted)
 
     def _save_attachments(self, cursor: sqlite3.Cursor, number: int, document: Document, revision: str) -> Document:
-        """Keep the attachments that are stubs, write those with data, and delete the others. Returns the stubs."""
-        doc_id, given = document["_id"], document.get("_attachments") or {}
-        known = cursor.execute("SELECT name FROM attachments WHERE db = ? AND id = ?", (number, doc_id)).fetchall()
-        for (name,) in known:
-            if name not in given:
+        """Write the attachments with data, keep those that are stubs, and delete all others. Returns the stubs."""
+        doc_id, attachments = document["_id"], document.get("_attachments") or {}
+        stored = cursor.execute("SELECT name FROM attachments WHERE db = ? AND id = ?", (number, doc_id)).fetchall()
+        for (name,) in stored:
+            if name not in attachments:
                 cursor.execute("DELETE FROM attachments WHERE db = ? AND id = ? AND name = ?", (number, doc_id, name))
         stubs = {}
-        for name, attachment in given.items():
+        for name, attachment in attachments.items():
             if "data" not in attachment:
                 stubs[name] = attachment
                 continue
@@ -379,7 +379,7 @@ class EmbeddedStore(Store):
         if include_docs:
             columns = "r.id, r.key, coalesce(l.value, r.value), d.rev, d.body"
             join += " JOIN documents d ON d.db = r.db AND d.id = r.id"
-        found = self._read(
+        rows = self._read(
             f"SELECT {columns} FROM rows r {join} WHERE {where}"
             f" ORDER BY r.sort {order}, r.id {order}, r.position {order} LIMIT ?",
             *values,
@@ -387,7 +387,7 @@ class EmbeddedStore(Store):
         )
         return [
             Row(doc_id, json.loads(key), json.loads(value), _document(doc_id, rev, body) if rev else None)
-            for doc_id, key, value, rev, body in found
+            for doc_id, key, value, rev, body in rows
         ]
 
     def _install_views(self, cursor: sqlite3.Cursor, number: int, design: Document, deleted: bool) -> None:
@@ -421,7 +421,7 @@ class EmbeddedStore(Store):
             try:
                 self._insert_rows(cursor, number, document, views)
             except TooLarge:
-                log.error("document %s is not in the views, because they would emit too much", document["_id"])
+                log.error("the views skip document %s, because they would emit too much for it", document["_id"])
 
     def _index(
         self,
@@ -459,12 +459,12 @@ class EmbeddedStore(Store):
 
 
 def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[Document]:
-    """All documents of a database that are not deleted, sorted by id."""
+    """The documents of a database that are not deleted, sorted by id."""
     return (_document(*row) for row in _live_rows(read, number))
 
 
 def _live_rows(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[tuple[str, str, str]]:
-    """Id, revision and text of these documents, read in pages."""
+    """The id, revision and JSON text of these documents, read in pages."""
     after = ""
     while page := read(_LIVE, number, after):
         yield from page
@@ -479,9 +479,9 @@ def _document(doc_id: str, revision: str, body: str) -> Document:
 
 
 def _next_revision(current: str | None, document: Document) -> str:
-    """The revision after `current`: the next generation, and a hash of `current` and the content.
+    """The revision after `current`: the next generation and a hash of `current` and the content.
 
-    Documents with equal histories have equal revisions.
+    Documents with equal histories get equal revisions.
     """
     generation = int(current.split("-")[0]) + 1 if current else 1
     content = {name: value for name, value in document.items() if name != "_rev"}
@@ -490,6 +490,6 @@ def _next_revision(current: str | None, document: Document) -> str:
 
 
 def _rank(deleted: bool, revision: str) -> tuple[bool, int, str]:
-    """Of two revisions the one with the higher rank is current: one that is not deleted, then the later one."""
+    """The revision with the highest rank wins. A live one outranks a deleted one, then a later one an earlier one."""
     generation, _, digest = revision.partition("-")
     return not deleted, int(generation), digest

@@ -181,7 +181,7 @@ def test_what_is_no_key(store, monkeypatch):
         False
     ]
     store.load_docs("system_auth", [key_document("rubbish", b"no PEM")])
-    with pytest.raises(Unavailable, match="a signing key is no PEM"):
+    with pytest.raises(Unavailable, match="a signing key is not a PEM file"):
         ring.private_key("rubbish")
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
