@@ -2,6 +2,7 @@
 
 import ipaddress
 from functools import lru_cache
+from typing import Any
 
 from app.accounts import disable_expired
 from app.auth import AuthDoc, buckets, hierarchy
@@ -48,6 +49,13 @@ def charge_body(context: Context, length: int) -> None:
     cost, size = 1 + length // BYTES_OF_A_TOKEN, buckets.size_for(services.cache)
     if not services.buckets.take(f"{client_ip(context)}/bodies", min(cost, size.capacity), size):
         raise system_error(429, "too_many_requests")
+
+
+def verified_claims(context: Context, token: str) -> dict[str, Any] | None:
+    """The claims of a token; None if it is not good."""
+    if token not in context.claims:
+        context.claims[token] = context.services.tokens.verify(token)
+    return context.claims[token]
 
 
 def client_ip(context: Context) -> str:

@@ -77,6 +77,8 @@ class Context:
     envelope: dict[str, Any] = field(default_factory=dict, repr=False)
     data: Any = field(default_factory=dict, repr=False)
     content_type: str = ""
+    # By token, so that each is verified once.
+    claims: dict[str, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
     # identify
     token: str | None = field(default=None, repr=False)

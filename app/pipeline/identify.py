@@ -1,7 +1,7 @@
 """Where the token is, and whose it is, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
 
 from app.auth import AuthDoc, hierarchy
-from app.crossbar.admission import stop_if_expired
+from app.crossbar.admission import stop_if_expired, verified_claims
 from app.crossbar.context import Context
 from app.documents.names import account_db
 
@@ -43,7 +43,7 @@ def identify_early(context: Context) -> None:
 
 def token_auth(context: Context, token: str) -> AuthDoc | None:
     """The identity that a token proves; None where the token is not good for this request."""
-    claims = context.services.tokens.verify(token)
+    claims = verified_claims(context, token)
     if claims is None:
         return None
     wanted = context.header("x-auth-account-id")

@@ -4,7 +4,7 @@ import string
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from app.crossbar.admission import charge_body
+from app.crossbar.admission import charge_body, verified_claims
 from app.crossbar.context import Context, Stop, too_large_error, validation_error
 from app.kazoo import json_text
 from app.kazoo.json_errors import JSONTextError
@@ -81,7 +81,7 @@ def _is_anonymous(context: Context) -> bool:
     """Whether there is no good token outside of the body."""
     header = context.header("x-auth-token")
     token = context.query_value("auth_token") if header is None else header
-    return not isinstance(token, str) or context.services.tokens.verify(token) is None
+    return not isinstance(token, str) or verified_claims(context, token) is None
 
 
 def _decode(body: bytes) -> Any:

@@ -5,7 +5,7 @@ Spec: docs/kazoo/auth.md, section 3.8.
 
 from app.auth import AuthDoc, hierarchy
 from app.auth.trial import is_enabled
-from app.crossbar.admission import charge, stop_if_expired
+from app.crossbar.admission import charge, stop_if_expired, verified_claims
 from app.crossbar.context import Context, Stop, plain_error
 from app.crossbar.resource import Anonymous
 from app.resources import login
@@ -51,7 +51,7 @@ def _asked_about(context: Context) -> str:
 def _identity_of(context: Context, token: str) -> AuthDoc | None:
     """By the rules of any other request, those of STRICT_TOKENS included."""
     services = context.services
-    claims = services.tokens.verify(token)
+    claims = verified_claims(context, token)
     if claims is None:
         return None
     account = hierarchy.account(services.cache, claims["account_id"])

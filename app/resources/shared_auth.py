@@ -5,7 +5,7 @@ Kazoo 4.3 has such a module but does not load it. The UI uses it if an app has a
 """
 
 from app.auth import AuthDoc, hierarchy
-from app.crossbar.admission import charge, stop_if_expired
+from app.crossbar.admission import charge, stop_if_expired, verified_claims
 from app.crossbar.context import Context
 from app.crossbar.resource import Anonymous
 from app.resources import login
@@ -34,7 +34,7 @@ class SharedAuth(Anonymous):
 def _shared_auth(context: Context) -> AuthDoc | None:
     """The identity in the shared token; None where it is not good for the given account and realm."""
     token, account_id = context.req_value("shared_token"), context.req_value("account_id")
-    claims = context.services.tokens.verify(token) if isinstance(token, str) else None
+    claims = verified_claims(context, token) if isinstance(token, str) else None
     if claims is None or claims["account_id"] != account_id:
         return None
     realm = context.req_value("realm")

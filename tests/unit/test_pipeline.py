@@ -366,6 +366,16 @@ def test_acting_as_a_descendant(server, world, person):
     assert status_with(server, trunks(person), x_auth_token=as_text) == 200
 
 
+def test_a_token_is_verified_once_for_each_request(server, person, monkeypatch):
+    token, verified = token_of(server, person), []
+    verify = type(server.services.tokens).verify
+    monkeypatch.setattr(
+        type(server.services.tokens), "verify", lambda self, text: verified.append(text) or verify(self, text)
+    )
+    status, _, _ = ask(server, "PUT", trunks(person), {"name": "once"}, x_auth_token=token)
+    assert status == 201 and verified == [token]
+
+
 def test_the_account_that_a_client_means_must_be_the_token_s(server, person):
     token = token_of(server, person)
     for wanted, status in ((person.account_id, 200), ("f" * 32, 401), ("", 401)):

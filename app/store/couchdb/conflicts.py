@@ -63,9 +63,10 @@ def fate(store: Leaves, db: str, document: Document) -> str | None:
 def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
     """Look at the leaves after a write was refused. Returns its revision if it was carried out nevertheless.
 
-    If some copy has kept it beside another write, it is withdrawn, and whoever sent it is told that it was refused.
-    That is done only beside a leaf of a higher rank: of several such writes one stays, whoever sees which of them.
-    Only a document with the id of its request can be told from those that others write.
+    CouchDB up to 3.5 may keep a refused write in some copy, beside another write. Then it is withdrawn, and its
+    client learns that it was refused. A write is withdrawn only if a rival leaf has a higher rank. So exactly one of
+    several such writes stays, even if each instance sees only some of them. A document without the id of its request
+    is left alone, because nobody can say whose write it is.
     """
     if REQUEST_ID not in document:
         return None
@@ -84,8 +85,8 @@ def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
 def settle_acceptance(store: Leaves, db: str, document: Document, revision: str) -> bool:
     """Look at the leaves after fewer copies than a majority have taken a write. Returns whether it stays.
 
-    Another write may have come first at the other copies. Then this one is withdrawn, by the rules of
-    `settle_refusal`.
+    In CouchDB up to 3.5 another write may have come first at the other copies. Then this one is withdrawn, by the
+    rules of `settle_refusal`.
     """
     if REQUEST_ID not in document or _stays(revision, revision, document, store.leaves(db, document["_id"])):
         return True
@@ -94,7 +95,10 @@ def settle_acceptance(store: Leaves, db: str, document: Document, revision: str)
 
 
 def _stays(leaf: str, own: str, document: Document, leaves: list[Leaf]) -> bool:
-    """Whether no leaf of another write upon the same revision has a higher rank than this one, our `own` or later."""
+    """Whether this leaf outranks those of all other writes upon the same revision.
+
+    The leaf is our write, `own`, or what was later written upon it.
+    """
     rivals = (other for other in living(leaves) if other.revision != leaf and _is_rival(other, document, own))
     return all(rank_of(leaf) > rival.rank for rival in rivals)
 
