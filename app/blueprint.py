@@ -1,4 +1,4 @@
-"""The connection between Flask and the pipeline: one rule for every path, and Kazoo's answer to every error."""
+"""Connects Flask to the pipeline: one rule matches every path, and every error gets Kazoo's answer."""
 
 import logging
 import random
@@ -34,7 +34,7 @@ crossbar = Blueprint("crossbar", __name__)
 
 
 class _AnyPath(BaseConverter):
-    """Matches every path, with `//` and line breaks. The pipeline reads the path as the client sent it."""
+    """Matches every path, even with `//` and line breaks. The pipeline reads the path as the client sent it."""
 
     regex = r"[\s\S]*"
     part_isolating = False
@@ -42,7 +42,7 @@ class _AnyPath(BaseConverter):
 
 @crossbar.record
 def _add_catch_all(state: BlueprintSetupState) -> None:
-    """Send to the pipeline, whatever the method, each request that no other blueprint answers."""
+    """Send every request that no other blueprint answers to the pipeline, whatever its method."""
     url_map = state.app.url_map
     url_map.converters["any_path"] = _AnyPath
     url_map.merge_slashes = False
@@ -51,18 +51,18 @@ def _add_catch_all(state: BlueprintSetupState) -> None:
 
 
 def leave_to_crossbar() -> Response | None:
-    """To be called before each page of another blueprint: Werkzeug takes `//health` for `/health`, Kazoo does not."""
+    """Call this before each page of another blueprint. Werkzeug reads `//health` as `/health`, Kazoo does not."""
     return answer() if raw_target().startswith(_MORE_SLASHES) else None
 
 
 @crossbar.app_errorhandler(WebsocketMismatch)
 def _decline_websocket(error: WebsocketMismatch) -> Response:
-    """An offer of another protocol need not be taken."""
+    """A server may ignore an offer to switch protocols."""
     return answer()
 
 
 def answer(path: str = "") -> Response:
-    """Send the request through the pipeline, whatever Flask has matched."""
+    """Send the request through the pipeline. It does not use the path that Flask matched."""
     services: Services = current_app.extensions["services"]
     context = g.context = _read_request(services)
     REQUEST_ID.set(context.request_id)
@@ -73,14 +73,14 @@ def answer(path: str = "") -> Response:
     except Stop as stop:
         return _response(context, respond.failure(context, stop))
     except (StoreError, KeysMissing) as error:
-        return _response(context, respond.failure(context, _fault(context, error)))
+        return _response(context, respond.failure(context, _store_fault(context, error)))
     finally:
         deadline.clear()
 
 
 @crossbar.app_errorhandler(InternalServerError)
 def _answer_fault(error: InternalServerError) -> Response | InternalServerError:
-    """Answer an exception that Flask has logged. Pages of other blueprints keep Flask's answer."""
+    """Answer after an exception, which Flask has logged. Other blueprints keep Flask's answer."""
     context: Context | None = g.get("context")
     if context is None:
         return error
@@ -88,7 +88,7 @@ def _answer_fault(error: InternalServerError) -> Response | InternalServerError:
     return _response(context, respond.failure(context, stop))
 
 
-def _fault(context: Context, error: Exception) -> Stop:
+def _store_fault(context: Context, error: Exception) -> Stop:
     if isinstance(error, DatabaseMissing) and context.has_account:
         return not_found_error(context.account_id)
     if isinstance(error, ViewMissing):
@@ -102,22 +102,22 @@ def _fault(context: Context, error: Exception) -> Stop:
 
 
 class CrossbarResponse(Response):
-    """A response with exactly these headers. Werkzeug would quote `location`, and cut the headers of a 304."""
+    """A response with exactly these headers. Werkzeug would quote `location` and drop some headers of a 304."""
 
     default_mimetype = None
 
     def get_wsgi_headers(self, environ):  # type: ignore[no-untyped-def]
-        """Nothing is added and nothing changed."""
+        """The headers, unchanged."""
         return self.headers
 
 
-def _response(context: Context, answered: respond.Answer) -> Response:
-    headers = Headers([(name, _latin1(value)) for name, value in answered.headers.items()])
-    if answered.status != HTTPStatus.NOT_MODIFIED:
-        headers.add("content-length", str(len(answered.body)))
-    response = CrossbarResponse([answered.body], _STATUS_LINES[answered.status], headers)
-    # The client need not wait until it has been counted.
-    response.call_on_close(partial(_count, context, answered.status, time.perf_counter()))
+def _response(context: Context, answer: respond.Answer) -> Response:
+    headers = Headers([(name, _latin1(value)) for name, value in answer.headers.items()])
+    if answer.status != HTTPStatus.NOT_MODIFIED:
+        headers.add("content-length", str(len(answer.body)))
+    response = CrossbarResponse([answer.body], _STATUS_LINES[answer.status], headers)
+    # Count after the answer, so that the client does not wait for it.
+    response.call_on_close(partial(_count, context, answer.status, time.perf_counter()))
     return response
 
 
@@ -125,7 +125,7 @@ def _count(context: Context, status: int, ended: float) -> None:
     noun = context.nouns[-1][0] if context.nouns else "none"
     verb = context.verb if context.verb in METHODS else "other"
     metrics.request_answered(noun, verb, status, ended - context.started)
-    # What this thread logs next belongs to another request.
+    # This thread's next log line belongs to another request.
     REQUEST_ID.set(None)
 
 
@@ -139,7 +139,7 @@ def _read_request(services: Services) -> Context:
         services,
         _request_id(headers.get("x-request-id", "")),
         started=time.perf_counter(),
-        # Werkzeug makes `patch` PATCH.
+        # Werkzeug would change `patch` to PATCH.
         method=environ["REQUEST_METHOD"],
         target=target,
         query_string=query_string,
@@ -162,7 +162,7 @@ def _headers(environ: WSGIEnvironment) -> dict[str, str]:
 
 
 def raw_target() -> str:
-    """Path and query as the client sent them, which WSGI servers pass on beside the decoded path."""
+    """The path and query as the client sent them. WSGI servers also pass the path on decoded."""
     environ = request.environ
     target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path.rstrip("?")
     if not target.startswith("/"):
@@ -172,9 +172,10 @@ def raw_target() -> str:
     return _utf8(target).partition("#")[0]
 
 
-def _request_id(given: str) -> str:
-    """The client's id or, if there is none or a long one, a new one of 32 hex characters, which is no secret."""
-    return given if 0 < len(given) <= LONGEST_REQUEST_ID else f"{random.getrandbits(128):032x}"
+def _request_id(client_id: str) -> str:
+    """The client's request id, or a new one of 32 hex characters if that is missing or too long."""
+    # Request ids are not secret, so `random` is good enough.
+    return client_id if 0 < len(client_id) <= LONGEST_REQUEST_ID else f"{random.getrandbits(128):032x}"
 
 
 def _latin1(text: str) -> str:
@@ -182,5 +183,5 @@ def _latin1(text: str) -> str:
 
 
 def _utf8(text: str) -> str:
-    """The UTF-8 text that a client sent, from the Latin-1 text that WSGI makes of its bytes."""
+    """A client's UTF-8 text. WSGI decodes its bytes as Latin-1."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")

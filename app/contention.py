@@ -1,4 +1,4 @@
-"""Attempts of a write that may lose a race against other writers."""
+"""Retries of a write that may lose a race against other writers."""
 
 import random
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from app import deadline
 
-# How long a write keeps trying, and how long it waits between two attempts; in seconds.
+# How long a write keeps trying, and the pauses between its attempts, in seconds.
 PATIENCE = 5.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
@@ -15,17 +15,17 @@ _TURNS = [threading.Lock() for _ in range(64)]
 
 
 def turn(contended: str) -> threading.Lock:
-    """The lock with which the threads of one process take turns at what they contend for, such as a document.
+    """The lock that lets the threads of one process take turns, for example at a document.
 
-    Without it each of them would make the others lose again. A thread must not hold two of them.
+    Without it, they would keep making each other lose. A thread must not hold two of these locks.
     """
     return _TURNS[hash(contended) % len(_TURNS)]
 
 
 def attempts() -> Iterator[int]:
-    """The numbers of the attempts from 0, with growing random pauses between them.
+    """Numbers the attempts from 0, and pauses between them for random, growing times.
 
-    They end after PATIENCE. There is always a first attempt.
+    There is at least one attempt. The attempts end after PATIENCE.
     """
     end, pause = deadline.within(PATIENCE), SHORTEST_PAUSE
     attempt = 0

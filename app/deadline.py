@@ -1,6 +1,6 @@
-"""The time until which a request has to be answered. What it waits for, such as the store, waits no longer.
+"""The deadline for answering a request. Nothing that the request needs, such as the store, takes longer.
 
-Threads that answer no request, such as those of commands, have no deadline.
+Threads that do not answer requests, such as those of commands, have no deadline.
 """
 
 import threading
@@ -10,23 +10,23 @@ _THREAD = threading.local()
 
 
 def begin(seconds: float) -> None:
-    """Give this thread's work so many seconds from now."""
+    """Set this thread's deadline to this many seconds from now."""
     _THREAD.end = time.monotonic() + seconds
 
 
 def clear() -> None:
-    """Let this thread work without a deadline."""
+    """Remove this thread's deadline."""
     _THREAD.end = None
 
 
 def is_over() -> bool:
-    """Whether this thread's work should have ended."""
+    """Whether this thread's deadline has passed."""
     end: float | None = getattr(_THREAD, "end", None)
     return end is not None and time.monotonic() > end
 
 
 def within(seconds: float) -> float:
-    """The time of `time.monotonic` that is so many seconds from now, or the deadline if that is earlier."""
-    wanted = time.monotonic() + seconds
+    """The time, as in `time.monotonic`, after this many seconds, or the deadline if that is earlier."""
+    limit = time.monotonic() + seconds
     end: float | None = getattr(_THREAD, "end", None)
-    return wanted if end is None else min(wanted, end)
+    return limit if end is None else min(limit, end)

@@ -17,17 +17,17 @@ from app.settings import Settings
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
-    """The application. Settings come from the environment unless they, or services made with others, are given.
+    """The application, with settings from the environment unless settings or services are given.
 
     Raises SettingsError.
     """
     if services is None:
         services = make_services(settings or Settings.from_environment())
-        # Notices may still be queued.
+        # Send notices that are still queued.
         atexit.register(services.close)
     metrics.start_counting()
     app = Flask("app", static_folder=None)
-    # Flask logs the path of a request that fails, which may contain a token.
+    # Flask logs the path of a failed request, which may contain a token.
     app.logger.addFilter(cut_long_segments)
     app.extensions["services"] = services
     if services.settings.access_log:

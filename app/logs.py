@@ -1,4 +1,4 @@
-"""Logging: one JSON object on each line, with the id of the request. Secrets are never logged."""
+"""Logging: one JSON object per line, with the request id. Secrets are never logged."""
 
 import json
 import logging
@@ -10,21 +10,21 @@ from urllib.parse import unquote_plus
 
 from app.documents.secrets import MASK, names_secret
 
-# A traceback in the log has at most this many characters: its beginning and its end.
+# In characters. A longer traceback loses its middle.
 LONGEST_TRACEBACK = 8_000
 
-# Only tokens are so long.
+# Only tokens are longer.
 LONGEST_SEGMENT = 64
 LONGEST_TARGET = 2000
-# A name that has no value in it.
+# A name without a value.
 _NAME = re.compile(r"[\w.\[\]-]*")
 
-# The id of the request that this thread handles. Each line that the thread logs contains it.
+# The id of the request that this thread is handling. Each of the thread's log lines contains it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class JSONFormatter(logging.Formatter):
-    """``{"time": …, "level": …, "logger": …, "request_id": …, "message": …}``; a traceback in `error`."""
+    """``{"time": …, "level": …, "logger": …, "request_id": …, "message": …}``, and a traceback in `error`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -45,7 +45,7 @@ def _shortened(text: str) -> str:
 
 
 def configure_logging(level: str) -> None:
-    """Send this service's log to standard error. `level` is the lowest level that is logged, such as ``INFO``."""
+    """Send this service's log to standard error. `level` is the lowest level to log, such as ``INFO``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -53,24 +53,23 @@ def configure_logging(level: str) -> None:
 
 
 def loggable(target: str) -> str:
-    """A path with its query as logs may have it: long segments are cut, and secrets masked.
-
-    The segment after `user_auth` is a token.
-    """
+    """A path and query that are safe to log: long segments are cut and secrets masked."""
     path, mark, query = target.partition("?")
     segments = path.split("/")
     pairs = zip(["", *segments[:-1]], segments, strict=True)
-    shown = ["…" if _is_secret(before, segment) else segment for before, segment in pairs]
+    shown = ["…" if _is_secret(previous, segment) else segment for previous, segment in pairs]
     return ("/".join(shown) + mark + "&".join(map(_without_secret, query.split("&"))))[:LONGEST_TARGET]
 
 
-def _is_secret(before: str, segment: str) -> bool:
-    has_value = not _NAME.fullmatch(unquote_plus(segment))
-    return len(segment) > LONGEST_SEGMENT or before == "user_auth" or (has_value and names_secret(segment))
+def _is_secret(previous: str, segment: str) -> bool:
+    # The segment after `user_auth` is a token.
+    if len(segment) > LONGEST_SEGMENT or previous == "user_auth":
+        return True
+    return not _NAME.fullmatch(unquote_plus(segment)) and names_secret(segment)
 
 
 def cut_long_segments(record: logging.LogRecord) -> bool:
-    """A filter for loggers of others that log paths."""
+    """A filter for loggers of other packages that log paths."""
     record.msg, record.args = loggable(record.getMessage()), ()
     return True
 

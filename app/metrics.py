@@ -1,7 +1,7 @@
-"""Counts for Prometheus, summed over the workers of a machine.
+"""Metrics for Prometheus, summed over the workers on a machine.
 
-Each of the workers of `serve` counts in its own files in PROMETHEUS_MULTIPROC_DIR. The client library reads that
-variable when it is imported. Therefore it is imported only inside functions, after `serve` has set the variable.
+Each worker of `serve` counts in its own files in PROMETHEUS_MULTIPROC_DIR. The client library reads that variable
+when it is imported. It is imported only inside functions, after `serve` has set the variable.
 """
 
 import os
@@ -15,8 +15,8 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 def request_answered(noun: str, verb: str, status: int, seconds: float) -> None:
-    """Count an answered request; `seconds` is the time from the first stage to the answer."""
-    _requests_of(noun, verb, status).inc()
+    """Count an answered request. `seconds` is the time from the first stage to the answer."""
+    _requests(noun, verb, status).inc()
     _counts().seconds.observe(seconds)
 
 
@@ -31,12 +31,12 @@ def write_retried() -> None:
 
 
 def request_refused() -> None:
-    """Count a request that was refused because too many others were there."""
+    """Count a request that was refused because there were too many others."""
     _counts().refused.inc()
 
 
 def notice_dropped() -> None:
-    """Count a notice that was dropped: the queue was full, or the routing key too long."""
+    """Count a notice that was dropped because the queue was full or the routing key too long."""
     _counts().notices_dropped.inc()
 
 
@@ -46,37 +46,37 @@ def mark_failed() -> None:
 
 
 def history_failed() -> None:
-    """Count a replaced version that could not be kept."""
+    """Count a replaced version that could not be saved."""
     _counts().history_failed.inc()
 
 
 def node_asked(node: str) -> None:
-    """Count a request to a node of CouchDB; `node` is its host and port."""
+    """Count a request to a CouchDB node. `node` is its host and port."""
     _node_requests(node).inc()
 
 
 def node_failed(node: str) -> None:
-    """Count a request that a node did not answer, or answered with a fault."""
+    """Count a request that a node did not answer, or answered with an error."""
     _counts().node_faults.labels(node).inc()
 
 
 def node_is_down(node: str, is_down: bool) -> None:
-    """Tell whether this process passes over a node."""
+    """Record whether this process skips a node."""
     _counts().nodes_down.labels(node).set(is_down)
 
 
 def conflict_met(outcome: str) -> None:
-    """Count a conflicting leaf: it was ``merged``, ``lost`` in part or ``withdrawn``, or its repair ``failed``."""
+    """Count a conflicting leaf: ``merged``, ``withdrawn``, partly ``lost``, or ``failed`` if the repair did."""
     _counts().conflicts.labels(outcome).inc()
 
 
 def write_is_weak() -> None:
-    """Count a write that fewer copies than a majority took at once."""
+    """Count a write that fewer than a majority of the copies accepted at once."""
     _counts().weak_writes.inc()
 
 
 def registry() -> Any:
-    """The counts of all workers of `serve`; of this process alone under another server."""
+    """The metrics of all workers of `serve`. Under another server, those of this process alone."""
     from prometheus_client import REGISTRY, CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -88,12 +88,12 @@ def registry() -> Any:
 
 
 def start_counting() -> None:
-    """Create this process's counts before its threads start."""
+    """Create this process's metrics before its threads start."""
     _counts()
 
 
 @cache
-def _requests_of(noun: str, verb: str, status: int) -> Any:
+def _requests(noun: str, verb: str, status: int) -> Any:
     return _counts().requests.labels(noun, verb, status)
 
 
@@ -103,7 +103,7 @@ def _node_requests(node: str) -> Any:
 
 
 def _counts() -> SimpleNamespace:
-    # Two threads must not register the same names.
+    # Two threads must not register the same metrics.
     with _REGISTERING:
         return _registered()
 
@@ -117,18 +117,18 @@ def _registered() -> SimpleNamespace:
         seconds=Histogram("connectivity_request_seconds", "Time to answer", buckets=_BUCKETS),
         store_faults=Counter("connectivity_store_faults", "Requests the store did not answer"),
         retries=Counter("connectivity_write_retries", "Writes applied again after a lost race"),
-        refused=Counter("connectivity_refused", "Requests refused because of too many others"),
-        notices_dropped=Counter("connectivity_notices_dropped", "Notices the broker never got"),
-        node_requests=Counter("connectivity_node_requests", "Requests to a node of CouchDB", ["node"]),
+        refused=Counter("connectivity_refused", "Requests refused because there were too many"),
+        notices_dropped=Counter("connectivity_notices_dropped", "Notices that never reached the broker"),
+        node_requests=Counter("connectivity_node_requests", "Requests to a CouchDB node", ["node"]),
         node_faults=Counter("connectivity_node_faults", "Requests that a node did not answer", ["node"]),
         nodes_down=Gauge(
             "connectivity_node_open",
-            "Whether a process passes over a node",
+            "Whether a process skips a node",
             ["node"],
             multiprocess_mode="livemax",
         ),
-        weak_writes=Counter("connectivity_weak_writes", "Writes that less than a majority of copies took at once"),
+        weak_writes=Counter("connectivity_weak_writes", "Writes that a minority of copies accepted at once"),
         conflicts=Counter("connectivity_conflicts", "Conflicting leaves of documents", ["outcome"]),
-        history_failed=Counter("connectivity_history_failed", "Replaced versions that were not kept"),
+        history_failed=Counter("connectivity_history_failed", "Replaced versions that were not saved"),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

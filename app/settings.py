@@ -1,4 +1,4 @@
-"""Settings from the environment. `.env.example` explains all of them."""
+"""Settings from the environment. `.env.example` explains each of them."""
 
 import math
 import os
@@ -13,21 +13,22 @@ from app.couchdb_url import InvalidAddress, parse_address, split_addresses
 Default = TypeVar("Default")
 Number = TypeVar("Number", int, float)
 
-# How long a command waits for CouchDB, in seconds. Its first answer after a start may take ten, a view longer.
+# How long a command waits for CouchDB, in seconds. After a restart its first answer may take ten seconds, and a view
+# even longer.
 COMMAND_TIMEOUT = 300.0
-# Megabytes: room for a body of the largest size and its answer.
+# In megabytes: room for the largest body and its answer.
 LEAST_BUFFERED = 32
 MOST_HISTORY_DAYS = 3660
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(ValueError):
-    """A setting has an invalid value. The text names the setting."""
+    """A setting has an invalid value. The text names it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one instance. Those of the whole cluster are in `system_config`."""
+    """The settings of one instance. Those for the whole cluster are in `system_config`."""
 
     couchdb_urls: list[str] = field(default_factory=list, repr=False)
     couchdb_timeout: float = 5.0
@@ -54,8 +55,8 @@ class Settings:
     audit_report: Path | None = None
 
     def __post_init__(self) -> None:
-        """Check the values. Raises SettingsError. Its text never contains a URL, which may include a password."""
-        for holds, rule in (
+        """Check the values. Raises SettingsError, whose text never contains a URL: that may include a password."""
+        for is_valid, rule in (
             (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
             (self.amqp_url is None or _is_address(self.amqp_url, "amqp", "amqps"), "AMQP_URL must be amqp(s)://…"),
             (not self.host.startswith("["), "HOST must be an address or a name, without brackets"),
@@ -72,7 +73,7 @@ class Settings:
                 "PBXS_API_URL must be http(s)://…",
             ),
         ):
-            if not holds:
+            if not is_valid:
                 raise SettingsError(rule)
         for url in self.couchdb_urls:
             try:
@@ -82,31 +83,31 @@ class Settings:
 
     @property
     def engine(self) -> str:
-        """The name of the store's engine; `app/store/engines.py` has all engines."""
+        """The name of the store's engine. `app/store/engines.py` lists all engines."""
         return "couchdb" if self.couchdb_urls else "embedded"
 
     @property
     def address(self) -> str:
-        """Host and port as in a URL: ``127.0.0.1:8000``, ``[::1]:8000``."""
+        """The host and port as URLs have them, e.g. ``127.0.0.1:8000`` or ``[::1]:8000``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def request_timeout(self) -> float:
-        """How long the store may take for one request, all in all, in seconds."""
+        """The total time that the store may take for one request, in seconds."""
         return max(10.0, 2 * self.couchdb_timeout)
 
     @property
     def config_nodes(self) -> tuple[str, str, str]:
-        """The members of a `system_config` document that apply here. The first one with a value counts."""
+        """The members of a `system_config` document that apply here. The first with a value wins."""
         return (self.kazoo_node, self.kazoo_zone, "default")
 
     def for_commands(self) -> "Settings":
-        """The same settings with a longer time limit for CouchDB, because commands may wait longer than requests."""
+        """These settings with a longer timeout for CouchDB: commands may wait longer than requests."""
         return replace(self, couchdb_timeout=max(self.couchdb_timeout, COMMAND_TIMEOUT))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings in the environment, with defaults for the others. Raises SettingsError."""
+        """The settings in the environment, and defaults for all others. Raises SettingsError."""
         read = _Reader(environment)
         return cls(
             couchdb_urls=split_addresses(read.text("COUCHDB_URL", "")),
@@ -117,7 +118,8 @@ class Settings:
             port=read.whole("PORT", cls.port),
             workers=read.whole("WORKERS", cls.workers),
             threads=read.whole("THREADS", cls.threads),
-            # A worker on CouchDB would wait for its CPU while CouchDB uses it (docs/performance.md).
+            # With CouchDB on the same machine, a pinned worker would wait while CouchDB uses its CPU
+            # (docs/performance.md).
             pin_workers=read.flag("PIN_WORKERS", not read.text("COUCHDB_URL", "")),
             max_buffered=read.whole("MAX_BUFFERED", cls.max_buffered),
             metrics_host=read.text("METRICS_HOST", cls.metrics_host),
@@ -141,7 +143,7 @@ def _is_port(number: int) -> bool:
 
 
 def _is_address(url: str, *schemes: str) -> bool:
-    """Whether `url` has one of these schemes and a host. If it names a port, that must be valid."""
+    """Whether `url` has one of these schemes, a host and, if it has a port, a valid one."""
     try:
         parts = urlsplit(url)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -150,7 +152,7 @@ def _is_address(url: str, *schemes: str) -> bool:
 
 
 class _Reader:
-    """Reads single settings. An empty one counts as missing."""
+    """Reads single settings. An empty setting counts as missing."""
 
     def __init__(self, environment: Mapping[str, str]):
         self._environment = environment

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
+from app.audit.rules import RULES
+
 
 class Severity(IntEnum):
     """How bad a finding is."""
@@ -27,6 +29,10 @@ class Finding:
     message: str
     path: str = ""
     document_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise LookupError(self.rule)
 
     def in_document(self, document_id: str) -> "Finding":
         """The same finding, in this document."""

@@ -57,8 +57,10 @@ class Auditor:
         self._places = Places()
         self._views = ViewComparison(store.engine())
 
-    def accounts(self, account_ids: Iterable[str]) -> Iterator[Report | None]:
+    def accounts(self, account_ids: Iterable[str], with_findings: bool = True) -> Iterator[Report | None]:
         """The report on each account, in order; None if it has no database. Raises Unavailable.
+
+        Without findings, a report has only the account and its trunks.
 
         Meanwhile the documents of the next accounts are read, because CouchDB answers several requests at once.
         """
@@ -67,24 +69,28 @@ class Auditor:
             for account_id in account_ids:
                 waiting.append((account_id, pool.submit(self._documents, account_db(account_id))))
                 if len(waiting) > 2 * READERS:
-                    yield self._report(*waiting.popleft())
+                    yield self._report(*waiting.popleft(), with_findings)
             while waiting:
-                yield self._report(*waiting.popleft())
+                yield self._report(*waiting.popleft(), with_findings)
 
-    def _report(self, account_id: str, reading: Future[list[Document]]) -> Report | None:
+    def _report(self, account_id: str, reading: Future[list[Document]], with_findings: bool) -> Report | None:
         try:
             documents = reading.result()
         except DatabaseMissing:
             return None
-        return self._audit(account_id, documents)
+        account = next((document for document in documents if document["_id"] == account_id), {"_id": account_id})
+        report = Report(account_id, account, trunks=list(filter(trunk.is_trunk, documents)))
+        conflicts = list(_conflicts(documents))
+        if with_findings:
+            report.findings += conflicts
+            self._audit(report, documents)
+        return report
 
-    def _audit(self, account_id: str, documents: list[Document]) -> Report:
-        account = next((document for document in documents if document["_id"] == account_id), None)
-        report = Report(account_id, account or {"_id": account_id}, trunks=list(filter(trunk.is_trunk, documents)))
-        if account is None:
+    def _audit(self, report: Report, documents: list[Document]) -> None:
+        account_id = report.account_id
+        if report.account not in documents:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
-        report.findings += _conflicts(documents)
         coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
         for document in report.trunks:
             report.findings += trunk.findings(document, report.account, self._schema, coercing)
@@ -99,7 +105,6 @@ class Auditor:
         report.findings += numbers.findings(self._find_numbers, self._look_up, self._cache, account_id, live)
         report.findings += self._view_findings(account_db(account_id), documents)
         report.findings = worst_first(report.findings)
-        return report
 
     def system(self) -> Report:
         """The findings that concern all accounts: about the schema that Kazoo itself uses."""

@@ -1,4 +1,4 @@
-"""The commands of `python -m app`. An error that the user can correct is one line on standard error."""
+"""The commands of `python -m app`. Errors that an operator can fix are one line on standard error."""
 
 import click
 
@@ -45,7 +45,7 @@ for command in (
 
 
 def main() -> None:
-    """Run a command. Errors that an operator can correct are shown without a traceback."""
+    """Run a command. Errors that an operator can fix are shown without a traceback."""
     try:
         cli()
     except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:

@@ -28,8 +28,8 @@ DEMO_FILE = "demo.env"
 
 @click.command("create-account")
 @click.argument("name")
-@click.option("--realm", required=True, help="SIP realm, unique in the system.")
-@click.option("--parent", help="Id of the parent account; the first account has none.")
+@click.option("--realm", required=True, help="The SIP realm, unique in the system.")
+@click.option("--parent", help="The id of the parent account; the first account has none.")
 def create_account(name: str, realm: str, parent: str | None) -> None:
     """Create an account NAME and print its id and API key."""
     store, settings = prepared_store()
@@ -38,14 +38,14 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
 
 
 def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
-    """Create the keys of a new embedded store. Raises KeysMissing if the store still lacks keys.
+    """Create the keys in a new embedded store. Raises KeysMissing if the store still lacks keys.
 
-    `demo` also creates the demonstration account, if this is an embedded store without accounts.
+    With `demo`, an embedded store without accounts also gets the demonstration account.
     """
     if store.is_embedded:
         if store.find_doc(names.SYSTEM_CONFIG, SECRETS) is None:
             create_system(store)
-        if demo and _is_without_accounts(store):
+        if demo and _has_no_accounts(store):
             _create_demo(store, settings)
     try:
         KeyRing(store, DocumentCache(store, settings.config_nodes)).check()
@@ -54,18 +54,18 @@ def prepare_store(store: Store, settings: Settings, demo: bool = False) -> None:
         raise KeysMissing(f"{missing}{hint}") from None
 
 
-def _is_without_accounts(store: Store) -> bool:
+def _has_no_accounts(store: Store) -> bool:
     try:
         return not store.query_view(names.ACCOUNTS, "accounts/listing_by_realm", limit=1)
     except (DatabaseMissing, ViewMissing):
-        # The store was imported and is incomplete, so nothing is added to it.
+        # This is an incomplete import, so nothing is added to it.
         return False
 
 
 def create_system(store: Store) -> None:
     """Create the system databases, a signing key and a server secret (docs/kazoo/auth.md, section 2.2).
 
-    The document that names the key is written last. If it exists, everything else does too.
+    The document that names the key is written last. If it exists, so does everything else.
     """
     for db in SYSTEM_DATABASES:
         store.create_db(db, documents_for(db))
@@ -88,7 +88,7 @@ def create_system(store: Store) -> None:
 def add_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
     """Create an account in its own database, `services` and `accounts` (docs/kazoo/documents.md, section 1).
 
-    Returns the account's document. Raises ClickException if the arguments do not fit the store.
+    Returns the account's document. Raises ClickException if the parent is unknown, or a name is empty or taken.
     """
     account = _make_account(store, settings, name, realm, parent)
     _publish_account(store, account)
@@ -96,22 +96,22 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
 
 
 def _make_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
-    """Create an account in its own database and in `services`, where no view finds it yet."""
+    """Create an account in its own database and in `services`. No view shows it yet."""
     if not name.strip() or not realm.strip():
         raise click.ClickException("the name or the realm is empty")
     cache = DocumentCache(store, settings.config_nodes)
-    above = hierarchy.account(cache, parent) if parent else None
-    if parent and above is None:
+    parent_document = hierarchy.account(cache, parent) if parent else None
+    if parent and parent_document is None:
         raise click.ClickException(f"there is no account {parent}")
     master_id = cache.setting("accounts", "master_account_id")
     if not parent and master_id and store.find_doc(names.ACCOUNTS, master_id):
-        raise click.ClickException("the first account exists already: name a parent account with --parent")
+        raise click.ClickException("the first account already exists: name a parent account with --parent")
     if accounts_by_realm(store, realm):
         raise click.ClickException(f"the realm {realm} is taken")
     if accounts_by_name(store, name):
         raise click.ClickException(f"the name {name} is taken")
     account_id = names.new_id()
-    tree = [*hierarchy.tree(above), parent] if parent else []
+    tree = [*hierarchy.tree(parent_document), parent] if parent else []
     account = {
         "_id": account_id,
         "name": name,
@@ -139,20 +139,20 @@ def _make_account(store: Store, settings: Settings, name: str, realm: str, paren
 
 
 def _publish_account(store: Store, account: Document) -> None:
-    """Let views find an account. Its copy in `accounts` is written last, so an interrupted creation leaves none."""
+    """Make an account visible in views. Its copy in `accounts` is last, so an interrupted creation has none."""
     if not account["pvt_tree"] and store.is_embedded:
         _remember_master(store, account["_id"])
     store.save_doc(names.ACCOUNTS, account)
 
 
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
-    """Create a user that can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3).
+    """Create a user who can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3).
 
     Returns the user's document. Raises ClickException if the account is missing or the name is taken.
     """
     db, username = database_of(store, account_id), name.lower()
     if store.query_view(db, "users/list_by_username", key=username):
-        raise click.ClickException(f"the user {username} exists already")
+        raise click.ClickException(f"the user {username} already exists")
     user = {
         "_id": names.new_id(),
         "username": username,
@@ -179,7 +179,7 @@ def database_of(store: Store, account_id: str) -> str:
 
 
 def prepared_store() -> tuple[Store, Settings]:
-    """The store for a command, with its keys, and the settings. Raises KeysMissing."""
+    """The store for a command, with its keys created, and the settings. Raises KeysMissing."""
     settings = Settings.from_environment().for_commands()
     store = open_store(settings)
     prepare_store(store, settings)
@@ -187,7 +187,7 @@ def prepared_store() -> tuple[Store, Settings]:
 
 
 def command_author() -> Author:
-    """The author of documents that commands write; it is not a logged-in user."""
+    """The author of documents that commands write. It is not a logged-in user."""
     return Author(request_id=names.new_id(), is_authenticated=False)
 
 
@@ -204,15 +204,15 @@ def _remember_master(store: Store, account_id: str) -> None:
     store.save_doc(names.SYSTEM_CONFIG, document)
 
 
-def tell_console(settings: Settings) -> None:
-    """Print the console's address and, if there is a demonstration account, how to log in to it."""
+def print_console_address(settings: Settings) -> None:
+    """Print the console's address and, if there is a demonstration account, how to log in."""
     path = settings.data_dir / DEMO_FILE
-    who = f": account {DEMO_NAME}, user {DEMO_USER}, password in {path}" if path.exists() else ""
-    click.echo(f"The console is at http://{settings.address}/console{who}")
+    login = f": account {DEMO_NAME}, user {DEMO_USER}, password in {path}" if path.exists() else ""
+    click.echo(f"The console is at http://{settings.address}/console{login}")
 
 
 def _create_demo(store: Store, settings: Settings) -> None:
-    """Create the demonstration account. Its credentials are written to `demo.env`, and an example is printed."""
+    """Create the demonstration account, write its credentials to `demo.env`, and print an example."""
     password = secrets.token_urlsafe(9)
     account = _make_account(store, settings, DEMO_NAME, DEMO_REALM)
     add_user(store, account["_id"], DEMO_USER, password)
@@ -230,7 +230,7 @@ def _create_demo(store: Store, settings: Settings) -> None:
     click.echo(
         f"""
 A demonstration account was created in {settings.data_dir}: {DEMO_NAME}, user {DEMO_USER}, password {password}
-Its credentials are in {path}. To use them in another shell, in this folder:
+Its credentials are in {path}. To use them, run this in another shell, in this folder:
 
     . {os.path.relpath(path)}
     TOKEN=$(curl -s -X PUT $URL/api_auth -d "{{\\"data\\":{{\\"api_key\\":\\"$API_KEY\\"}}}}" |

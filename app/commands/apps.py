@@ -1,4 +1,4 @@
-"""`set-app-url`: set the address of an application's API for UIs."""
+"""`set-app-url`: tells UIs where to find an application's API."""
 
 from urllib.parse import urlsplit
 
@@ -14,26 +14,28 @@ from app.store import ViewMissing
 @click.command("set-app-url")
 @click.argument("name", type=click.Choice([apps.PBXS]))
 @click.argument("url")
-@click.option("--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME who gets the app in kazoo-ui; repeatable.")
+@click.option(
+    "--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME who gets the app in kazoo-ui. May be repeated."
+)
 def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
     """Set the address of the application NAME to URL.
 
-    Monster UI reads the address from the app's document, kazoo-ui from the documents of users. URL is the API's
+    Monster UI reads the address from the app's document, kazoo-ui from each user's document. URL is the API's
     address for browsers, with or without /v1 or /v2.
     """
     check_url(url)
     services = make_services(Settings.from_environment().for_commands())
     try:
-        found = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in users]
+        documents = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in users]
         set_address(services, name, url)
-        for account_id, user in found:
-            grant(services, account_id, user, name, url)
+        for account_id, document in documents:
+            grant(services, account_id, document, name, url)
     finally:
         services.close()
 
 
 def check_url(url: str) -> None:
-    """Raises ClickException if this is not an HTTP address with a host."""
+    """Check that this is an HTTP address with a host. Raises ClickException."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise click.ClickException("the URL must be http(s)://…")
@@ -49,7 +51,7 @@ def set_address(services: Services, name: str, url: str) -> None:
 
 
 def master_account_id(services: Services) -> str:
-    """The id of the account that has the documents of all apps. Raises ClickException if there is none."""
+    """The id of the account that holds the documents of all apps. Raises ClickException if there is none."""
     master_id: str | None = services.config("accounts", "master_account_id")
     if not master_id:
         raise click.ClickException("there is no master account: `accounts` in system_config does not name one")
@@ -57,7 +59,7 @@ def master_account_id(services: Services) -> str:
 
 
 def grant(services: Services, account_id: str, user: dict[str, object], name: str, url: str) -> None:
-    """Add the app, with this address, to a user's document."""
+    """Add the app and its address to a user's document."""
     document = apps.with_access(user, name, apps.root_of(url))
     stored, _ = apps.save(services.store, account_id, document, command_author())
     services.notices.edited(database_of(services.store, account_id), stored)

@@ -14,6 +14,7 @@ from app.audit.fixes import FIXES, MARKS
 from app.audit.number_index import NumberIndex, databases_of_numbers
 from app.audit.page import AuditPage, page_in
 from app.audit.repairs import Repairer
+from app.audit.rules import RULES
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.progress import progress
@@ -25,6 +26,12 @@ from app.store import StoreError
 
 NOTHING_FOUND, FOUND, FAILED = 0, 1, 2
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
+
+
+def _print_rules(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        click.echo("\n".join(f"{rule:17} {meaning}" for rule, meaning in RULES.items()))
+        context.exit()
 
 
 @click.command()
@@ -42,6 +49,15 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "b
     help="Repair what this rule finds. May be repeated.",
 )
 @click.option("--dry-run/--apply", "is_dry", default=True, help="Show the repairs (the default), or write them.")
+@click.option(
+    "--rules",
+    "lists_rules",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_rules,
+    help="List the rules.",
+)
 def audit(
     account_ids: tuple[str, ...], every: bool, as_json: bool, html: Path | None, rules: tuple[str, ...], is_dry: bool
 ) -> None:
@@ -97,9 +113,10 @@ class _Run:
         for account_id in account_ids:
             database_of(services.store, account_id)
         account_ids = tuple(every_account_id(services.store)) if every else account_ids
-        find_numbers = self._number_index().find if every else None
+        with_findings = self.page is not None or self.repairer is None
+        find_numbers = self._number_index().find if every and with_findings else None
         auditor = Auditor(services.store, services.cache, services.schemas, find_numbers)
-        with progress(auditor.accounts(account_ids), "accounts", len(account_ids)) as reports:
+        with progress(auditor.accounts(account_ids, with_findings), "accounts", len(account_ids)) as reports:
             for account_id, report in zip(account_ids, reports, strict=True):
                 if report is None:
                     self.unread += 1

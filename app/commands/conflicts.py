@@ -1,4 +1,4 @@
-"""`conflicts`: documents with conflicting leaves, and what earlier repairs could not merge."""
+"""`conflicts`: lists and repairs documents with conflicting leaves."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _Place = tuple[Replicated, str, str]
 
 @click.group()
 def conflicts() -> None:
-    """Documents with several leaves, which a CouchDB cluster makes while its nodes fail."""
+    """Documents with several leaves, which a CouchDB cluster creates when nodes fail."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,13 +33,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option("--all", "every", is_flag=True, help="All accounts, and the databases of numbers.")(
         command
     )
-    return click.option("--from", "start", default="", help="With --all: begin at this database.")(command)
+    return click.option("--from", "start", default="", help="With --all: start at this database.")(command)
 
 
 @conflicts.command("list")
 @_options
 def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
-    """Show the conflicting leaves of ACCOUNT_IDS, and which members each has that the shown one lacks."""
+    """Show the conflicting leaves of ACCOUNT_IDS, and the members in which each differs from the winning leaf."""
     store = open_store(Settings.from_environment().for_commands(), creates=False)
     conflicting = lost = 0
     with _scan(store, account_ids, every, start) as documents:
@@ -51,14 +51,14 @@ def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> Non
                 click.echo(_line(db, leaf, "in conflict", differing_paths(leaf.document, live[0].document)))
             for leaf in losses(leaves):
                 lost += 1
-                click.echo(_line(db, leaf, "deleted, has lost", leaf.document[LOST]))
-    click.echo(f"{conflicting} leaves in conflict, {lost} deleted leaves that have lost something")
+                click.echo(_line(db, leaf, "deleted, lost", leaf.document[LOST]))
+    click.echo(f"{conflicting} leaves in conflict, {lost} deleted leaves with lost members")
 
 
 @conflicts.command("repair")
 @_options
 def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
-    """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted, and continued with --from."""
+    """Merge the conflicting leaves of ACCOUNT_IDS. It can be interrupted and continued with --from."""
     repaired, failed = 0, 0
     with services_of_command() as services, _scan(services.store, account_ids, every, start) as documents:
         for replicated, db, doc_id in documents:
@@ -75,7 +75,7 @@ def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> N
 
 
 class Outcome(Enum):
-    """What became of a document with conflicts."""
+    """The result of repairing one document."""
 
     REPAIRED = "merged"
     FOREIGN = "left alone, because this service does not write such documents"
@@ -95,23 +95,23 @@ def _repair(store: Replicated, db: str, leaves: list[Leaf]) -> Outcome:
 
 @contextlib.contextmanager
 def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -> Iterator[Iterator[_Place]]:
-    """All documents with several leaves; an embedded store has none. If interrupted, it says where to continue."""
+    """Each document with several leaves. After an interruption, says where to continue."""
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
     if every:
-        ours = {ACCOUNTS, *map(account_db, every_account_id(store))}
-        ours |= {db for db in store.database_names() if db.startswith("numbers/")}
-        databases = sorted(db for db in ours if db >= start)
+        names = {ACCOUNTS, *map(account_db, every_account_id(store))}
+        names |= {db for db in store.database_names() if db.startswith("numbers/")}
+        databases = sorted(db for db in names if db >= start)
     else:
         databases = [database_of(store, account_id) for account_id in account_ids]
-    reached = databases[:1]
+    current = databases[:1]
 
     def documents() -> Iterator[_Place]:
         if not isinstance(store, Replicated):
             return
         with progress(databases, "databases") as bar:
             for db in bar:
-                reached[:] = [db]
+                current[:] = [db]
                 with contextlib.suppress(DatabaseMissing):
                     for doc_id in store.documents_with_leaves(db):
                         yield store, db, doc_id
@@ -119,7 +119,7 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
     try:
         yield documents()
     except (KeyboardInterrupt, StoreError) as error:
-        hint = f"; continue with --all --from {''.join(reached)}" if every else ""
+        hint = f"; continue with --all --from {''.join(current)}" if every else ""
         raise click.ClickException(f"{error or 'interrupted'}{hint}") from None
 
 

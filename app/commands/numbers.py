@@ -1,4 +1,4 @@
-"""`add-number` and `reconcile-numbers`: an account's numbers, and the marks that tell what uses them."""
+"""`add-number` and `reconcile-numbers`: an account's numbers, and the marks that say what uses them."""
 
 import click
 
@@ -23,25 +23,25 @@ from app.services import Services
     show_default=True,
     help="The carrier module: `local` for Kazoo's own numbers, `other` for a carrier without a module in Kazoo.",
 )
-@click.option("--cnam", help="The caller id name of the numbers, up to 15 characters; only with --carrier other.")
+@click.option("--cnam", help="The numbers' caller id name, up to 15 characters. Only with --carrier other.")
 def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: str | None) -> None:
-    """Assign NUMBERS to an account, in service. If one of them is refused, nothing is written."""
+    """Assign NUMBERS to an account and put them in service. If one is refused, none is written."""
     with services_of_command() as services:
         database_of(services.store, account_id)
-        added = [_new_number(services, account_id, number, carrier, cnam) for number in numbers]
-        for document in {document["_id"]: document for document in added}.values():
+        documents = [_new_number(services, account_id, number, carrier, cnam) for number in numbers]
+        for document in {document["_id"]: document for document in documents}.values():
             services.numbers.create(document)
             click.echo(document["_id"])
 
 
 def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
-    """The document of a new number. Raises ClickException if the number exists already or is not valid."""
+    """The document of a new number. Raises ClickException if the number already exists or is not valid."""
     typed = typed.strip()
     number = known_numbers([typed], services.config).get(typed)
     if number is None:
-        raise click.ClickException(f"{typed} is no telephone number")
+        raise click.ClickException(f"{typed} is not a telephone number")
     if services.numbers.find(number):
-        raise click.ClickException(f"{number} is in the system already")
+        raise click.ClickException(f"{number} is already in the system")
     public = {"cnam": {"display_name": cnam}} if cnam else {}
     try:
         services.schemas.get("phone_numbers").validate(public)
@@ -58,27 +58,27 @@ def _new_number(services: Services, account_id: str, typed: str, carrier: str, c
 @click.argument("account_id", required=False)
 @click.option("--apply", "applies", is_flag=True, help="Correct the marks and the copies.")
 def reconcile_numbers(account_id: str | None, applies: bool) -> None:
-    """Show the numbers whose marks differ from what the trunks of ACCOUNT_ID (or of all accounts) use.
+    """Show numbers whose marks disagree with the trunks of ACCOUNT_ID, or of all accounts.
 
-    Then show those whose copy in the account's database differs from the number itself.
+    Also show numbers whose copy in the account's database is out of date.
     """
     found = written = 0
     with services_of_command(writes=applies) as services:
         if account_id:
             database_of(services.store, account_id)
-        for one in [account_id] if account_id else every_account_id(services.store):
-            for difference in reconcile.differences(services.store, services.cache, one):
+        for owner_id in [account_id] if account_id else every_account_id(services.store):
+            for difference in reconcile.differences(services.store, services.cache, owner_id):
                 found += 1
                 click.echo(
                     f"{difference.account_id} {difference.number}: "
                     f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
                 )
                 if applies:
-                    written += services.assignment.mark(one, difference.number, difference.wanted)
-            for number in reconcile.stale_copies(services.store, one):
+                    written += services.assignment.mark(owner_id, difference.number, difference.wanted)
+            for number in reconcile.stale_copies(services.store, owner_id):
                 found += 1
-                click.echo(f"{one} {number}: the account's copy differs from the number")
+                click.echo(f"{owner_id} {number}: the account's copy differs from the number")
                 if applies:
-                    services.numbers.copy_to(one, number)
+                    services.numbers.copy_to(owner_id, number)
                     written += 1
-    click.echo(f"{found} numbers differ" + (f", {written} mended" if applies else ""))
+    click.echo(f"{found} numbers differ" + (f", {written} corrected" if applies else ""))

@@ -1,4 +1,4 @@
-"""JSON Patches (RFC 6902) as people read them on a terminal."""
+"""Shows JSON Patches (RFC 6902) on a terminal."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ _COLOURS = {"add": "green", "remove": "red"}
 
 
 def line_of(operation: dict[str, Any]) -> str:
-    """An operation in one line, without secrets."""
+    """An operation on one line, without secrets."""
     name = operation["path"].rpartition("/")[2]
     parts = [operation["op"], operation["path"]]
     if "from" in operation:

@@ -8,5 +8,5 @@ import click
 
 
 def progress(items: Iterable[Any] | None, label: str, length: int | None = None) -> Any:
-    """The items to iterate over, in a `with` block. Without items, `update` moves the bar up to `length`."""
+    """A `with` block that yields the items to iterate over. Without items, call `update` up to `length`."""
     return click.progressbar(items, length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())

@@ -20,7 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
 from app.auth.buckets import Buckets
-from app.commands.accounts import prepare_store, tell_console
+from app.commands.accounts import prepare_store, print_console_address
 from app.factory import create_app
 from app.logs import JSONFormatter, configure_logging
 from app.monitoring import exporter
@@ -32,12 +32,12 @@ from app.store.embedded.collation import sort_key
 from app.store.engines import open_store
 
 MOST_FILES = 65536
-# Parameters of glibc's mallopt: how many heaps the threads share, and from which size on memory is not of a heap.
+# Parameters of glibc's mallopt: how many heaps the threads share, and from which size on memory bypasses the heap.
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 HEAPS, LARGE = 2, 256 * 1024
-# Open files that a worker needs besides connections: for itself, and for each thread with its connections to a store.
+# The open files that a worker needs besides connections: for itself, and for each thread's connections to the store.
 FILES, FILES_OF_A_THREAD = 48, 4
-# The event loop looks at each of them whenever something happens.
+# The event loop examines all of them at every event.
 MOST_CONNECTIONS = 1000
 
 
@@ -48,28 +48,29 @@ MOST_CONNECTIONS = 1000
 @click.option("--demo", is_flag=True, help="Create a demonstration account in an embedded store without accounts.")
 def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -> None:
     """Serve the API."""
-    given = {"HOST": host, "PORT": port, "WORKERS": workers}
+    options = {"HOST": host, "PORT": port, "WORKERS": workers}
     settings = Settings.from_environment(
-        os.environ | {name: str(value) for name, value in given.items() if value is not None}
+        os.environ | {name: str(value) for name, value in options.items() if value is not None}
     )
     configure_logging(settings.log_level)
-    # Without these files every worker would fail, and gunicorn would start new workers for ever.
+    # Without these files every worker would fail, and gunicorn would keep starting new ones.
     Schemas()
     check_files()
     store = open_store(settings)
     prepare_store(store, settings, demo=demo)
     if demo and settings.console and store.is_embedded:
-        tell_console(settings)
+        print_console_address(settings)
     store.close()
+    # Loads the collation table once, for all workers.
     sort_key("")
     _share_heaps()
-    with _directory_for_counts() as directory:
+    with _metrics_directory() as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-        Server(settings, Buckets()).run()
+        GunicornApplication(settings, Buckets()).run()
 
 
 def _share_heaps() -> None:
-    """Let the workers give memory back. Otherwise glibc keeps for each thread what the thread once used."""
+    """Let workers return memory to the system. Otherwise glibc keeps whatever each thread once used."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
@@ -79,8 +80,8 @@ def _share_heaps() -> None:
 
 
 @contextlib.contextmanager
-def _directory_for_counts() -> Iterator[str]:
-    """A directory that is deleted when this process exits, but not when one of its forked workers does."""
+def _metrics_directory() -> Iterator[str]:
+    """A directory that is deleted when this process exits, but not when a forked worker does."""
     owner = os.getpid()
     directory = tempfile.mkdtemp(prefix="connectivity-metrics-")
     try:
@@ -91,17 +92,17 @@ def _directory_for_counts() -> Iterator[str]:
 
 
 class JSONLogger(glogging.Logger):
-    """gunicorn's log in the format of this service's log."""
+    """gunicorn's log, in this service's format."""
 
     def setup(self, cfg: Config) -> None:
-        """Set the format again whenever gunicorn makes its handlers."""
+        """Set the format whenever gunicorn creates its handlers."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(JSONFormatter())
 
 
-class Server(BaseApplication):
-    """gunicorn, configured for this service. Each worker makes its own services after the fork."""
+class GunicornApplication(BaseApplication):
+    """gunicorn, configured for this service. Each worker creates its own services after the fork."""
 
     def __init__(self, settings: Settings, buckets: Buckets):
         self._settings = settings
@@ -110,7 +111,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Set gunicorn's own settings. Those in GUNICORN_CMD_ARGS count more."""
+        """Set gunicorn's settings. GUNICORN_CMD_ARGS overrides them."""
         settings = self._settings
         threads, connections = _share_files(_raise_file_limit(), settings.threads)
         for name, value in {
@@ -122,21 +123,21 @@ class Server(BaseApplication):
             "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
             "timeout": 120,
             "graceful_timeout": 10,
-            # At DEBUG gunicorn would log whole paths, and a path may contain a token.
+            # At DEBUG, gunicorn would log whole paths, which may contain tokens.
             "loglevel": max(settings.log_level, "INFO", key=logging.getLevelName).lower(),
             "errorlog": "-",
             "logger_class": JSONLogger,
             "control_socket_disable": True,
             "when_ready": self._start_exporter,
             "pre_fork": self._choose_cpu,
-            "post_fork": self._keep_to_cpu,
+            "post_fork": self._pin_to_cpu,
             "worker_exit": _close_services,
         }.items():
-            # Settings that an older gunicorn does not know are not needed there.
+            # An older gunicorn neither knows nor needs some of these settings.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
-        given = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
-        for name, value in vars(given).items():
+        arguments = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
+        for name, value in vars(arguments).items():
             if value is not None and name in self.cfg.settings:
                 self.cfg.set(name, value)
 
@@ -150,20 +151,20 @@ class Server(BaseApplication):
             raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
 
     def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Choose the CPU that the fewest workers use."""
-        taken = Counter(other.cpu for other in arbiter.WORKERS.values())
-        worker.cpu = min(self._cpus, key=taken.__getitem__, default=None)
+        """Choose the CPU with the fewest workers."""
+        workers_on = Counter(other.cpu for other in arbiter.WORKERS.values())
+        worker.cpu = min(self._cpus, key=workers_on.__getitem__, default=None)
 
-    def _keep_to_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Keep a worker on its CPU. Only one of its threads runs at a time, and a switch to another CPU is slow."""
+    def _pin_to_cpu(self, arbiter: Any, worker: Any) -> None:
+        """Pin a worker to its CPU. Only one of its threads runs at a time, and switching CPUs is slow."""
         if worker.cpu is not None:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {worker.cpu})
 
     def load(self) -> Any:
-        """The application of one worker.
+        """The application for one worker.
 
-        What is made here lives as long as the worker, so the garbage collector need not examine it.
+        Everything created so far lives as long as the worker, so the garbage collector can ignore it.
         """
         app = create_app(services=make_services(self._settings, self._buckets))
         gc.collect()
@@ -172,36 +173,36 @@ class Server(BaseApplication):
 
 
 def _raise_file_limit() -> int:
-    """Let this process and its workers open as many files as the system allows. Returns how many."""
+    """Let this process and its workers open as many files as the system allows. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MOST_FILES
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft >= wanted:
+    limit = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft >= limit:
         return soft
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     except (OSError, ValueError):
-        # macOS allows fewer than the limit says.
+        # macOS allows fewer than its hard limit says.
         return soft
-    return wanted
+    return limit
 
 
 def _share_files(files: int, threads: int) -> tuple[int, int]:
-    """How many threads and connections a worker can have that may open so many files."""
+    """How many threads and connections a worker can have if it may open this many files."""
     threads = max(1, min(threads, (files - FILES) // FILES_OF_A_THREAD))
-    # A large body or answer is in a file as well.
+    # Each connection may need a second file, for a large body or answer.
     return threads, max(8, min(MOST_CONNECTIONS, (files - FILES - threads * FILES_OF_A_THREAD) // 2))
 
 
 def _usable_cpus() -> list[int]:
-    """The usable CPUs in random order, so that instances on one machine do not all start with the same one."""
+    """The usable CPUs in random order, so that several instances on a machine do not start with the same one."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return random.sample(cpus, len(cpus))
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:
-    """When a worker exits, send the notices that it has not yet sent to the broker."""
+    """Send the remaining notices to the broker when a worker exits."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["services"].close()

@@ -1,4 +1,4 @@
-"""`create-user`: a user of an account."""
+"""`create-user`: creates a user in an account."""
 
 import sys
 from typing import BinaryIO
@@ -16,17 +16,17 @@ from app.services import make_services
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
-@click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer the user.")
+@click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer to the user.")
 @click.option(
     "--app-url",
-    help="The API's address for browsers, for all users of the application; by default PBXS_API_URL, "
-    "or HOST and PORT.",
+    help="The API's address for browsers, for all users of the application. The default is PBXS_API_URL, "
+    "or else HOST and PORT.",
 )
 def create_user(
     account_id: str, name: str, password_stdin: bool, level: str, app_name: str | None, app_url: str | None
 ) -> None:
     """Create a user NAME in an account and print its id."""
-    password = _first_line(sys.stdin.buffer) if password_stdin else _asked()
+    password = _first_line(sys.stdin.buffer) if password_stdin else _prompt()
     if not password:
         raise click.ClickException("the password is empty")
     store, settings = prepared_store()
@@ -36,7 +36,7 @@ def create_user(
     services = make_services(settings, store=store)
     try:
         url = app_url or settings.pbxs_api_url or f"http://{settings.address}"
-        # What can be wrong is checked before anything is written.
+        # Check everything before anything is written.
         check_url(url)
         master_id = master_account_id(services)
         user = add_user(store, account_id, name, password, level)
@@ -48,7 +48,7 @@ def create_user(
         services.close()
 
 
-def _asked() -> str:
+def _prompt() -> str:
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 

@@ -1,4 +1,4 @@
-"""What commands that write have in common: they tell Kazoo's nodes, and warn where they cannot."""
+"""For commands that write: they notify Kazoo's nodes, and warn if they cannot."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from app.settings import Settings
 
 @contextlib.contextmanager
 def services_of_command(writes: bool = True) -> Iterator[Services]:
-    """The services for a command. At its end they are closed, after the queued notices have been sent.
+    """The services for a command. At the end, queued notices are sent and the services closed.
 
-    A command that `writes` to a CouchDB without AMQP_URL warns in one line.
+    A command that `writes` prints a warning if it uses CouchDB without AMQP_URL.
     """
     settings = Settings.from_environment().for_commands()
     if writes:
@@ -26,6 +26,6 @@ def services_of_command(writes: bool = True) -> Iterator[Services]:
 
 
 def warn_untold(settings: Settings) -> None:
-    """Warn that Kazoo's nodes do not learn of a write, if that is so."""
+    """Warn if Kazoo's nodes will not be notified of writes."""
     if settings.couchdb_urls and not settings.amqp_url:
         click.echo("warning: without AMQP_URL, Kazoo's nodes may show old documents for up to 15 minutes", err=True)

@@ -6,8 +6,12 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from app.audit.account import Auditor
+from app.audit.rules import RULES
 from app.documents.names import account_db, encoded, number_db
 from app.numbers.documents import new_number
+from app.services import make_services
+from app.settings import Settings
 from tests import support
 from tests.conftest import make_person
 from tests.support import run
@@ -262,6 +266,26 @@ def test_an_address_without_a_port_is_that_of_all_ports(world):
     place = ("ip-twice", "t", "servers.0.auth.ip")
     assert place not in audited(world, first, second)
     assert place in audited(world, second, third) and place in audited(world, third, first)
+
+
+def test_repairs_alone_need_no_rules(world):
+    def find(numbers):
+        raise AssertionError(numbers)
+
+    person = make_person(world)
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(DIDs={"+14155558001": {}})))
+    services = make_services(Settings(), store=world.store)
+    auditor = Auditor(services.store, services.cache, services.schemas, find)
+    (report,) = auditor.accounts([person.account_id], with_findings=False)
+    assert report.findings == [] and [document["_id"] for document in report.trunks] == ["t"]
+    assert report.account["realm"] == person.realm
+    with pytest.raises(AssertionError, match="14155558001"):
+        list(auditor.accounts([person.account_id]))
+
+
+def test_the_rules_are_listed(world):
+    lines = run(world.environment, "audit", "--rules").splitlines()
+    assert [line.split()[0] for line in lines] == sorted(RULES) and all(len(line.split()) > 2 for line in lines)
 
 
 def test_marks_are_repaired(world):

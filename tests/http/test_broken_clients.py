@@ -232,7 +232,7 @@ def test_what_is_no_request_is_repeated_neither_in_the_log_nor_in_the_answer(wor
     finally:
         server.stop()
     text = log.read_text()
-    assert "no HTTP from 127.0.0.1" in text and "s3cret" not in text
+    assert "malformed or unsupported request from 127.0.0.1" in text and "s3cret" not in text
 
 
 def test_pipelined_requests_are_answered_in_order(base):

@@ -94,9 +94,7 @@ def test_conflicts_are_listed_and_repaired(world):
     listed = run(world.environment, "conflicts", "list", account_id)
     assert f"{account_id} trunk {first}: in conflict: secret\n" in listed
     assert "torn" in listed and "foreign" in listed and "whole" not in listed
-    assert "s3cret" not in listed and listed.endswith(
-        "3 leaves in conflict, 0 deleted leaves that have lost something\n"
-    )
+    assert "s3cret" not in listed and listed.endswith("3 leaves in conflict, 0 deleted leaves with lost members\n")
 
     told = run(world.environment, "conflicts", "repair", account_id)
     assert f"{account_id} trunk: merged\n" in told and f"{account_id} foreign: left alone" in told
@@ -111,7 +109,7 @@ def test_conflicts_are_listed_and_repaired(world):
     assert f"{account_id} trunk" not in listed
     # The `_changes` of pouchdb-server leave out deleted leaves.
     if "torn" in world.store.documents_with_leaves(db):
-        assert f"{account_id} torn" in listed and "deleted, has lost: name\n" in listed
+        assert f"{account_id} torn" in listed and "deleted, lost: name\n" in listed
     assert run(world.environment, "conflicts", "list", account_id, "--all", code=2)
     assert "foreign" not in run(world.environment, "conflicts", "list", "--all", "--from", "numbers/")
 

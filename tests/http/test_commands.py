@@ -268,7 +268,7 @@ def test_views_are_checked_and_installed_on_request(world):
         == "2 design documents written"
     )
     assert run(world.environment, "views", "check", "--account", person.account_id).startswith("0 findings")
-    assert "name one of" in run(world.environment, "views", "check", code=2)
+    assert "choose either" in run(world.environment, "views", "check", code=2)
 
 
 def test_views_are_compared_by_their_rows(world):
@@ -423,8 +423,8 @@ class TestWhatUisNeed:
         assert (local["pvt_state"], local["pvt_module_name"]) == ("in_service", "knm_local")
         assert local["pvt_features"] == {"local": {}}
         for arguments, words in (
-            (("+14155550109", "+14155550100"), "+14155550100 is in the system already"),
-            (("+14155550109", "office"), "office is no telephone number"),
+            (("+14155550109", "+14155550100"), "+14155550100 is already in the system"),
+            (("+14155550109", "office"), "office is not a telephone number"),
             (("+14155550109", "--cnam", "ACME"), "local number"),
             (("+14155550109", "--carrier", "other", "--cnam", "a name of over fifteen"), "1 to 15 characters"),
         ):

@@ -180,7 +180,7 @@ def test_reconcile_finds_and_mends(world, api, person):
     ]
     assert reconcile(world, person.account_id) == [*differences, "2 numbers differ"]
     assert mark_of(world, forgotten) is None
-    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 mended"
+    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 corrected"
     assert (mark_of(world, forgotten), mark_of(world, stale)) == ("trunkstore", None)
     assert reconcile(world, person.account_id) == ["0 numbers differ"]
 
@@ -197,7 +197,7 @@ def test_reconcile_mends_copies(world, person):
         f"{person.account_id} {number}: the account's copy differs from the number" for number in (moved, changed)
     ]
     assert reconcile(world, person.account_id) == [*sorted(expected), "2 numbers differ"]
-    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 mended"
+    assert reconcile(world, person.account_id, "--apply")[-1] == "2 numbers differ, 2 corrected"
     assert reconcile(world, person.account_id) == ["0 numbers differ"]
     assert world.store.find_doc(db, moved) is None and "old" not in world.store.open_doc(db, changed)
 

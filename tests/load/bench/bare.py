@@ -7,11 +7,11 @@ from typing import Any
 from flask import Flask
 
 from app.auth.buckets import Buckets
-from app.commands.serve import Server
+from app.commands.serve import GunicornApplication
 from app.settings import Settings
 
 
-class Bare(Server):
+class Bare(GunicornApplication):
     """The same gunicorn settings, another application."""
 
     size = 0

@@ -1,0 +1,26 @@
+"""What each rule reports, for people. Every finding names one of these rules."""
+
+RULES = {
+    "billing": "a document has members that Kazoo bills for, and this service does not",
+    "conflict": "a document has conflicting leaves",
+    "credentials-twice": "two servers have the same user name in the same realm",
+    "deleted": "a document is deleted, or has a mark of it, and still has servers",
+    "disabled": "a server is disabled",
+    "ip": "a server's address is not an IP address, or is not public",
+    "ip-twice": "two servers have the same address and port",
+    "no-auth": "a server has no `auth`, which hides the whole document",
+    "no-options": "a server has no `options`, which hides the whole document",
+    "no-user": "a server has no user name",
+    "number-format": "a number is not in E.164 form",
+    "number-mark": "a number is not marked as used by a trunk",
+    "number-missing": "a number is not in the system",
+    "number-owner": "a number belongs to another account",
+    "number-state": "a number is not in service",
+    "number-twice": "a number is in two places",
+    "password": "a password is empty, short, or the user name",
+    "private": "a private member is missing or names another account",
+    "realm": "a document's realm is not its account's",
+    "schema": "the schema refuses a document, so that no client can save it",
+    "system-schema": "Kazoo's own schema differs from this service's",
+    "views": "a view is missing, returns other rows, or cannot run",
+}
