@@ -1,6 +1,7 @@
 """The application without a server in front of it, for tests that are run many times over."""
 
 import io
+import sys
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -49,6 +50,7 @@ def _environ(method: str, path: str, headers: dict[str, str], body: bytes) -> di
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
         "wsgi.input": io.BytesIO(body),
         "wsgi.input_terminated": True,
     }

@@ -2,12 +2,15 @@
 
     python -m tests.openapi_examples
 
-writes them to `app/openapi/examples.json`. A test records them again and compares.
+writes them to `app/openapi/examples.json`. Ids and times are the same at each run, so a new request adds its own lines
+only. A test records the examples again and compares.
 """
 
+import collections
 import contextlib
 import gzip
 import json
+import random
 import re
 import sys
 import tempfile
@@ -15,7 +18,6 @@ from pathlib import Path
 from unittest import mock
 from urllib.parse import quote
 
-from app.compare.equality import Normaliser
 from app.documents.names import account_db, number_db
 from app.openapi.document import operation_id
 from app.services import make_services
@@ -34,15 +36,40 @@ TRUNK = {
 }
 FIRST = {"servers": [{"auth": {"auth_method": "none"}}]}
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
-# What never is the same twice, beside what app/compare/equality.py knows.
-_PASSING = {"used_memory", "processes", "erlang_version", "exp", "iat", "next", "when", "start_key", "api_key"}
-_PASSING |= {"identity_sig", "credentials"}
+# In Unix seconds.
+NOW = 1_790_000_000
+# What depends on the machine.
+_OF_THIS_MACHINE = {"used_memory": 63_000_000, "processes": 24, "erlang_version": "3.11"}
+
+
+class Repeatable:
+    """Replaces the clock and the sources of random values. Values depend on the request that needs them."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._random = random.Random("the start")
+
+    def begin(self, request: str) -> None:
+        """From now on, values are those of this request. A repeated request gets other ones."""
+        self._counts[request] += 1
+        self._random = random.Random(f"{request} {self._counts[request]}")
+
+    @contextlib.contextmanager
+    def patched(self):
+        """The code under test gets its time and its random values from here."""
+        with (
+            mock.patch("time.time", lambda: float(NOW)),
+            mock.patch("secrets.token_hex", lambda size: self._random.randbytes(size).hex()),
+            mock.patch("random.getrandbits", lambda bits: self._random.getrandbits(bits)),
+        ):
+            yield
 
 
 class Recorder:
     """Sends requests as one account to a service in this process, and keeps the answers by operation and by error."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, repeatable: Repeatable):
+        self._repeatable = repeatable
         store = EmbeddedStore(directory)
         self.world = support.World(store, {}).populate()
         self.person = self.world.person("Example", "sip.example.com", self.world.master)
@@ -57,6 +84,7 @@ class Recorder:
 
     def ask(self, method, path, data=None, token=None, raw=None, **headers):
         """The status and the envelope, None without one."""
+        self._repeatable.begin(f"{method} {TOKEN.sub('', path)}")
         body = raw if raw is not None else None if data is None else json.dumps({"data": data}).encode()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is None and self.token:
@@ -90,23 +118,31 @@ class Recorder:
 
 
 def _tidy(value):
-    """An example without the length of tokens."""
-    return json.loads(TOKEN.sub("eyJ…", json.dumps(value, ensure_ascii=False)))
+    """An example without the length of tokens, and without what depends on the machine."""
+    return _of_any_machine(json.loads(TOKEN.sub("eyJ…", json.dumps(value, ensure_ascii=False))))
+
+
+def _of_any_machine(value):
+    if isinstance(value, dict):
+        return {name: _OF_THIS_MACHINE.get(name, _of_any_machine(member)) for name, member in value.items()}
+    return [_of_any_machine(item) for item in value] if isinstance(value, list) else value
 
 
 def record(directory: Path) -> dict:
     """All examples: `operations` by operation id, and `errors` by status and case."""
-    recorder = Recorder(directory)
-    _log_in(recorder)
-    _give_number(recorder, NUMBER, recorder.person)
-    _give_number(recorder, FOREIGN, recorder.other)
-    _keep_trunks(recorder)
-    _keep_reads(recorder)
-    _keep_writes(recorder)
-    _refuse_callers(recorder)
-    _refuse_data(recorder)
-    _refuse_for_faults(recorder)
-    recorder.services.close()
+    repeatable = Repeatable()
+    with repeatable.patched():
+        recorder = Recorder(directory, repeatable)
+        _log_in(recorder)
+        _give_number(recorder, NUMBER, recorder.person)
+        _give_number(recorder, FOREIGN, recorder.other)
+        _keep_trunks(recorder)
+        _keep_reads(recorder)
+        _keep_writes(recorder)
+        _refuse_callers(recorder)
+        _refuse_data(recorder)
+        _refuse_for_faults(recorder)
+        recorder.services.close()
     return {"operations": recorder.operations, "errors": recorder.errors}
 
 
@@ -265,26 +301,6 @@ def _refuse_for_faults(recorder):
     recorder.refuse("no view", 503, "GET", f"{account}/connectivity")
     recorder.world.configure("crossbar", token_costs=1000)
     recorder.refuse("empty bucket", 429, "GET", f"{account}/limits")
-
-
-def comparable(examples: dict) -> dict:
-    """Examples without what is another each time."""
-    normaliser = Normaliser({})
-    operations = {
-        key: {part: normaliser.envelope(_lasting(value)) for part, value in entry.items()}
-        for key, entry in examples["operations"].items()
-    }
-    errors = {
-        status: {case: normaliser.envelope(_lasting(answer)) for case, answer in cases.items()}
-        for status, cases in examples["errors"].items()
-    }
-    return {"operations": operations, "errors": errors}
-
-
-def _lasting(value):
-    if isinstance(value, dict):
-        return {key: "…" if key in _PASSING else _lasting(member) for key, member in value.items()}
-    return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
 def main() -> int:
