@@ -1,4 +1,4 @@
-"""The console: pages for people who keep trunks. They talk to the API over HTTP alone.
+"""The console: pages for people who manage trunks. They use the API over HTTP only.
 
-`static/` has the page and its modules, which browsers run as they are. Nothing else of `app` is used here.
+`static/` has the page and its JavaScript modules, which need no build step.
 """

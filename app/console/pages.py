@@ -1,4 +1,4 @@
-"""Serves the console's files, and the page that browsers get at `/`."""
+"""Serves the console's files, and the landing page for browsers at `/`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from app.blueprint import answer, leave_to_crossbar
 
 STATIC = Path(__file__).parent / "static"
 PAGE = "index.html"
-# No inline script or style, nothing from elsewhere, and no page around this one.
+# No inline scripts or styles, nothing from other sites, and no frames.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,19 +28,19 @@ console.before_request(leave_to_crossbar)
 
 @console.get("/console", strict_slashes=False)
 def show_console() -> Response:
-    """The page that loads all the others."""
+    """The console's only HTML page."""
     return _file(PAGE)
 
 
 @console.get("/console/<path:name>")
 def show_file(name: str) -> Response:
-    """One of the console's files."""
+    """A file of the console."""
     return _file(name)
 
 
 @console.get("/")
 def show_landing_page() -> Response:
-    """The page about this service for browsers, crossbar's landing page for all others."""
+    """This service's landing page for browsers, and crossbar's for all other clients."""
     if not _wants_html():
         return answer()
     return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
@@ -50,12 +50,12 @@ def _file(name: str) -> Response:
     try:
         return _with_headers(send_from_directory(STATIC, name))
     except HTTPException as error:
-        # There is no such file, or no such part of it.
+        # There is no such file, or the requested range does not exist.
         return Response(f"{error.name}\n", error.code, content_type="text/plain; charset=UTF-8")
 
 
 def _wants_html() -> bool:
-    """Whether the client asks for HTML by name, as browsers do and `*/*` does not."""
+    """Whether the client explicitly accepts HTML, as browsers do. `*/*` does not count."""
     return any(mimetype == "text/html" and quality > 0 for mimetype, quality in request.accept_mimetypes)
 
 

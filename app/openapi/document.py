@@ -16,40 +16,40 @@ from app.services import Services
 from app.version import __version__
 
 JSON = "application/json"
-# What stands for parameters where a resource is asked about a path.
+# Stands for every parameter when a resource is asked about a path.
 _ID = "0" * 32
-# What people look for comes before the rest of the alphabet.
+# The nouns that people look for come first.
 _FIRST = ("api_auth", "connectivity", "user_auth")
 _PATCHED = ("connectivity", "phone_numbers")
 _HEADERS = {
-    "X-Request-ID": "that of the request, or a new one; also in the envelope",
-    "ETag": "the revision in quotes",
-    "Location": "the path of what was created",
+    "X-Request-ID": "the request's id, or a new one; also in the envelope",
+    "ETag": "the revision, in quotes",
+    "Location": "the path of the new document",
 }
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _TEXT = """\
-The connectivity API of Kazoo 4.3's crossbar, and what its UIs need beside it.
+The connectivity API of Kazoo 4.3's crossbar, and what Kazoo's UIs also need.
 
-**Tokens.** Log in with `PUT /api_auth` or `PUT /user_auth`, and send the answer's `auth_token` in the header
+**Tokens.** Log in with `PUT /api_auth` or `PUT /user_auth`, then send the answer's `auth_token` in the header
 `X-Auth-Token`, or as `auth_token` in the query or the body. `Authorization: Basic` needs no log-in: the name is the
-account's id, the password is the MD5 of `username:password`. `Authorization: Bearer` is refused, as in Kazoo.
+account id, and the password is the MD5 of `username:password`. `Authorization: Bearer` is refused, as in Kazoo.
 
-**Accounts.** `/account/…` is `/accounts/{account_id}/…` for the account of the token. A token is good for its account
-and for those below.
+**Accounts.** `/account/…` means `/accounts/{account_id}/…` with the token's account. A token is valid for its account
+and for all accounts below it.
 
-**Envelopes.** The body of a request is `{"data": …}`. Names beside `data` are read without regard to case, and `-`
-counts as `_`. An empty body counts as `{"data": {}}`. Integers and booleans may be sent as text. Defaults of the
-schema are added. Trunks that were written elsewhere may have values that the schema refuses.
+**Envelopes.** The body of a request is `{"data": …}`. Names next to `data` ignore case, and `-` counts as `_`. An
+empty body counts as `{"data": {}}`. Integers and booleans may be sent as text. Defaults from the schema are added.
+Trunks that were written elsewhere may have values that violate the schema.
 
-**Verbs.** A POST may name another verb of its path in `verb`, in the query, in `data` or beside it. So
-`POST …/connectivity?verb=PUT` creates a trunk. Other methods get a 405 if `verb` is not their own.
+**Verbs.** A POST can stand for another verb of its path: name it in `verb`, in the query, in `data` or next to it. So
+`POST …/connectivity?verb=PUT` creates a trunk. Any other method with a different `verb` gets a 405.
 
-**Versions.** Below `/v1` lists have no pages, and `data` of most errors is a text. All other versions are like `/v2`.
+**Versions.** Under `/v1`, lists have no pages, and `data` is a text in most errors. All others work like `/v2`.
 """
 
 
 def build(services: Services) -> dict[str, Any]:
-    """The document of a service with these settings."""
+    """The document for a service with these settings."""
     schemas = {name: translated(services.schemas.get(name).raw) for name in services.schemas.ids()}
     patches = {f"{name}_patch": patch_of(schemas[name]) for name in _PATCHED}
     return {
@@ -57,7 +57,7 @@ def build(services: Services) -> dict[str, Any]:
         "info": {"title": "kazoo-connectivity", "version": __version__, "description": _TEXT},
         "servers": [{"url": "/v2"}, {"url": "/v1"}],
         "security": [{"token": []}, {"basic": []}],
-        "tags": [{"name": noun, "description": TABLE[noun].text} for noun in sorted(TABLE, key=_place)],
+        "tags": [{"name": noun, "description": TABLE[noun].text} for noun in sorted(TABLE, key=_sort_key)],
         "paths": _paths(services),
         "components": {
             "schemas": {**schemas, **patches, "Success": _success(), "Error": _error()},
@@ -72,15 +72,15 @@ def build(services: Services) -> dict[str, Any]:
     }
 
 
-def _place(noun: str) -> tuple[bool, str]:
+def _sort_key(noun: str) -> tuple[bool, str]:
     return noun not in _FIRST, noun
 
 
 @cache
 def examples() -> dict[str, Any]:
-    """Recorded answers: `operations` by operation id, and `errors` by status and case."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
-    return found
+    """The recorded answers: `operations` by operation id, and `errors` by status and case."""
+    recorded: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
+    return recorded
 
 
 def operation_id(verb: str, path: str) -> str:
@@ -90,8 +90,8 @@ def operation_id(verb: str, path: str) -> str:
 
 
 def _routed(path: str, services: Services) -> Context | None:
-    """A request for a path of the table, as it is after routing; None if this service has no such path."""
-    # A preflight exists on every path that is served, whatever the resource wants to see in a request.
+    """A routed request for a path of the table; None if this service does not have that path."""
+    # Every path allows a preflight, whatever else the resource requires of a request.
     context = Context(services, "", method="OPTIONS")
     context.segments = _PARAMETER.sub(_ID, path).strip("/").split("/")
     if path.startswith(ACCOUNT_PATH):
@@ -105,8 +105,8 @@ def _routed(path: str, services: Services) -> Context | None:
 
 def _paths(services: Services) -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for noun, described in TABLE.items():
-        for path, operations in described.paths.items():
+    for noun, entry in TABLE.items():
+        for path, operations in entry.paths.items():
             context = _routed(path, services)
             if context:
                 served = context.resource.served_methods(context, *context.params)
@@ -120,11 +120,11 @@ def _paths(services: Services) -> dict[str, Any]:
 
 def _operation(context: Context, noun: str, path: str, operations: dict[str, Operation], verb: str) -> dict[str, Any]:
     context.verb, operation = verb, operations[verb]
-    key = operation_id(verb, path)
-    recorded = examples()["operations"].get(key, {})
+    name = operation_id(verb, path)
+    recorded = examples()["operations"].get(name, {})
     is_anonymous = context.resource.is_anonymous(context)
     described: dict[str, Any] = {
-        "operationId": key,
+        "operationId": name,
         "tags": [noun],
         "summary": operation.summary,
         "parameters": _parameters(path, verb, operations),
@@ -149,9 +149,9 @@ def _parameters(path: str, verb: str, operations: dict[str, Operation]) -> list[
     names = [*_PARAMETER.findall(path), *(f"query_{name}" for name in operations[verb].query), "query_pretty_print"]
     if verb != "PUT":
         names += ["if_match", "if_none_match"]
-    listed = [parameters.named(name) for name in names]
+    references = [parameters.named(name) for name in names]
     others = [other for other in operations if other != verb]
-    return [*listed, parameters.verb(others)] if verb == "POST" and others else listed
+    return [*references, parameters.verb(others)] if verb == "POST" and others else references
 
 
 def _request_body(data: Shape, example: Any) -> dict[str, Any]:
@@ -166,10 +166,10 @@ def _answer(verb: str, operation: Operation, example: Any) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"allOf": members, "unevaluatedProperties": False}}
     if example is not None:
         content["example"] = example
-    own = ["ETag"] if verb == "GET" else ["Location"] if operation.status == 201 else []
+    extra_headers = ["ETag"] if verb == "GET" else ["Location"] if operation.status == 201 else []
     return {
-        "description": "what was asked for" if operation.status == 200 else "what was made",
-        "headers": _headers("X-Request-ID", *own),
+        "description": "success" if operation.status == 200 else "created",
+        "headers": _headers("X-Request-ID", *extra_headers),
         "content": {JSON: content},
     }
 
@@ -189,23 +189,23 @@ def _error_response(status: int) -> dict[str, Any]:
     return described | {"content": {JSON: {"schema": named("Error"), "examples": cases}}}
 
 
-def _signature(status: str, **members: Shape) -> Shape:
-    """What all envelopes have."""
+def _envelope(status: str, **members: Shape) -> Shape:
+    """The members of all envelopes, and these."""
     return record(
         "",
         status={"const": status},
         timestamp={"type": "string", "format": "date-time"},
-        version={"type": "string", "description": "the release of Kazoo"},
+        version={"type": "string", "description": "Kazoo's release"},
         node={"type": "string", "description": "a hash of the name of the node that answers"},
         request_id=TEXT,
         auth_token={"type": "string", "description": "the token of the request, or the new one"},
-        page_size={"type": "integer", "description": "how many items the page has, the one ahead included"},
+        page_size={"type": "integer", "description": "how many items the page has, including the one read ahead"},
         **members,
     )
 
 
 def _success() -> Shape:
-    return _signature(
+    return _envelope(
         "success",
         revision={"type": "string", "description": "CouchDB's `_rev`, or a hash of the data"},
         start_key={"type": "string", "description": "where this page begins"},
@@ -214,13 +214,13 @@ def _success() -> Shape:
 
 
 def _error() -> Shape:
-    """Answers of the HTTP server itself, when there is too much to do, have neither time nor node."""
-    return _signature(
+    """An error. Those of the overloaded HTTP server have neither a timestamp nor a node."""
+    return _envelope(
         "error",
         data={
             "type": ["object", "array", "string"],
-            "description": "errors by path and keyword, or a `message`; below `/v1` most errors have a text",
+            "description": "errors by path and keyword, or a `message`; under `/v1` mostly a text",
         },
-        error={"type": "string", "description": "the status", "pattern": "^[45][0-9][0-9]$"},
+        error={"type": "string", "description": "the HTTP status", "pattern": "^[45][0-9][0-9]$"},
         message={"type": "string", "description": "Kazoo's name for the error"},
     ) | {"required": ["status", "error", "message"], "additionalProperties": False}

@@ -1,6 +1,6 @@
-"""The files of `schemas/` (JSON Schema draft 4) in the dialect of OpenAPI 3.1 (JSON Schema 2020-12).
+"""Translates the files in `schemas/` (JSON Schema draft 4) to the dialect of OpenAPI 3.1 (JSON Schema 2020-12).
 
-The service refuses to start if a file has a keyword that is not in `app/schema/keywords.py`, so only those are here.
+Only the keywords in `app/schema/keywords.py` are handled. With any other, the service does not start.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _MAPS = ("properties", "patternProperties")
 
 
 def translated(schema: RawSchema) -> RawSchema:
-    """What a request may send. A member that gets a default is not required, because the default is set first."""
+    """What a request may send. A member with a default is not required, because defaults are set first."""
     result = {name: value for name, value in schema.items() if name in _KEPT}
     defaults = dict(usable_defaults(schema))
     required = [name for name in result.pop("required", []) if name not in defaults]
@@ -23,9 +23,9 @@ def translated(schema: RawSchema) -> RawSchema:
 
 
 def patch_of(schema: RawSchema) -> RawSchema:
-    """What a PATCH may send, from a translated schema: any part of an object; null removes a member.
+    """What a PATCH may send, made from a translated schema: any part of an object, or null to remove a member.
 
-    Arrays replace stored ones as a whole, so their items are complete.
+    An array replaces the stored one as a whole, so its items must be complete.
     """
     result = {name: value for name, value in schema.items() if name not in ("required", "default")}
     return _with_members(result, lambda member: _or_null(patch_of(member)))

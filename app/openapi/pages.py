@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the API described, and in Swagger UI. Everything else on these paths is Kazoo's."""
+"""`/openapi.json` describes the API, and `/docs` shows it in Swagger UI. Other methods get crossbar's answer."""
 
 import gzip
 import json
@@ -11,17 +11,17 @@ from flask import Blueprint, Response, current_app, request
 from app.blueprint import leave_to_crossbar
 from app.openapi.document import build
 
-OURS = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
-# By path below /docs. Swagger UI is served as its package has it.
+# Files by their path under /docs. Swagger UI's own files are served unchanged.
 _FILES = {
-    "": (OURS / "docs.html", "text/html; charset=utf-8"),
-    "/docs.js": (OURS / "docs.js", "text/javascript; charset=utf-8"),
+    "": (STATIC / "docs.html", "text/html; charset=utf-8"),
+    "/docs.js": (STATIC / "docs.js", "text/javascript; charset=utf-8"),
     "/swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     "/swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css; charset=utf-8"),
     "/favicon.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
 }
-# Swagger UI writes styles into elements and has its pictures in its styles.
+# Swagger UI uses inline styles, and data URLs for its images.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -40,11 +40,12 @@ openapi.before_request(leave_to_crossbar)
 
 @openapi.get("/openapi.json", provide_automatic_options=False)
 def answer_document() -> Response:
-    """The OpenAPI document. It is made when a process is first asked for it."""
-    made = current_app.extensions
-    if "openapi" not in made:
-        made["openapi"] = _forms(json.dumps(build(made["services"]), ensure_ascii=False).encode())
-    return _response(made["openapi"], "application/json")
+    """The OpenAPI document. Each process builds it when it first needs it."""
+    extensions = current_app.extensions
+    if "openapi" not in extensions:
+        document = build(extensions["services"])
+        extensions["openapi"] = _encodings(json.dumps(document, ensure_ascii=False).encode())
+    return _response(extensions["openapi"], "application/json")
 
 
 def _answer_file(file: Path, content_type: str) -> Response:
@@ -63,16 +64,16 @@ for _path, (_file, _content_type) in _FILES.items():
 
 @cache
 def _read(file: Path) -> tuple[bytes, bytes]:
-    return _forms(file.read_bytes())
+    return _encodings(file.read_bytes())
 
 
-def _forms(body: bytes) -> tuple[bytes, bytes]:
-    """A body as it is, and compressed."""
+def _encodings(body: bytes) -> tuple[bytes, bytes]:
+    """A body, plain and compressed."""
     return body, gzip.compress(body, mtime=0)
 
 
-def _response(forms: tuple[bytes, bytes], content_type: str) -> Response:
-    plain, compressed = forms
+def _response(encodings: tuple[bytes, bytes], content_type: str) -> Response:
+    plain, compressed = encodings
     response = Response(plain, headers=_HEADERS, content_type=content_type)
     if request.accept_encodings.quality("gzip") > 0:
         response.set_data(compressed)

@@ -1,4 +1,4 @@
-"""The parameters of paths, queries and headers, by the name under which `table.py` and `components` have them."""
+"""The parameters in paths, queries and headers, by the names that `table.py` and `components` use."""
 
 from typing import Any
 
@@ -27,42 +27,43 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
     path = [
         _path("account_id", "the account, 32 hex digits", {"type": "string", "minLength": 32, "maxLength": 32}),
         _path("id", "the trunk's id", {"type": "string", "maxLength": 255}),
-        _path("revision", "a revision of the trunk, as its history has it"),
+        _path("revision", "a revision from the trunk's history"),
         _path("app_id", "an application"),
         _path("ledger", "the name of a ledger"),
-        _path("number", "a number, `+` as `%2B`"),
+        _path("number", "a number, with `+` as `%2B`"),
         _path("schema", "the name of a schema", {"type": "string", "enum": schemas}),
         _path("user_id", "a user's id"),
         _path("token", "a token"),
         _path("host", "the host of a UI"),
     ]
     query = [
-        _query("page_size", "how many items a page has; the operator's setting, or 50, by default", WHOLE),
+        _query("page_size", "how many items a page has; by default the operator's setting, or 50", WHOLE),
         _query(
-            "start_key", "where the page begins: `next_start_key` of the page before", {**TEXT, "maxLength": 4096}
+            "start_key", "where the page begins: the previous page's `next_start_key`", {**TEXT, "maxLength": 4096}
         ),
         _query("paginate", "`false`: all items on one page", FLAG),
         _query("has_key", "only documents that have a member at this dotted path"),
-        _query("key_missing", "only documents that do not"),
-        _query("has_value", "only documents that have something there that is not empty"),
-        _query("value_missing", "only documents that do not"),
+        _query("key_missing", "only documents that have no member at this dotted path"),
+        _query("has_value", "only documents whose value at this dotted path is not empty"),
+        _query("value_missing", "only documents whose value at this dotted path is missing or empty"),
         _query("created_from", _SECONDS, WHOLE),
         _query("created_to", _SECONDS, WHOLE),
         _query("modified_from", _SECONDS, WHOLE),
         _query("modified_to", _SECONDS, WHOLE),
-        _query("should_soft_delete", "`false`: the document is removed and cannot be put back", FLAG),
+        _query("should_soft_delete", "`false`: the document is removed for good", FLAG),
         _query("prefix", "the first digits of the numbers to buy"),
-        {**_query("token", "the token that is asked about"), "required": True},
+        {**_query("token", "the token to look up"), "required": True},
         _query("pretty_print", "`true`: the answer is indented, as with the header `X-Pretty-Print`", FLAG),
     ]
     filters = _query(
         "filters",
-        "`filter_PATH=VALUE` keeps the documents that have this value at the dotted path, `filter_not_PATH=VALUE` "
-        "those that do not. All filters must hold.",
+        "`filter_PATH=VALUE` keeps the documents with this value at the dotted path, `filter_not_PATH=VALUE` those "
+        "without it. A document must pass all filters.",
         {"type": "object", "propertyNames": {"pattern": "^filter_"}, "additionalProperties": TEXT},
     )
-    named = {one["name"] if one["in"] == "path" else f"query_{one['name']}": one for one in path + query}
-    return named | {
+    by_name = {parameter["name"]: parameter for parameter in path}
+    by_name |= {f"query_{parameter['name']}": parameter for parameter in query}
+    return by_name | {
         "query_filters": {**filters, "style": "form", "explode": True, "example": {}},
         "if_match": _header("If-Match", "only if the document has one of these revisions", _TAGS),
         "if_none_match": _header("If-None-Match", "only if the document has none of these revisions", _TAGS),
@@ -70,11 +71,11 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
 
 
 def named(name: str) -> Parameter:
-    """A parameter of `components`."""
+    """A reference to a parameter in `components`."""
     return {"$ref": f"#/components/parameters/{name}"}
 
 
 def verb(others: list[str]) -> Parameter:
-    """The parameter by which a POST means another verb of its path."""
-    text = "does what this verb would, for clients that can send a POST only"
+    """The parameter with which a POST stands for another verb of its path."""
+    text = "do what this verb would, for clients that can only send POSTs"
     return _query("verb", text, {"type": "string", "enum": others})

@@ -1,4 +1,4 @@
-"""The shapes of `data` in answers and requests, as JSON Schema. Members that are not named may be there as well."""
+"""The shapes of `data` in answers and requests, as JSON Schema. Further members are allowed."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ SECONDS: Shape = {"type": "integer", "description": "Gregorian seconds: Unix sec
 
 
 def record(required: str = "", **members: Shape) -> Shape:
-    """An object. `required` has the names of the members that are always there, separated by spaces."""
+    """An object. `required` lists the members that are always there, separated by spaces."""
     return {"type": "object", "properties": members} | ({"required": required.split()} if required else {})
 
 
 def listing(item: Shape) -> Shape:
-    """An array of such items."""
+    """An array of items with this shape."""
     return {"type": "array", "items": item}
 
 
@@ -34,12 +34,12 @@ def or_null(shape: Shape) -> Shape:
 
 
 def named(name: str) -> Shape:
-    """The schema of this name in `components`: that of a file in `schemas/`, or its variant for a PATCH."""
+    """A reference to a schema in `components`: a file in `schemas/`, or its variant for a PATCH."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def stored(name: str, **members: Shape) -> Shape:
-    """A document that a schema has accepted, as it is answered, with these further members."""
+    """A stored document as answers have it: what the schema says, `id` and these further members."""
     return {"allOf": [named(name), record("id", id=TEXT, **members)]}
 
 
@@ -94,7 +94,7 @@ VERSION = record(
     request_id=or_null(TEXT),
     deleted=FLAG,
     restored={"type": ["string", "null"], "description": "the revision that was put back"},
-    patch={"type": ["array", "null"], "items": OBJECT, "description": "JSON Patch from the version before"},
+    patch={"type": ["array", "null"], "items": OBJECT, "description": "JSON Patch from the previous version"},
 )
 USER = stored("users")
 USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)

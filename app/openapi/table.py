@@ -1,6 +1,6 @@
-"""The one table of what the API serves: a description of each noun and path, and the shape of each answer.
+"""The table of everything that the API serves: a description of each noun and path, and the shape of each answer.
 
-A test compares it with the resources: no noun, path or verb may be missing here, and none too many.
+A test checks that it has exactly the nouns, paths and verbs of the resources.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ LIST = PAGING + FILTERS
 class Operation:
     """One verb on one path.
 
-    `data` is the shape of `data` in the answer, None if it has no `data`; `body` that of `data` in the request.
-    `status` is that of success, None if there is no success. `query` names parameters. `errors` has the statuses of
-    errors that do not follow from path and verb.
+    `data` is the shape of `data` in the answer, or None if there is no `data`. `body` is the shape of `data` in the
+    request. `status` is the status of success, or None if the operation never succeeds. `query` names parameters.
+    `errors` has the error statuses that do not follow from the path and verb.
     """
 
     summary: str
@@ -44,25 +44,26 @@ class Operation:
 
 @dataclass(frozen=True)
 class Noun:
-    """A noun: what it is about, and its operations by path below the version, and by verb."""
+    """A noun: its description, and its operations by path (without the version) and verb."""
 
     text: str
     paths: dict[str, dict[str, Operation]]
 
 
 def _left_to_kazoo(summary: str) -> Operation:
-    return Operation(summary, text="Not done here: always a 501.", status=None, errors=(501,))
+    return Operation(summary, text="Not supported here: always a 501.", status=None, errors=(501,))
 
 
 _ABOUT = Operation("Facts about this process", shapes.ABOUT)
-_NO_BRAND = Operation("The brand of a host", text="No host has a brand here: always a 404.", status=None)
+_NO_BRAND = Operation("The branding of a host", text="No host has branding here: always a 404.", status=None)
 _NUMBER_CHANGE = (
-    "What needs a carrier or a provider (`e911`, `carrier_name`, `cnam` at a provider) is a 501, and is not stored."
+    "Anything that needs a carrier or a provider (`e911`, `carrier_name`, `cnam` at a provider) gets a 501, and is "
+    "not stored."
 )
 
 TABLE: dict[str, Noun] = {
     "about": Noun(
-        "What answers the requests. Without an account in the path it is for superduper admins.",
+        "The process that answers. Without an account in the path, only superduper admins may ask.",
         {"/about": {"GET": _ABOUT}, f"{ACCOUNT_PATH}/about": {"GET": _ABOUT}},
     ),
     "accounts": Noun(
@@ -71,18 +72,18 @@ TABLE: dict[str, Noun] = {
             ACCOUNT_PATH: {
                 "GET": Operation("An account", shapes.ACCOUNT),
                 "POST": Operation(
-                    "Save what UIs keep in an account",
+                    "Save UI settings in an account",
                     shapes.ACCOUNT,
-                    "Other members that differ from the stored ones are a 403: only Kazoo changes them.",
+                    "A change to any other member gets a 403: only Kazoo may change those.",
                     shapes.UI_MEMBERS,
                 ),
             },
             f"{ACCOUNT_PATH}/children": {
-                "GET": Operation("The accounts directly below", shapes.ACCOUNTS, query=LIST)
+                "GET": Operation("The accounts directly below it", shapes.ACCOUNTS, query=LIST)
             },
-            f"{ACCOUNT_PATH}/descendants": {"GET": Operation("All accounts below", shapes.ACCOUNTS, query=LIST)},
+            f"{ACCOUNT_PATH}/descendants": {"GET": Operation("All accounts below it", shapes.ACCOUNTS, query=LIST)},
             f"{ACCOUNT_PATH}/siblings": {
-                "GET": Operation("The accounts beside it, and itself", shapes.ACCOUNTS, query=LIST)
+                "GET": Operation("The accounts next to it, and itself", shapes.ACCOUNTS, query=LIST)
             },
             f"{ACCOUNT_PATH}/parents": {
                 "GET": Operation("The accounts above it, up to the caller's", shapes.ACCOUNTS)
@@ -91,7 +92,7 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "alerts": Noun(
-        "System alerts. Kazoo's applications raise them; here there are none.",
+        "System alerts. Kazoo's applications raise them; this service has none.",
         {f"{ACCOUNT_PATH}/alerts": {"GET": Operation("No alerts", listing(shapes.OBJECT))}},
     ),
     "api_auth": Noun(
@@ -101,7 +102,7 @@ TABLE: dict[str, Noun] = {
                 "PUT": Operation(
                     "Log in with an API key",
                     shapes.LOGIN,
-                    "The token is `auth_token` in the envelope. On this page it is put into Authorize at once.",
+                    "The token is `auth_token` in the envelope. On this page, Authorize picks it up at once.",
                     named("api_auth"),
                     201,
                     errors=(401, 404),
@@ -117,22 +118,24 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "auth": Noun(
-        "Tokens as UIs ask about them.",
+        "Information about tokens, for UIs.",
         {
             "/auth/tokeninfo": {
-                "GET": Operation("Whose token it is", shapes.LOGIN, query=("token",), errors=(401, 404)),
+                "GET": Operation(
+                    "The account and user of a token", shapes.LOGIN, query=("token",), errors=(401, 404)
+                ),
                 "POST": Operation(
-                    "Whose token it is", shapes.LOGIN, body=record(token=shapes.TEXT), errors=(401, 404)
+                    "The account and user of a token", shapes.LOGIN, body=record(token=shapes.TEXT), errors=(401, 404)
                 ),
             }
         },
     ),
     "braintree": Noun(
-        "A credit, for which the old kazoo-ui waits at its start.",
+        "A credit. The old kazoo-ui waits for it when it starts.",
         {f"{ACCOUNT_PATH}/braintree/credits": {"GET": Operation("A credit of 0", shapes.CREDITS)}},
     ),
     "callflows": Noun(
-        "Callflows, as lists of UIs show them.",
+        "Callflows, for lists in UIs.",
         {
             f"{ACCOUNT_PATH}/callflows": {
                 "GET": Operation("Summaries of callflows", listing(shapes.OBJECT), query=LIST)
@@ -147,7 +150,7 @@ TABLE: dict[str, Noun] = {
                 "PUT": Operation(
                     "Create a trunk",
                     shapes.TRUNK,
-                    "`id` in the data gives the id; without it there is a new one. `location` leads to the trunk.",
+                    "`id` in the data sets the trunk's id; the default is a new id. `location` is the trunk's path.",
                     named("connectivity"),
                     201,
                 ),
@@ -158,14 +161,14 @@ TABLE: dict[str, Noun] = {
                 "PATCH": Operation(
                     "Change a trunk",
                     shapes.TRUNK,
-                    "The data is merged into the stored document, and the result is checked. `null` removes a "
+                    "The data is merged into the stored document, and the result is validated. `null` removes a "
                     "member. Arrays are replaced as a whole.",
                     named("connectivity_patch"),
                 ),
                 "DELETE": Operation(
                     "Delete a trunk",
                     shapes.DELETED_TRUNK,
-                    "The answer is the document from before.",
+                    "The answer is the document as it was.",
                     query=("should_soft_delete",),
                 ),
             },
@@ -173,7 +176,7 @@ TABLE: dict[str, Noun] = {
                 "GET": Operation(
                     "The versions of a trunk",
                     listing(shapes.VERSION),
-                    "Newest first. Kazoo has nothing like it. It is here if the setting `HISTORY` is on.",
+                    "Newest first. Kazoo does not have this. It exists if the setting `HISTORY` is on.",
                     query=PAGING,
                 )
             },
@@ -182,14 +185,14 @@ TABLE: dict[str, Noun] = {
                 "POST": Operation(
                     "Put a version back",
                     shapes.TRUNK,
-                    "Also if the trunk was deleted. `data` may be empty.",
+                    "This works even if the trunk was deleted. `data` may be empty.",
                     shapes.OBJECT,
                 ),
             },
         },
     ),
     "ledgers": Noun(
-        "What an account owes: nothing, because trunks are not billed here.",
+        "What an account owes: nothing, because this service does not bill.",
         {
             f"{ACCOUNT_PATH}/ledgers": {
                 "GET": Operation("The sum of each ledger", mapping(shapes.LEDGER), query=PAGING)
@@ -201,23 +204,23 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "limits": Noun(
-        "How many calls an account may have. Kazoo changes them.",
+        "How many calls an account may have. Only Kazoo changes the limits.",
         {f"{ACCOUNT_PATH}/limits": {"GET": Operation("The limits", shapes.LIMITS)}},
     ),
     "phone_numbers": Noun(
-        "The numbers of an account and their features. Buying, porting and searching are left to Kazoo. There is no "
-        "PATCH of a number below `/v1`.",
+        "The numbers of an account and their features. Only Kazoo buys, ports and searches numbers. Under `/v1` a "
+        "number has no PATCH.",
         {
             f"{ACCOUNT_PATH}/phone_numbers": {
                 "GET": Operation(
                     "The numbers",
                     {"oneOf": [shapes.PHONE_NUMBERS, listing(shapes.OBJECT)]},
-                    "`prefix` searches for numbers to buy, of which there are none: then `data` is an empty array.",
+                    "`prefix` searches for numbers to buy. There are none, so `data` is then an empty array.",
                     query=(*LIST, "prefix"),
                 )
             },
             f"{ACCOUNT_PATH}/phone_numbers/carriers_info": {
-                "GET": Operation("What carriers there are", shapes.CARRIERS)
+                "GET": Operation("The available carriers", shapes.CARRIERS)
             },
             f"{ACCOUNT_PATH}/phone_numbers/classifiers": {
                 "GET": Operation("The classes of numbers", mapping(shapes.CLASS))
@@ -247,7 +250,9 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/activate": {"PUT": _left_to_kazoo("Buy a number")},
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/reserve": {"PUT": _left_to_kazoo("Reserve a number")},
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/port": {"PUT": _left_to_kazoo("Port a number")},
-            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/identify": {"GET": _left_to_kazoo("Whose number it is")},
+            f"{ACCOUNT_PATH}/phone_numbers/{{number}}/identify": {
+                "GET": _left_to_kazoo("The account that owns a number")
+            },
             f"{ACCOUNT_PATH}/phone_numbers/prefix": {"GET": _left_to_kazoo("Numbers to buy, by prefix")},
             f"{ACCOUNT_PATH}/phone_numbers/locality": {"POST": _left_to_kazoo("Where numbers are")},
             f"{ACCOUNT_PATH}/phone_numbers/check": {"POST": _left_to_kazoo("Which numbers can be bought")},
@@ -262,7 +267,7 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "schemas": Noun(
-        "The JSON schemas, for everybody. Here they are in draft 4, as Kazoo has them.",
+        "The JSON schemas, which anyone may read. They are in draft 4, as in Kazoo.",
         {
             "/schemas": {"GET": Operation("The names of the schemas", listing(shapes.TEXT))},
             "/schemas/{schema}": {"GET": Operation("A schema", record("id", id=shapes.TEXT))},
@@ -278,7 +283,7 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "services": Noun(
-        "What an account uses. There are no plans, because trunks are not billed here.",
+        "What an account uses. There are no plans, because this service does not bill.",
         {
             f"{ACCOUNT_PATH}/services": {"GET": Operation("No plans", shapes.OBJECT)},
             f"{ACCOUNT_PATH}/services/summary": {"GET": Operation("How much an account uses", shapes.SERVICES)},
@@ -291,7 +296,7 @@ TABLE: dict[str, Noun] = {
                 "PUT": Operation(
                     "Log in with a token",
                     shapes.LOGIN,
-                    "Without `shared_token` it is a 404.",
+                    "Without `shared_token`, the answer is a 404.",
                     shapes.SHARED_LOGIN,
                     201,
                     errors=(401, 404),
@@ -304,7 +309,7 @@ TABLE: dict[str, Noun] = {
         {
             "/token_auth": {
                 "GET": Operation("The claims of the token", shapes.TOKEN),
-                "DELETE": Operation("Log out", text="As in Kazoo, the token stays good until it expires."),
+                "DELETE": Operation("Log out", text="As in Kazoo, the token stays valid until it expires."),
             }
         },
     ),
@@ -320,8 +325,8 @@ TABLE: dict[str, Noun] = {
                     "Log in with a user's credentials",
                     shapes.LOGIN,
                     "`credentials` is the MD5 of `username:password` in hex: `printf %s jo:secret | md5sum`. "
-                    "`account_realm` or `account_name` says which account. The token is `auth_token` in the "
-                    "envelope. On this page it is put into Authorize at once.",
+                    "`account_realm` or `account_name` selects the account. The token is `auth_token` in the "
+                    "envelope. On this page, Authorize picks it up at once.",
                     named("user_auth"),
                     201,
                     errors=(401, 403),
@@ -333,7 +338,7 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "users": Noun(
-        "Users, for UIs. Kazoo changes names, passwords and privileges.",
+        "Users, for UIs. Only Kazoo changes names, passwords and privileges.",
         {
             f"{ACCOUNT_PATH}/users": {
                 "GET": Operation("Summaries of the users", listing(shapes.USER_SUMMARY), query=LIST)
@@ -341,17 +346,17 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/users/{{user_id}}": {
                 "GET": Operation("A user", shapes.USER),
                 "POST": Operation(
-                    "Replace what UIs keep in a user",
+                    "Replace a user's UI settings",
                     shapes.USER,
-                    "The first and the last name must be there. Other known members that differ are a 403.",
+                    "The first and last name are required. A change to any other known member gets a 403.",
                     {"allOf": [named("users"), shapes.CHANGED_USER]},
                 ),
-                "PATCH": Operation("Change what UIs keep in a user", shapes.USER, body=shapes.CHANGED_USER),
+                "PATCH": Operation("Change a user's UI settings", shapes.USER, body=shapes.CHANGED_USER),
             },
         },
     ),
     "whitelabel": Noun(
-        "Brands of UIs. UIs ask for them before the log-in, and accept a 404.",
+        "Branding for UIs. UIs ask for it before the log-in, and accept a 404.",
         {
             "/whitelabel/{host}": {"GET": _NO_BRAND},
             "/whitelabel/{host}/logo": {"GET": _NO_BRAND},

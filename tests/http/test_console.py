@@ -218,7 +218,7 @@ def test_two_people_at_once(world, base, person, page):
     page.type(field("account.trunks"), "5")
     assert api.call("PATCH", f"/{doc_id}", {"name": "theirs", "extra": "theirs"}).ok
     page.click("#save")
-    page.see("dialog h2", "Somebody else was first")
+    page.see("dialog h2", "Someone else was first")
     rows = page.execute(
         "return [...document.querySelectorAll('dialog tbody tr')].map(row => [row.cells[0].textContent,"
         " [...row.querySelectorAll('input')].findIndex(input => input.checked)])"
@@ -273,7 +273,7 @@ def test_an_expired_session_logs_out(world, base, person, page):
     page.type("#user", person.user["username"])
     page.type("#password", "wrong")
     page.click("form button", "Log in")
-    page.see(".error", "not known")
+    page.see(".error", "Unknown credentials")
 
 
 def test_a_link_to_a_trunk_leads_there_after_the_log_in(world, base, person, page):
@@ -445,7 +445,7 @@ def test_operators(world, tmp_path, browser):
         browser.click("header a", "Operation")
         browser.see("dd", "ok")
         browser.see("summary", person.account["name"])
-        assert browser.execute("return document.querySelector('.chart text').textContent").startswith("At most")
+        assert browser.execute("return document.querySelector('.chart text').textContent").startswith("Peak")
         assert "store faults" in browser.execute("return document.querySelectorAll('.health')[1].textContent")
     finally:
         server.stop()

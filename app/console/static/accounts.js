@@ -1,4 +1,4 @@
-// The accounts below the current one, to work in another of them.
+// The accounts below the current one. Choosing one switches to it.
 
 import {call, chooseAccount, inAccount, session} from './api.js';
 import {h, replace} from './dom.js';
@@ -13,10 +13,10 @@ export async function showAccounts(main) {
     list.append(...page.data.map(item));
     startKey = page.next_start_key;
     more.hidden = !startKey;
-    if (!list.children.length) list.append(h('li', {}, 'There are none.'));
+    if (!list.children.length) list.append(h('li', {}, 'None.'));
   };
   more.addEventListener('click', load);
-  const parents = session.accountId === session.ownId ? [] : await above();
+  const parents = session.accountId === session.ownId ? [] : await parentAccounts();
   replace(main,
     h('h1', {}, session.accountName),
     parents.length ? h('nav', {'aria-label': 'Accounts above'}, 'Below: ', parents.map(button)) : null,
@@ -25,11 +25,11 @@ export async function showAccounts(main) {
   await load();
 }
 
-// Those from the own account down to the parent of the current one.
-async function above() {
+// The accounts from the user's own down to the parent of the current one.
+async function parentAccounts() {
   const parents = (await call('GET', inAccount('/parents'))).data;
-  const own = parents.findIndex((account) => account.id === session.ownId);
-  return own < 0 ? [{id: session.ownId, name: session.ownName}] : parents.slice(own);
+  const start = parents.findIndex((account) => account.id === session.ownId);
+  return start < 0 ? [{id: session.ownId, name: session.ownName}] : parents.slice(start);
 }
 
 function item(account) {

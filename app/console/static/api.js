@@ -1,4 +1,4 @@
-// The API over HTTP, and who is logged in. The token is in memory and in sessionStorage, nowhere else.
+// Calls the API and keeps the session. The token is only in memory and in sessionStorage.
 
 import {md5} from './md5.js';
 import {parse} from './paths.js';
@@ -9,7 +9,7 @@ const MOST_TRIES = 8;
 
 export let session = JSON.parse(sessionStorage.getItem(KEY) || 'null');
 let whenLoggedOut = () => {};
-// Asks for a new log-in where unsaved work would be lost; resolves with whether there is one.
+// Asks the user to log in again if unsaved changes would be lost. Resolves to whether they did.
 let whenExpired = async () => false;
 let renewal = null;
 
@@ -17,7 +17,7 @@ export function onLogOut(callback) { whenLoggedOut = callback; }
 
 export function onExpired(callback) { whenExpired = callback; }
 
-// An answer that is an error, in the API's words. `fields` has the messages by the path of a member.
+// An error from the API, in its own words. `fields` has messages by the path of a member.
 export class ApiError extends Error {
   constructor(status, envelope) {
     const data = envelope.data;
@@ -28,15 +28,15 @@ export class ApiError extends Error {
 }
 
 function fieldErrors(data) {
-  const found = {};
+  const messages = {};
   for (const [path, rules] of Object.entries(data && typeof data === 'object' ? data : {})) {
     if (!rules || typeof rules !== 'object') continue;
-    found[path] = Object.values(rules).map((rule) => (rule && rule.message) || String(rule)).join('; ');
+    messages[path] = Object.values(rules).map((rule) => (rule && rule.message) || String(rule)).join('; ');
   }
-  return found;
+  return messages;
 }
 
-// One request. `data` goes into the envelope. Resolves with the envelope; rejects with an ApiError.
+// Sends a request with `data` in an envelope. Resolves to the answer's envelope, or rejects with an ApiError.
 export async function call(method, path, data, headers = {}) {
   const options = {method, headers: {...headers}};
   if (data !== undefined) {
@@ -46,21 +46,21 @@ export async function call(method, path, data, headers = {}) {
   for (let tries = 1; ; tries++) {
     const token = session && session.token;
     if (token) options.headers['X-Auth-Token'] = token;
-    const answer = await fetched(ROOT + path, options);
+    const answer = await send(ROOT + path, options);
     const envelope = await answer.text().then(parse).catch(() => ({}));
     if (answer.ok) return envelope;
-    // The account's rate limit. It lets ten requests a second pass.
+    // The account's rate limit allows ten requests a second.
     if (answer.status === 429 && tries < MOST_TRIES) {
       await new Promise((resolve) => setTimeout(resolve, 500 * tries));
       continue;
     }
-    if (answer.status === 401 && token && await renewed(token)) continue;
+    if (answer.status === 401 && token && await renewToken(token)) continue;
     throw new ApiError(answer.status, envelope);
   }
 }
 
-// Whether there is another token in place of one that is no longer good. All that wait for it share one log-in.
-async function renewed(token) {
+// Resolves to whether an expired token has been replaced. Concurrent requests share one log-in.
+async function renewToken(token) {
   if (session && session.token !== token) return true;
   sessionStorage.removeItem(KEY);
   renewal = renewal || whenExpired().finally(() => { renewal = null; });
@@ -69,7 +69,7 @@ async function renewed(token) {
   return false;
 }
 
-async function fetched(url, options) {
+async function send(url, options) {
   try {
     return await fetch(url, {...options, cache: 'no-store'});
   } catch (error) {
@@ -86,7 +86,7 @@ export async function logInAsUser(account, user, password) {
   const members = account.includes('.') ? ['account_realm', 'account_name'] : ['account_name'];
   for (const [index, member] of members.entries()) {
     try {
-      return await opened(await attempt(member));
+      return await openSession(await attempt(member));
     } catch (error) {
       if (index === members.length - 1 || ![400, 401, 404].includes(error.status)) throw error;
     }
@@ -94,35 +94,37 @@ export async function logInAsUser(account, user, password) {
 }
 
 export async function logInWithKey(apiKey) {
-  await opened(await logIn('/api_auth', {api_key: apiKey}));
+  await openSession(await logIn('/api_auth', {api_key: apiKey}));
 }
 
-// Without a token: a 401 is about the credentials then.
+// Sends no token, so that a 401 is about the credentials.
 async function logIn(path, data) {
-  const answer = await fetched(ROOT + path, {method: 'PUT', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({data})});
+  const answer = await send(ROOT + path, {method: 'PUT', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({data})});
   const envelope = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiError(answer.status, envelope);
   return envelope;
 }
 
-async function opened(envelope) {
-  const before = session;
+async function openSession(envelope) {
+  const previous = session;
   session = {token: envelope.auth_token, ownId: envelope.data.account_id, accountId: envelope.data.account_id};
-  const own = (await call('GET', `/accounts/${session.ownId}`)).data;
-  session.isOperator = own.superduper_admin === true;
-  session.ownName = session.accountName = own.name;
-  // A renewed session of the same account goes on where it was.
-  if (before && before.ownId === session.ownId) Object.assign(session, {accountId: before.accountId, accountName: before.accountName});
-  keep();
+  const account = (await call('GET', `/accounts/${session.ownId}`)).data;
+  session.isOperator = account.superduper_admin === true;
+  session.ownName = session.accountName = account.name;
+  // A renewed session for the same account continues where the previous one was.
+  if (previous && previous.ownId === session.ownId) {
+    Object.assign(session, {accountId: previous.accountId, accountName: previous.accountName});
+  }
+  store();
 }
 
 export function chooseAccount(accountId, name) {
   session.accountId = accountId;
   session.accountName = name;
-  keep();
+  store();
 }
 
-function keep() { sessionStorage.setItem(KEY, JSON.stringify(session)); }
+function store() { sessionStorage.setItem(KEY, JSON.stringify(session)); }
 
 export function logOut(reason = '') {
   const ended = session;

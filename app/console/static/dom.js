@@ -1,18 +1,18 @@
-// Builds elements. Texts are always texts: nothing here or elsewhere parses HTML.
+// Builds elements. Text stays text: no code in the console parses HTML.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-// h('button', {class: 'main', onclick: save}, 'Save'): attributes, and properties for functions and booleans.
+// h('button', {class: 'main', onclick: save}, 'Save'). Names that start with `on` add event listeners.
 export function h(name, attributes = {}, ...children) {
-  return filled(document.createElement(name), attributes, children);
+  return fill(document.createElement(name), attributes, children);
 }
 
-// The same for the elements of SVG.
+// The same for SVG elements.
 export function s(name, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, name), attributes, children);
+  return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-function filled(element, attributes, children) {
+function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, '');
@@ -26,7 +26,7 @@ export function replace(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
-// A short message that is read out, and goes after a while unless it offers something to do.
+// Shows a short message, which screen readers read out. It disappears later if it offers an action.
 export function notify(text, action = null) {
   const notice = h('div', {class: 'notice'}, h('span', {}, text));
   const close = () => notice.remove();
@@ -36,7 +36,7 @@ export function notify(text, action = null) {
   setTimeout(close, action ? 60000 : 8000);
 }
 
-// Asks in a dialog. `content(close)` gives its elements; resolves with what `close` was called with, or null.
+// Shows a dialog with the elements of `content(close)`. Resolves to the argument of `close`, or to null.
 export function ask(title, content) {
   return new Promise((resolve) => {
     let answer = null;

@@ -1,12 +1,12 @@
-// The versions of a trunk, where the service keeps them.
+// The versions of a trunk, if the service keeps them.
 
 import {call, inAccount} from './api.js';
 import {formatTime, h, notify, replace} from './dom.js';
-import {segment} from './trunks.js';
+import {segment} from './paths.js';
 
 const PAGE = 10;
 
-// The newest version of a trunk; null where no versions are kept, or there are none.
+// The newest version of a trunk; null if there is none, or if the service keeps no versions.
 export async function newestVersion(id) {
   try {
     return (await call('GET', inAccount(`/connectivity/${segment(id)}/history?page_size=1`))).data[0] || null;
@@ -16,7 +16,7 @@ export async function newestVersion(id) {
   }
 }
 
-// Puts a version back; resolves with the envelope of the new one.
+// Puts a version back. Resolves to the envelope of the new version.
 export function putBack(id, revision, headers = {}) {
   return call('POST', inAccount(`/connectivity/${segment(id)}/history/${revision}`), {}, headers);
 }
@@ -30,8 +30,8 @@ export async function showVersions(element, id, etag, whenPutBack) {
   const load = async () => {
     const query = startKey ? `&start_key=${encodeURIComponent(startKey)}` : '';
     const page = await call('GET', inAccount(`/connectivity/${segment(id)}/history?page_size=${PAGE}${query}`));
-    for (const entry of page.data) {
-      list.append(version(entry, isNewest ? null : () => restore(entry.revision)));
+    for (const version of page.data) {
+      list.append(item(version, isNewest ? null : () => restore(version.revision)));
       isNewest = false;
     }
     startKey = page.next_start_key;
@@ -41,7 +41,7 @@ export async function showVersions(element, id, etag, whenPutBack) {
     try {
       whenPutBack(await putBack(id, revision, etag ? {'If-Match': etag} : {}));
     } catch (error) {
-      notify(error.status === 412 ? 'Somebody else has changed the trunk. Load it again.' : error.message);
+      notify(error.status === 412 ? 'Someone else has changed the trunk. Reload it.' : error.message);
     }
   };
   more.addEventListener('click', load);
@@ -49,18 +49,18 @@ export async function showVersions(element, id, etag, whenPutBack) {
   await load();
 }
 
-function version(entry, restore) {
-  const who = Object.entries(entry.who).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).join(', ');
-  const verb = entry.deleted ? 'deleted' : entry.verb || 'written elsewhere';
+function item(version, restore) {
+  const who = Object.entries(version.who).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).join(', ');
+  const verb = version.deleted ? 'deleted' : version.verb || 'written elsewhere';
   return h('li', {},
-    h('strong', {}, formatTime(entry.when)), ` ${verb}`, entry.restored ? `, puts back ${entry.restored}` : '',
+    h('strong', {}, formatTime(version.when)), ` ${verb}`, version.restored ? `, puts back ${version.restored}` : '',
     h('small', {}, who),
-    h('ul', {class: 'patch'}, (entry.patch || []).map((operation) => h('li', {class: operation.op},
-      `${operation.op} ${operation.path}`, 'value' in operation ? ` ${shown(operation)}` : ''))),
-    restore && !entry.deleted ? h('button', {type: 'button', onclick: restore}, 'Put back') : null);
+    h('ul', {class: 'patch'}, (version.patch || []).map((operation) => h('li', {class: operation.op},
+      `${operation.op} ${operation.path}`, 'value' in operation ? ` ${valueText(operation)}` : ''))),
+    restore && !version.deleted ? h('button', {type: 'button', onclick: restore}, 'Put back') : null);
 }
 
-function shown(operation) {
+function valueText(operation) {
   const text = JSON.stringify(operation.value);
   return /password/.test(operation.path + text) ? '(secret)' : text;
 }

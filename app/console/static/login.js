@@ -1,4 +1,4 @@
-// The log-in: a user of an account, or an API key.
+// Logging in, as a user or with an API key.
 
 import {logInAsUser, logInWithKey} from './api.js';
 import {h, replace} from './dom.js';
@@ -8,7 +8,7 @@ export function showLogin(main, whenDone) {
   main.querySelector('input').focus();
 }
 
-// Both forms. `whenDone` is called after a log-in.
+// Both forms. `whenDone` is called after a successful log-in.
 export function loginForms(whenDone) {
   const message = h('p', {role: 'alert', class: 'error'});
   const account = field('Account (name or realm)', {id: 'account', autocomplete: 'organization', required: true});
@@ -25,7 +25,7 @@ export function loginForms(whenDone) {
         await logIn();
         whenDone();
       } catch (error) {
-        message.textContent = [401, 404].includes(error.status) ? 'These credentials are not known.' : error.message;
+        message.textContent = [401, 404].includes(error.status) ? 'Unknown credentials.' : error.message;
       } finally {
         button.disabled = false;
       }

@@ -1,4 +1,4 @@
-// Which view belongs to which address, and what is around it.
+// Shows the view for the current address, with the header above it.
 
 import {chooseAccount, onExpired, onLogOut, session, logOut} from './api.js';
 import {ask, h, notify, replace} from './dom.js';
@@ -15,36 +15,36 @@ const ROUTES = [
   [/^#\/operators$/, showOperators],
 ];
 const main = document.getElementById('main');
-// What a view gives back: `mayLeave()`, if it may have unsaved changes, and `dispose()`, if it must end something.
+// What the view returned. It may have `mayLeave()` and `isChanged()` for unsaved changes, and `dispose()` to clean up.
 let current = {};
 let round = 0;
 
 async function show() {
-  // Who has unsaved changes is asked before another view takes their place.
+  // Ask before unsaved changes are lost.
   if (session && current.mayLeave && !current.mayLeave()) return;
   dispose();
-  const own = ++round;
+  const thisRound = ++round;
   showHeader();
   if (!session) return showLogin(main, show);
   for (const [pattern, view] of ROUTES) {
     const match = pattern.exec(location.hash);
-    if (match) return present(own, view, match.slice(1).map(decodeURIComponent));
+    if (match) return present(thisRound, view, match.slice(1).map(decodeURIComponent));
   }
   go('#/trunks');
 }
 
-async function present(own, view, params) {
-  const place = h('div');
-  let made = {};
+async function present(thisRound, view, params) {
+  const container = h('div');
+  let shown = {};
   try {
-    made = await view(place, ...params) || {};
+    shown = await view(container, ...params) || {};
   } catch (error) {
-    replace(place, h('h1', {}, 'It did not work'), h('p', {role: 'alert'}, error.message));
+    replace(container, h('h1', {}, 'Something went wrong'), h('p', {role: 'alert'}, error.message));
   }
-  // Another view may have been chosen meanwhile.
-  if (own !== round || !session) return made.dispose && made.dispose();
-  current = made;
-  replace(main, place);
+  // The user may have chosen another view in the meantime.
+  if (thisRound !== round || !session) return shown.dispose && shown.dispose();
+  current = shown;
+  replace(main, container);
   main.focus({preventScroll: true});
 }
 
@@ -82,7 +82,7 @@ function backToOwn() {
 
 onLogOut((reason, ended) => {
   dispose();
-  // After an expiry the next log-in goes on where this one was, if it sees the same account.
+  // After an expiry, the next log-in continues at the same address, unless that belongs to another account.
   if (!reason || ended.accountId !== ended.ownId) history.replaceState(null, '', '#/trunks');
   document.querySelectorAll('dialog').forEach((dialog) => dialog.close());
   if (reason) notify(reason);
@@ -90,11 +90,11 @@ onLogOut((reason, ended) => {
 });
 onExpired(async () => {
   if (!current.isChanged || !current.isChanged()) return false;
-  const own = session.ownId;
-  const isBack = await ask('Your session has expired', (close) => [
-    h('p', {}, 'Log in again to go on. What you have changed is still here.'), loginForms(() => close(true)),
+  const {ownId} = session;
+  const hasLoggedIn = await ask('Your session has expired', (close) => [
+    h('p', {}, 'Log in again to continue. Your changes are still here.'), loginForms(() => close(true)),
   ]);
-  return Boolean(isBack && session && session.ownId === own);
+  return Boolean(hasLoggedIn && session && session.ownId === ownId);
 });
 addEventListener('hashchange', show);
 show();

@@ -1,55 +1,55 @@
-// Two people have changed a trunk: what each has, side by side, and one document of both by choice.
+// Merges a trunk that two people have changed. It shows both versions side by side and lets the user choose.
 
 import {ask, h} from './dom.js';
-import {at, copy, isObject, put, same, written} from './paths.js';
+import {at, copy, isObject, pathText, put, same} from './paths.js';
 
-// The places that `one` and `other` have otherwise. Arrays are compared item by item if they have the same items in the
-// same places; otherwise an array is one value, so that no server is made of two.
-export function differences(one, other, path = []) {
-  const areObjects = isObject(one) && isObject(other);
-  const areLists = Array.isArray(one) && Array.isArray(other) && one.length === other.length
-    && one.every((item, index) => isObject(item) && isObject(other[index]) && same(identity(item), identity(other[index])));
+// The paths where the two values differ. Arrays with the same items in the same order are compared item by item. Any
+// other array counts as one value, so that a merge never mixes two servers.
+export function differences(mine, theirs, path = []) {
+  const areObjects = isObject(mine) && isObject(theirs);
+  const areLists = Array.isArray(mine) && Array.isArray(theirs) && mine.length === theirs.length
+    && mine.every((item, index) => isObject(item) && isObject(theirs[index]) && same(identity(item), identity(theirs[index])));
   if (areObjects || areLists) {
-    const names = areLists ? one.map((_, index) => index) : [...new Set([...Object.keys(one), ...Object.keys(other)])];
-    return names.flatMap((name) => differences(one[name], other[name], [...path, name]));
+    const names = areLists ? mine.map((_, index) => index) : [...new Set([...Object.keys(mine), ...Object.keys(theirs)])];
+    return names.flatMap((name) => differences(mine[name], theirs[name], [...path, name]));
   }
-  return same(one, other) ? [] : [path];
+  return same(mine, theirs) ? [] : [path];
 }
 
 function identity(item) {
   return [item.server_name, item.name, at(item, ['auth', 'auth_user']), at(item, ['auth', 'ip'])];
 }
 
-// Resolves with the merged document, or null. Where only one of both changed a place, that change is chosen already.
+// Resolves to the merged document, or to null. If only one side changed a value, that side is preselected.
 export async function merge(base, mine, theirs) {
-  const places = differences(mine, theirs);
-  if (!places.length) return copy(theirs);
-  const chosen = places.map((path) => (same(at(base, path), at(theirs, path)) ? 'mine' : 'theirs'));
-  return ask('Somebody else was first', (close) => [
+  const paths = differences(mine, theirs);
+  if (!paths.length) return copy(theirs);
+  const choices = paths.map((path) => (same(at(base, path), at(theirs, path)) ? 'mine' : 'theirs'));
+  return ask('Someone else was first', (close) => [
     h('p', {}, 'This trunk was changed while you edited it. Choose what to keep.'),
     h('div', {class: 'scrolled', tabindex: 0}, h('table', {class: 'merge'},
       h('thead', {}, h('tr', {}, ['Member', 'Yours', 'Theirs'].map((text) => h('th', {scope: 'col'}, text)))),
-      h('tbody', {}, places.map((path, index) => h('tr', {},
-        h('th', {scope: 'row'}, written(path)),
-        cell(path, index, 'mine', mine, chosen), cell(path, index, 'theirs', theirs, chosen)))))),
+      h('tbody', {}, paths.map((path, index) => h('tr', {},
+        h('th', {scope: 'row'}, pathText(path)),
+        cell(path, index, 'mine', mine, choices), cell(path, index, 'theirs', theirs, choices)))))),
     h('div', {class: 'bar'},
-      h('button', {type: 'button', class: 'main', onclick: () => close(merged(mine, theirs, places, chosen))}, 'Use these'),
+      h('button', {type: 'button', class: 'main', onclick: () => close(merged(mine, theirs, paths, choices))}, 'Use these'),
       h('button', {type: 'button', onclick: () => close(null)}, 'Cancel')),
   ]);
 }
 
-function cell(path, index, side, document, chosen) {
+function cell(path, index, side, document, choices) {
   const value = at(document, path);
-  const shown = value === undefined ? '(nothing)' : JSON.stringify(value, null, 1);
-  const radio = h('input', {type: 'radio', name: `place-${index}`, checked: chosen[index] === side,
-    'aria-label': `${side === 'mine' ? 'Yours' : 'Theirs'}: ${written(path)}`, onchange: () => { chosen[index] = side; }});
-  return h('td', {}, h('label', {}, radio, h('code', {}, shown)));
+  const text = value === undefined ? '(nothing)' : JSON.stringify(value, null, 1);
+  const radio = h('input', {type: 'radio', name: `choice-${index}`, checked: choices[index] === side,
+    'aria-label': `${side === 'mine' ? 'Yours' : 'Theirs'}: ${pathText(path)}`, onchange: () => { choices[index] = side; }});
+  return h('td', {}, h('label', {}, radio, h('code', {}, text)));
 }
 
-function merged(mine, theirs, places, chosen) {
+function merged(mine, theirs, paths, choices) {
   const result = copy(theirs);
-  // From the last place on, so that an item that is removed moves no other place.
-  places.map((path, index) => [path, chosen[index]]).reverse().forEach(([path, side]) => {
+  // Start at the end, so that removing an item does not move the others.
+  paths.map((path, index) => [path, choices[index]]).reverse().forEach(([path, side]) => {
     if (side === 'mine') put(result, path, copy(at(mine, path)));
   });
   return result;

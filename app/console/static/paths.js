@@ -1,33 +1,37 @@
-// Members of a document by their path, an array of names and indexes.
+// Paths: members of a document by a path, which is an array of names and indexes, and ids in the paths of URLs.
 
-export const written = (path) => path.join('.');
+export const pathText = (path) => path.join('.');
 
-// A written path as steps; indexes of arrays are numbers.
+// The path from its text. Indexes of arrays are numbers.
 export const steps = (text) => text.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 
 export function at(document, path) {
   return path.reduce((value, step) => (value === null || value === undefined ? undefined : value[step]), document);
 }
 
-// Sets a member, and makes the objects around it, also in place of PHP's empty arrays. `undefined` removes it.
+// Sets a member and creates the objects around it. PHP writes empty objects as arrays, which are replaced too. The value
+// `undefined` removes the member.
 export function put(document, path, value) {
-  let place = document;
+  let parent = document;
   for (const [index, step] of path.slice(0, -1).entries()) {
     const isList = typeof path[index + 1] === 'number';
-    const isEmptyOther = Array.isArray(place[step]) && !isList && !place[step].length;
-    if (place[step] === null || typeof place[step] !== 'object' || isEmptyOther) {
+    const isEmptyArray = Array.isArray(parent[step]) && !isList && !parent[step].length;
+    if (parent[step] === null || typeof parent[step] !== 'object' || isEmptyArray) {
       if (value === undefined) return;
-      place[step] = isList ? [] : {};
+      parent[step] = isList ? [] : {};
     }
-    place = place[step];
+    parent = parent[step];
   }
   const last = path[path.length - 1];
-  if (value !== undefined) place[last] = value;
-  else if (Array.isArray(place)) place.splice(last, 1);
-  else delete place[last];
+  if (value !== undefined) parent[last] = value;
+  else if (Array.isArray(parent)) parent.splice(last, 1);
+  else delete parent[last];
 }
 
-// JSON as an object. Numbers that JavaScript would change (1.0, 12345678901234567890) are kept as they are written.
+// An id as a segment of a URL. The API decodes segments twice.
+export function segment(id) { return encodeURIComponent(id.replaceAll('%', '%25')); }
+
+// Parses JSON. Numbers that JavaScript would change (1.0, 12345678901234567890) stay as they are written.
 export function parse(text) {
   if (!JSON.rawJSON) return JSON.parse(text);
   const exact = (_, value, context) =>
@@ -37,14 +41,14 @@ export function parse(text) {
 
 export const copy = (value) => (value === undefined ? undefined : parse(JSON.stringify(value)));
 
-// Equal JSON, whatever the order of members.
-export function same(one, other) {
-  if (one === other) return true;
-  if (JSON.isRawJSON && JSON.isRawJSON(one)) return JSON.isRawJSON(other) && one.rawJSON === other.rawJSON;
-  if (!isObject(one) && !Array.isArray(one)) return false;
-  if (Array.isArray(one) !== Array.isArray(other) || typeof other !== 'object' || other === null) return false;
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => name in other && same(one[name], other[name]));
+// Whether two JSON values are equal. The order of members does not matter.
+export function same(a, b) {
+  if (a === b) return true;
+  if (JSON.isRawJSON && JSON.isRawJSON(a)) return JSON.isRawJSON(b) && a.rawJSON === b.rawJSON;
+  if (!isObject(a) && !Array.isArray(a)) return false;
+  if (Array.isArray(a) !== Array.isArray(b) || typeof b !== 'object' || b === null) return false;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => name in b && same(a[name], b[name]));
 }
 
 export const isObject = (value) =>

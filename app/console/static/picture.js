@@ -1,14 +1,14 @@
-// A picture of a trunk: carrier → numbers → server → how calls are authenticated, and where they fail over to.
+// A picture of a trunk: carrier → numbers → server → authentication → failover.
 
 import {h, s} from './dom.js';
 import {isObject} from './paths.js';
-import {nameOf, numbersOf, proofOf} from './trunks.js';
+import {authOf, nameOf, numbersOf} from './trunks.js';
 
 const ROW = 56;
 const COLUMNS = [[0, 100, 'Carrier'], [140, 220, 'Numbers'], [400, 180, 'Server'], [620, 220, 'Authentication'], [880, 200, 'Fails over to']];
 const NUMBERS_SHOWN = 2;
 
-// `focus` is called with the path of the field that belongs to a part.
+// A click on a part calls `focus` with the path of its field.
 export function picture(document, focus) {
   const servers = Array.isArray(document.servers) ? document.servers : [];
   const height = 30 + ROW * Math.max(servers.length, 1);
@@ -28,7 +28,7 @@ function row(server, index, y, focus) {
   const boxes = [
     [1, numbers.slice(0, NUMBERS_SHOWN).join(', ') + more || 'no numbers', [...path, 'DIDs'], !numbers.length],
     [2, nameOf(server, index) + (isOff ? ' (off)' : ''), path, isOff],
-    [3, proofOf(server), [...path, 'auth'], !isObject(server.auth)],
+    [3, authOf(server), [...path, 'auth'], !isObject(server.auth)],
     [4, failovers || 'nowhere', [...path, 'options', 'failover'], !failovers],
   ];
   return [
@@ -52,11 +52,13 @@ function box(column, text, y, isFaint) {
     s('rect', {x, y, width, height: 36, rx: 6}), s('text', {x: x + 8, y: y + 23}, shown));
 }
 
-// From the box on the left. All rows begin at the one carrier.
+// An arrow from the box on the left. All rows start at the same carrier.
 function arrow(column, index, y) {
-  const [before, width] = COLUMNS[column - 1];
-  const from = column === 1 ? 30 + 18 : y + 18;
-  return s('path', {d: `M${before + width} ${from} C${before + width + 20} ${from} ${COLUMNS[column][0] - 20} ${y + 18} ${COLUMNS[column][0]} ${y + 18}`});
+  const [left, width] = COLUMNS[column - 1];
+  const start = left + width;
+  const end = COLUMNS[column][0];
+  const startY = column === 1 ? 30 + 18 : y + 18;
+  return s('path', {d: `M${start} ${startY} C${start + 20} ${startY} ${end - 20} ${y + 18} ${end} ${y + 18}`});
 }
 
 function link(content, label, path, focus) {

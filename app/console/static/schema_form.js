@@ -1,11 +1,11 @@
-// A form made from a JSON schema. It changes the document in place and knows nothing of trunks, so that a change of
-// the schema changes the form. Members that the schema does not have stay as they are.
+// A form generated from a JSON schema. It edits the document in place. It knows nothing about trunks, so it follows any
+// change of the schema. Members that are not in the schema stay as they are.
 
 import {h, replace} from './dom.js';
-import {at, isObject, put, same, steps, written} from './paths.js';
+import {at, isObject, pathText, put, same, steps} from './paths.js';
 
 export class SchemaForm {
-  // `suggestions` gives values for the names of a map, by the map's name. `onChange` is called after each change.
+  // `suggestions` has suggested keys for maps, by the map's name. `onChange` is called after each change.
   constructor(schema, {onChange, suggestions = {}}) {
     this.schema = schema;
     this.onChange = onChange;
@@ -20,7 +20,7 @@ export class SchemaForm {
     replace(this.element, this.#members(this.schema, []));
   }
 
-  // Opens what is around a field, and focuses it. Whether there is such a field.
+  // Opens the sections around a field and focuses it. Returns whether there is such a field.
   focus(path) {
     const field = this.#reveal(path);
     if (!field) return false;
@@ -30,7 +30,7 @@ export class SchemaForm {
     return true;
   }
 
-  // Shows messages at their fields. `errors` has texts by written path.
+  // Shows error messages at their fields. `errors` has messages by path.
   showErrors(errors) {
     this.element.querySelectorAll('.error').forEach((element) => element.remove());
     this.element.querySelectorAll('[aria-invalid]').forEach((element) => {
@@ -52,17 +52,17 @@ export class SchemaForm {
     }
   }
 
-  #find(path) { return this.element.querySelector(`[data-path="${CSS.escape(written(path))}"]`); }
+  #find(path) { return this.element.querySelector(`[data-path="${CSS.escape(pathText(path))}"]`); }
 
   #reveal(path) {
     for (let length = 1; length <= path.length; length++) {
-      const around = this.#find(path.slice(0, length));
-      if (around && around.matches('details') && length < path.length) this.#open(around);
+      const section = this.#find(path.slice(0, length));
+      if (section && section.matches('details') && length < path.length) this.#open(section);
     }
-    // The nearest that there is: a required member may be missing, and have no field.
+    // A missing member may have no field, so take the closest field around it.
     for (let length = path.length; length > 0; length--) {
-      const found = this.#find(path.slice(0, length));
-      if (found) return found;
+      const field = this.#find(path.slice(0, length));
+      if (field) return field;
     }
     return null;
   }
@@ -95,7 +95,7 @@ export class SchemaForm {
 
   #labelled(schema, path, control) {
     const hint = schema.description ? h('small', {}, schema.description) : null;
-    return h('label', {class: 'field', 'data-path': written(path)}, h('span', {}, labelOf(path)), control, hint);
+    return h('label', {class: 'field', 'data-path': pathText(path)}, h('span', {}, labelOf(path)), control, hint);
   }
 
   #choice(schema, path, values) {
@@ -130,9 +130,9 @@ export class SchemaForm {
     return h('div', {class: 'with-button'}, field, show);
   }
 
-  // Closed parts of a large document are made when they are opened.
+  // The content of a closed section is created when it is opened, because documents may be large.
   #details(path, summary, content, isOpen, extra = null) {
-    const key = written(path);
+    const key = pathText(path);
     const body = h('div', {class: 'body'});
     const details = h('details', {'data-path': key}, h('summary', {}, summary), extra, body);
     details.fill = () => { if (!body.childElementCount) replace(body, content()); };
@@ -149,10 +149,10 @@ export class SchemaForm {
     return this.#details(path, labelOf(path), content, isRequired || (path.length < 3 && isObject(this.#value(path))));
   }
 
-  // An object whose names are data, such as numbers.
+  // An object whose keys are data, such as phone numbers.
   #map(schema, path, pattern) {
     const name = String(path[path.length - 1]);
-    const list = `list-${written(path)}`;
+    const list = `list-${pathText(path)}`;
     const suggestions = this.suggestions[name] || [];
     const input = h('input', {type: 'text', list, pattern, autocomplete: 'off'});
     const entries = h('div', {class: 'entries'});
@@ -197,7 +197,7 @@ export class SchemaForm {
       this.#set(path, isOn ? [...kept, value] : kept);
     };
     const current = Array.isArray(this.#value(path)) ? this.#value(path) : [];
-    return h('fieldset', {'data-path': written(path)}, h('legend', {}, labelOf(path)), values.map((value) => h('label', {},
+    return h('fieldset', {'data-path': pathText(path)}, h('legend', {}, labelOf(path)), values.map((value) => h('label', {},
       h('input', {type: 'checkbox', checked: current.includes(value), onchange: (event) => toggle(value, event.target.checked)}),
       textOf(value))));
   }
@@ -214,39 +214,39 @@ export class SchemaForm {
 
   #cards(schema, path) {
     const cards = h('div', {class: 'cards'});
-    const one = labelOf(path).replace(/s$/, '');
+    const singular = labelOf(path).replace(/s$/, '');
     const items = () => (Array.isArray(this.#value(path)) ? this.#value(path) : []);
     const fill = () => replace(cards, items().map((value, index) => {
-      const place = [...path, index];
-      const remove = h('button', {type: 'button', class: 'remove', 'aria-label': `Remove ${one} ${index + 1}`, onclick: () => {
-        this.#set(place, undefined);
+      const itemPath = [...path, index];
+      const remove = h('button', {type: 'button', class: 'remove', 'aria-label': `Remove ${singular} ${index + 1}`, onclick: () => {
+        this.#set(itemPath, undefined);
         this.opened.clear();
         fill();
       }}, 'Remove');
-      return this.#details(place, titleOf(value, one, index), () => this.#members(schema, place), false, remove);
+      return this.#details(itemPath, titleOf(value, singular, index), () => this.#members(schema, itemPath), false, remove);
     }));
     const add = h('button', {type: 'button', onclick: () => {
       const index = items().length;
       if (!index) put(this.document, path, []);
-      this.#set([...path, index], made(schema));
+      this.#set([...path, index], newItem(schema));
       fill();
       this.focus([...path, index, Object.keys(schema.properties)[0]]);
-    }}, `Add ${one.toLowerCase()}`);
+    }}, `Add ${singular.toLowerCase()}`);
     fill();
-    return h('section', {'data-path': written(path), 'aria-label': labelOf(path)}, h('h2', {}, labelOf(path)), cards, add);
+    return h('section', {'data-path': pathText(path), 'aria-label': labelOf(path)}, h('h2', {}, labelOf(path)), cards, add);
   }
 }
 
-// The least that a new item needs: its required members.
-function made(schema) {
+// A new item, with only the required members.
+function newItem(schema) {
   if (schema.default !== undefined) return schema.default;
   if (schema.type !== 'object') return undefined;
-  const members = (schema.required || []).map((name) => [name, made(schema.properties[name] || {})]);
+  const members = (schema.required || []).map((name) => [name, newItem(schema.properties[name] || {})]);
   return Object.fromEntries(members.filter(([, value]) => value !== undefined));
 }
 
-function titleOf(value, one, index) {
-  return (isObject(value) && (value.server_name || value.name)) || `${one} ${index + 1}`;
+function titleOf(value, singular, index) {
+  return (isObject(value) && (value.server_name || value.name)) || `${singular} ${index + 1}`;
 }
 
 function labelOf(path) {

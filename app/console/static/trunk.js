@@ -1,17 +1,16 @@
-// One trunk: a form and its JSON, side by side; a picture; its versions.
+// One trunk: a form and its JSON side by side, a picture, and its versions.
 
 import {call, inAccount} from './api.js';
 import {ask, h, notify, replace} from './dom.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
-import {copy, isObject, parse, same, steps} from './paths.js';
+import {copy, isObject, parse, same, segment, steps} from './paths.js';
 import {picture} from './picture.js';
 import {SchemaForm} from './schema_form.js';
-import {segment} from './trunks.js';
 
 const NEW = 'new';
 const MOST_NUMBERS = 1000;
-// In characters of JSON. To lay out a longer text takes a browser half a second, at each key that is typed.
+// In characters of JSON. With a longer text, a browser takes half a second of layout for each keystroke.
 const LONG = 40000;
 
 export async function showTrunk(main, id) {
@@ -25,7 +24,7 @@ export async function showTrunk(main, id) {
   return new Editor(main, isNew ? null : id, schema, numbers, stored, version !== null).show();
 }
 
-// The account's numbers that nothing uses.
+// The account's unused numbers.
 async function spareNumbers() {
   try {
     const {numbers = {}} = (await call('GET', inAccount('/phone_numbers?paginate=false'))).data;
@@ -87,7 +86,7 @@ class Editor {
       this.jsonPart.open = true;
       return this.json.focus();
     }
-    // One at a time: a second PUT would make a second trunk.
+    // One at a time: a second PUT would create a second trunk.
     if (this.isSaving) return;
     this.isSaving = true;
     this.#showErrors({});
@@ -114,7 +113,7 @@ class Editor {
     else this.#takeBase(answer);
     this.id = answer.data.id;
     if (!isNew) return this.#refresh();
-    // The address of a new trunk. With further changes the editor stays as it is.
+    // Go to the new trunk's address. If there are newer changes, keep the editor as it is.
     const address = `#/trunks/${encodeURIComponent(this.id)}`;
     if (hasMore) history.replaceState(null, '', address);
     else location.replace(address);
@@ -133,7 +132,7 @@ class Editor {
     try {
       await call('DELETE', inAccount(`/connectivity/${segment(this.id)}`), undefined, {'If-Match': this.etag});
     } catch (error) {
-      if (error.status !== 401) notify(error.status === 412 ? 'Somebody else has changed the trunk. Load it again.' : error.message);
+      if (error.status !== 401) notify(error.status === 412 ? 'Someone else has changed the trunk. Reload it.' : error.message);
       return;
     }
     const {id, revision} = this;
@@ -143,12 +142,12 @@ class Editor {
         location.hash = `#/trunks/${encodeURIComponent(id)}`;
       } catch (error) { notify(error.message); }
     };
-    notify(`${name} is deleted.`, this.hasVersions ? {label: 'Undo', run: undo} : null);
+    notify(`${name} was deleted.`, this.hasVersions ? {label: 'Undo', run: undo} : null);
     this.base = this.document;
     location.hash = '#/trunks';
   }
 
-  // What the server has is now what is edited.
+  // Starts to edit what the server has.
   #take(answer) {
     this.document = copy(answer.data);
     this.#takeBase(answer);
@@ -186,7 +185,7 @@ class Editor {
       this.document = value;
       this.jsonError.textContent = '';
     } catch (error) {
-      this.jsonError.textContent = `No valid JSON: ${error.message}`;
+      this.jsonError.textContent = `Invalid JSON: ${error.message}`;
       return;
     }
     this.form.show(this.document);
@@ -214,7 +213,7 @@ class Editor {
 
   async #mergeWithTheirs() {
     const theirs = await call('GET', inAccount(`/connectivity/${segment(this.id)}`)).catch((error) => error);
-    if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? 'Somebody else has deleted this trunk.' : theirs.message);
+    if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? 'Someone else has deleted this trunk.' : theirs.message);
     const merged = await merge(this.base, this.document, theirs.data);
     if (!merged) return;
     this.#take(theirs);
@@ -223,20 +222,20 @@ class Editor {
     this.state.textContent = 'Merged, not saved';
   }
 
-  // The API's words, at their fields and in one place.
+  // Shows the API's messages, both at their fields and in a summary.
   #showErrors(errors, message = '') {
     this.form.showErrors(errors);
     const paths = Object.keys(errors);
     const go = (path) => (event) => { event.preventDefault(); this.form.focus(steps(path)); };
     replace(this.summary,
       message ? h('p', {}, message) : null,
-      paths.length ? h('p', {}, 'The API refuses this:') : null,
+      paths.length ? h('p', {}, 'The API rejected this:') : null,
       paths.length ? h('ul', {}, paths.map((path) => h('li', {}, h('a', {href: '#', onclick: go(path)}, path), `: ${errors[path]}`))) : null);
     if (message || paths.length) this.summary.focus();
   }
 }
 
-// A part that is made when it is opened.
+// A section whose content is created when it is opened.
 function lazy(title, content, fill) {
   const details = h('details', {class: 'part'}, h('summary', {}, title), content);
   details.addEventListener('toggle', () => { if (details.open) fill(); else replace(content); });

@@ -1,8 +1,9 @@
-// The list of trunks, page by page. The API lists ids only, so the documents of a page are read one by one.
+// The list of trunks, page by page. The API lists only ids, so the documents on a page are read one by one.
 
 import {call, inAccount} from './api.js';
 import {formatTime, h, notify, replace} from './dom.js';
 import {newestVersion} from './history.js';
+import {segment} from './paths.js';
 
 const PAGE = 20;
 const AT_ONCE = 6;
@@ -17,7 +18,7 @@ export async function showTrunks(main) {
   let ids = [];
   let page = 0;
   let round = 0;
-  // Found out with the first row: who keeps no versions does not know when a trunk was changed.
+  // The first row shows whether the service keeps versions. Without them, times of changes are unknown.
   let hasTimes = true;
 
   async function showTime(id) {
@@ -30,54 +31,54 @@ export async function showTrunks(main) {
   const rowWith = (id) => rows.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
 
   async function show() {
-    const own = ++round;
-    const asked = search.value.trim().toLowerCase();
-    previous.hidden = next.hidden = Boolean(asked);
-    if (asked) return find(asked, own);
+    const thisRound = ++round;
+    const query = search.value.trim().toLowerCase();
+    previous.hidden = next.hidden = Boolean(query);
+    if (query) return find(query, thisRound);
     const shown = ids.slice(page * PAGE, (page + 1) * PAGE);
     previous.disabled = page === 0;
     next.disabled = (page + 1) * PAGE >= ids.length;
     replace(rows, shown.map((id) => h('tr', {'data-id': id}, h('td', {colspan: 5}, '…'))));
     status.textContent = ids.length
       ? `${page * PAGE + 1} to ${page * PAGE + shown.length} of ${ids.length}` : 'There are no trunks yet.';
-    await each(shown, own, (id, document) => {
+    await forEachDocument(shown, thisRound, (id, document) => {
       const row = rowWith(id);
       if (row) row.replaceWith(rowOf(id, document));
     });
-    for (const id of shown) if (own === round) await showTime(id);
+    for (const id of shown) if (thisRound === round) await showTime(id);
   }
 
-  async function find(asked, own) {
+  async function find(query, thisRound) {
     replace(rows);
-    let seen = 0;
-    let found = 0;
-    await each(ids, own, (id, document) => {
-      seen += 1;
-      if (document && textOf(id, document).includes(asked)) {
-        found += 1;
+    let searched = 0;
+    let matches = 0;
+    await forEachDocument(ids, thisRound, (id, document) => {
+      searched += 1;
+      if (document && textOf(id, document).includes(query)) {
+        matches += 1;
         rows.append(rowOf(id, document));
       }
-      status.textContent = `${found} found in ${seen} of ${ids.length}`;
+      status.textContent = `${matches} found in ${searched} of ${ids.length}`;
     });
   }
 
-  // Calls `use` with each document, in the order in which they come; stops if another round has begun.
-  async function each(wanted, own, use) {
-    const left = [...wanted];
+  // Calls `handle` with each document as it arrives. Stops once another round has begun.
+  async function forEachDocument(wantedIds, thisRound, handle) {
+    const remaining = [...wantedIds];
     const work = async () => {
-      while (left.length && own === round) {
-        const id = left.shift();
+      while (remaining.length && thisRound === round) {
+        const id = remaining.shift();
         if (!documents.has(id)) {
           documents.set(id, await call('GET', inAccount(`/connectivity/${segment(id)}`)).then((answer) => answer.data)
             .catch((error) => { if (error.status !== 404) throw error; return null; }));
         }
-        if (own === round) use(id, documents.get(id));
+        if (thisRound === round) handle(id, documents.get(id));
       }
     };
     try {
       await Promise.all(Array.from({length: AT_ONCE}, work));
     } catch (error) {
-      if (own === round && error.status !== 401) notify(error.message);
+      if (thisRound === round && error.status !== 401) notify(error.message);
     }
   }
 
@@ -99,8 +100,6 @@ export async function showTrunks(main) {
   return {dispose: () => { round += 1; }};
 }
 
-// An id in a path. The API decodes segments twice.
-export function segment(id) { return encodeURIComponent(id.replaceAll('%', '%25')); }
 
 function serversOf(document) { return Array.isArray(document.servers) ? document.servers : []; }
 
@@ -112,28 +111,28 @@ export function nameOf(server, index) {
   return (server && (server.server_name || server.name)) || `Server ${index + 1}`;
 }
 
-// How a server proves who it is.
-export function proofOf(server) {
+// How a server authenticates.
+export function authOf(server) {
   const auth = (server && server.auth) || {};
   if (String(auth.auth_method).toLowerCase() === 'ip') return `IP ${auth.ip || '(none)'}`;
   return `user ${auth.auth_user || '(none)'}`;
 }
 
 function rowOf(id, document) {
-  if (!document) return h('tr', {'data-id': id}, h('td', {colspan: 5}, 'has been deleted'));
+  if (!document) return h('tr', {'data-id': id}, h('td', {colspan: 5}, 'deleted'));
   const servers = serversOf(document);
   const numbers = servers.flatMap(numbersOf);
   const some = (texts) => texts.slice(0, 3).join(', ') + (texts.length > 3 ? ` and ${texts.length - 3} more` : '');
   return h('tr', {'data-id': id},
     h('th', {scope: 'row'}, h('a', {href: `#/trunks/${encodeURIComponent(id)}`}, document.name || id)),
     h('td', {'data-label': 'Servers'}, some(servers.map(nameOf)) || 'none'),
-    h('td', {'data-label': 'Authentication'}, some(servers.map(proofOf))),
+    h('td', {'data-label': 'Authentication'}, some(servers.map(authOf))),
     h('td', {'data-label': 'Numbers'}, some(numbers) || 'none'),
     h('td', {'data-label': 'Last change', class: 'time'}));
 }
 
 function textOf(id, document) {
   const servers = serversOf(document);
-  return [id, document.name, ...servers.map(nameOf), ...servers.map(proofOf), ...servers.flatMap(numbersOf)]
+  return [id, document.name, ...servers.map(nameOf), ...servers.map(authOf), ...servers.flatMap(numbersOf)]
     .join(' ').toLowerCase();
 }

@@ -1,4 +1,4 @@
-// Shows openapi.json in Swagger UI. A log-in that succeeds authorizes all further requests.
+// Shows openapi.json in Swagger UI. A successful log-in authorizes all later requests.
 
 const LOG_IN = /\/v[12]\/(user_auth|api_auth|shared_auth)(\?|$)/;
 
