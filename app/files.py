@@ -1,5 +1,6 @@
-"""Files: where the data files are, and how to write a file all at once."""
+"""Files: where the data files are, how to write a file all at once, and locks."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,17 @@ def json_files(directory: Path) -> list[Path]:
     if not files:
         raise FilesMissing(f"there are no JSON files in {directory}")
     return files
+
+
+@contextmanager
+def locked(path: Path, waits: bool = True) -> Iterator[None]:
+    """Hold the lock of this file, which is created if it is missing. Raises OSError.
+
+    If another process holds it, wait, or raise OSError unless `waits`. Forked processes hold it as well.
+    """
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 @contextmanager

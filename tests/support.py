@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 import requests
 
+from app.accounts.creation import add_account, add_user
+from app.accounts.system import create_system
 from app.auth.credentials import credential_hash
-from app.commands.accounts import add_account, add_user, create_system
 from app.documents import Document
 from app.documents.names import encoded
 from app.settings import Settings

@@ -2,6 +2,7 @@
 
 import click
 
+from app.accounts.creation import CannotCreate
 from app.auth.keys import KeysMissing
 from app.commands.accounts import create_account
 from app.commands.apps import set_app_url
@@ -48,5 +49,7 @@ def main() -> None:
     """Run a command. Errors that an operator can fix are shown without a traceback."""
     try:
         cli()
+    except CannotCreate as error:
+        raise SystemExit(f"Error: {error}") from None
     except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:
         raise SystemExit(f"error: {type(error).__name__}: {error}") from None

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import click
 
 from app.accounts import apps
-from app.commands.accounts import command_author, database_of
+from app.accounts.creation import command_author
+from app.commands.accounts import database_of
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store import ViewMissing

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,9 +20,11 @@ from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
+from app.accounts.system import prepare_store
 from app.auth.buckets import Buckets
-from app.commands.accounts import prepare_store, print_console_address
+from app.commands.accounts import print_console_address, print_demo
 from app.factory import create_app
+from app.files import locked
 from app.logs import JSONFormatter, configure_logging
 from app.monitoring import exporter
 from app.schema import Schemas
@@ -39,6 +42,7 @@ HEAPS, LARGE = 2, 256 * 1024
 FILES, FILES_OF_A_THREAD = 48, 4
 # The event loop examines all of them at every event.
 MOST_CONNECTIONS = 1000
+METRICS, LOCK = "connectivity-metrics-", "lock"
 
 
 @click.command()
@@ -57,7 +61,8 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     Schemas()
     check_files()
     store = open_store(settings)
-    prepare_store(store, settings, demo=demo)
+    if created := prepare_store(store, settings, demo=demo):
+        print_demo(settings, created)
     if demo and settings.console and store.is_embedded:
         print_console_address(settings)
     store.close()
@@ -81,14 +86,21 @@ def _share_heaps() -> None:
 
 @contextlib.contextmanager
 def _metrics_directory() -> Iterator[str]:
-    """A directory that is deleted when this process exits, but not when a forked worker does."""
+    """A directory that is deleted when this process exits, but not when a forked worker does.
+
+    What killed services left behind is deleted first. A service and its workers hold a lock in their directory.
+    """
+    for path in Path(tempfile.gettempdir()).glob(f"{METRICS}*/{LOCK}"):
+        with contextlib.suppress(OSError), locked(path, waits=False):
+            shutil.rmtree(path.parent, ignore_errors=True)
     owner = os.getpid()
-    directory = tempfile.mkdtemp(prefix="connectivity-metrics-")
-    try:
-        yield directory
-    finally:
-        if os.getpid() == owner:
-            shutil.rmtree(directory, ignore_errors=True)
+    directory = tempfile.mkdtemp(prefix=METRICS)
+    with locked(Path(directory) / LOCK):
+        try:
+            yield directory
+        finally:
+            if os.getpid() == owner:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 class JSONLogger(glogging.Logger):

@@ -6,7 +6,8 @@ from typing import BinaryIO
 import click
 
 from app.accounts import apps
-from app.commands.accounts import add_user, prepared_store
+from app.accounts.creation import add_user
+from app.commands.accounts import prepared_store
 from app.commands.apps import check_url, grant, master_account_id, set_address
 from app.services import make_services
 

@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from app.accounts import save_aggregate
+from app.accounts.system import prepare_store
 from app.auth.credentials import users_with
-from app.commands.accounts import prepare_store
 from app.commands.documents import import_documents
 from app.documents.names import account_db
 from app.settings import Settings

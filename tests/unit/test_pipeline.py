@@ -9,8 +9,8 @@ from time import gmtime
 import pytest
 
 from app import contention
+from app.accounts.creation import add_user
 from app.auth.credentials import credential_hash
-from app.commands.accounts import add_user
 from app.documents import start_key
 from app.documents.clock import gregorian_now
 from app.documents.names import account_db

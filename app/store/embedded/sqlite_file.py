@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app import deadline
+from app.files import locked
 from app.store import Unavailable
 
 # How long a write waits for other writes.
@@ -44,8 +45,13 @@ class SQLiteFile:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             path.chmod(0o600)
+            # SQLite does not wait for another process that changes the journal mode.
+            with locked(path.with_name(f"{path.name}.lock")):
+                self._create(schema)
         except OSError as error:
             raise Unavailable(str(error)) from error
+
+    def _create(self, schema: str) -> None:
         self.read("PRAGMA journal_mode = WAL")
         with self.writing() as cursor:
             for statement in schema.split(";"):
