@@ -7,12 +7,13 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg
 PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
+SYSTEM_PYTHON ?= /usr/bin/python3
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 # The tests start many interpreters, which need not all compile the same.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test test-quick parity bench hostile storm screenshots lint coverage mutants lock tools clean
+.PHONY: help setup run test test-quick test-system parity bench hostile storm screenshots lint coverage mutants lock tools clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +29,9 @@ test: .venv/.ready-test tools lint ## run all tests
 
 test-quick: .venv/.ready-test ## run the tests that take a moment each
 	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not slow and not alone"
+
+test-system: .venv/.ready-test ## run the unit tests with the system's own Python, if that is another one than make's
+	@sh tests/system_python.sh $(SYSTEM_PYTHON)
 
 parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couchdb: on CouchDB)
 	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)

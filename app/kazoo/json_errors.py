@@ -12,14 +12,13 @@ _IN_NUMBERS = b"+-.0123456789Ee"
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-# Escapes and the text between them. The escape of a low surrogate must follow that of a high one.
-_GOOD_ESCAPES = re.compile(
-    rb"(?:[^\\]+|\\[^u]|\\u(?![dD][89a-fA-F])"
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+",
-    re.DOTALL,
+# The escapes of a pair of surrogates, or the start of an escape that has no partner.
+_PAIR_OR_NOT = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|([dD][89a-fA-F]))"
 )
-# Everything before the first capital N or I outside a string, as in NaN and Infinity.
-_NO_CONSTANT = re.compile(rb'(?:[^"NI]+|"(?:[^"\\]+|\\.)*+")*+', re.DOTALL)
+# NaN and Infinity have capitals, which are otherwise only in strings.
+_STRING_OR_CONSTANT = re.compile('["NI]')
+_DECODER = json.JSONDecoder()
 
 
 class JSONTextError(ValueError):
@@ -42,7 +41,7 @@ def explain(text: bytes, fault: ValueError) -> JSONTextError:
         at = len(fault.doc[: fault.pos].encode())
         return _explain_at(text, fault.msg, at)
     if isinstance(fault, ConstantError):
-        at = _end(_NO_CONSTANT, text)
+        at = _constant_at(text)
         constant = JSONTextError("invalid_number", at + 1) if text[at - 1 : at] == b"-" else _invalid(at)
         return bad_surrogate(text[:at]) or constant
     return JSONTextError("decoder_exit", 0)
@@ -55,8 +54,18 @@ def bad_surrogate(text: bytes) -> JSONTextError | None:
     """
     if not _SURROGATE.search(text):
         return None
-    end = _end(_GOOD_ESCAPES, text)
-    return JSONTextError("invalid_string", end + 3) if text[end : end + 2] == b"\\u" else None
+    alone = next((match.start(1) for match in _PAIR_OR_NOT.finditer(text) if match[1]), None)
+    return None if alone is None else JSONTextError("invalid_string", alone + 1)
+
+
+def _constant_at(text: bytes) -> int:
+    """Where the first NaN or Infinity begins, in bytes, without its sign."""
+    document, at = text.decode("utf-8"), 0
+    while match := _STRING_OR_CONSTANT.search(document, at):
+        if match[0] != '"':
+            return len(document[: match.start()].encode())
+        _, at = _DECODER.raw_decode(document, match.start())
+    return len(text)
 
 
 def _explain_at(text: bytes, message: str, at: int) -> JSONTextError:
@@ -100,8 +109,3 @@ def _is_in_a_number(text: bytes, at: int) -> bool:
 
 def _invalid(at: int) -> JSONTextError:
     return JSONTextError("invalid_json", at + 1)
-
-
-def _end(pattern: re.Pattern[bytes], text: bytes) -> int:
-    match = pattern.match(text)
-    return match.end() if match else 0

@@ -13,7 +13,8 @@ MAX_DEPTH = 256
 # While a text is decoded, no other thread of the worker runs. This many values take a fifth of a second.
 MOST_VALUES = 500_000
 
-_EXPONENT = re.compile(r"[:\[,]-?[0-9.]+e[-+]|^-?[0-9.]+e[-+]")
+# An exponent, or a negative zero: floats that Python writes otherwise than Kazoo.
+_INEXACT = re.compile(r"(?:[:\[,]|^)(?:-?[0-9.]+e[-+]|-0\.0(?![0-9]))")
 _ESCAPE = re.compile(r"\\(u00[0-9a-f]{2}|.)")
 
 
@@ -42,7 +43,7 @@ def dumps(value: Any) -> str:
     Floats are written as in ECMAScript, except that whole numbers end in `.0`.
     """
     text = _ENCODER.encode(value)
-    if _may_have_exponent(text) and _EXPONENT.search(text):
+    if ("-0.0" in text or _may_have_exponent(text)) and _INEXACT.search(text):
         text = _exact(value)
     if "\\u00" in text:
         text = _ESCAPE.sub(_upper_hex, text)
@@ -56,7 +57,7 @@ def pretty(value: Any) -> str:
 
 def float_text(number: float) -> str:
     """The shortest text that decodes to the same number, e.g. ``1000.0``, ``1e+21``, ``0.000001``."""
-    text = repr(number)
+    text = repr(number + 0.0)
     if "e" not in text:
         return text
     mantissa, exponent = text.split("e")
@@ -89,7 +90,8 @@ def _may_have_exponent(text: str) -> bool:
 
 
 def _finite_float(text: str) -> float:
-    number = float(text)
+    # Kazoo has no negative zero.
+    number = float(text) + 0.0
     if number in (float("inf"), float("-inf")):
         raise ValueError("overflow")
     return number

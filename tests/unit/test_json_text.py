@@ -165,7 +165,7 @@ def is_utf8(text):
         (-2.5e-6, "-0.0000025"),
         (1.5e300, "1.5e+300"),
         (0.1, "0.1"),
-        (-0.0, "-0.0"),
+        (-0.0, "0.0"),
     ],
 )
 def test_floats_as_ecmascript_writes_them(number, text):
