@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from app.files import whole_file
 
 NUMBERS_SHOWN = 3
 ROW_HEIGHT = 44
+# Where in a trunk a finding belongs in its diagram.
+_Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,11 @@ class AuditPage:
             sum(finding.severity is severity for finding in report.findings) for severity in reversed(Severity)
         )
         self._index.append((-errors, -warnings, report.name, report.account_id, len(report.trunks)))
-        trunks = [(trunk, _rows(trunk, report.findings)) for trunk in report.trunks if not fields.is_deleted(trunk)]
+        findings = defaultdict(list)
+        for finding in report.findings:
+            findings[finding.document_id].append(finding)
+        live = [trunk for trunk in report.trunks if not fields.is_deleted(trunk)]
+        trunks = [(trunk, _rows(trunk, findings[trunk["_id"]])) for trunk in live]
         self._sections.write(self._section.render(report=report, trunks=trunks, row_height=ROW_HEIGHT))
 
     def finish(self, file: IO[str], made_at: str) -> None:
@@ -79,37 +86,46 @@ def page_in(path: Path, made_at: str) -> Iterator[AuditPage]:
 
 
 def _rows(trunk: Document, findings: list[Finding]) -> list[DiagramRow]:
-    findings = [finding for finding in findings if finding.document_id == trunk["_id"]]
+    worst: dict[_Place, Severity] = {}
+    for finding in findings:
+        place = _place(finding.path)
+        worst[place] = max(worst.get(place, finding.severity), finding.severity)
     stored = trunk.get("servers")
     servers = stored if isinstance(stored, list) else []
     return [
-        _row(f"servers.{index}", server if isinstance(server, dict) else {}, findings)
-        for index, server in enumerate(servers)
+        _row(str(index), server if isinstance(server, dict) else {}, worst) for index, server in enumerate(servers)
     ]
 
 
-def _row(path: str, server: Document, findings: list[Finding]) -> DiagramRow:
+def _place(path: str) -> _Place:
+    """``("0", "auth")`` for the credentials of the first server, ``("DIDs", number)`` for a number anywhere."""
+    first, _, rest = path.partition(".")
+    if first == "DIDs":
+        return first, rest
+    index, _, member = rest.partition(".")
+    member = member.partition(".")[0]
+    return index if first == "servers" else "", member if member in ("auth", "DIDs") else ""
+
+
+def _row(index: str, server: Document, worst: dict[_Place, Severity]) -> DiagramRow:
     dids = list(connectivity.dids({"servers": [server]}))
-    at_numbers = [
-        finding
-        for finding in findings
-        if finding.path.startswith(f"{path}.DIDs") or finding.path.removeprefix("DIDs.") in dids
-    ]
-    at_auth = [finding for finding in findings if finding.path.startswith(f"{path}.auth")]
-    elsewhere = [finding for finding in findings if finding not in at_numbers + at_auth]
-    at_server = [finding for finding in elsewhere if finding.path.startswith(path)]
-    name = str(server.get("server_name") or server.get("name") or path)
+    name = str(server.get("server_name") or server.get("name") or f"servers.{index}")
     more = f" and {len(dids) - NUMBERS_SHOWN} more" if len(dids) > NUMBERS_SHOWN else ""
     failover = object_member(server, "options", "failover")
     return DiagramRow(
         numbers=", ".join(dids[:NUMBERS_SHOWN]) + more or "no numbers",
-        numbers_trouble=_worst(at_numbers),
+        numbers_trouble=_worst_of(worst, (index, "DIDs"), *(("DIDs", did) for did in dids)),
         server=name if is_enabled(server) else f"{name} (disabled)",
-        server_trouble=_worst(at_server),
+        server_trouble=_worst_of(worst, (index, "")),
         auth=_auth_text(server.get("auth")),
-        auth_trouble=_worst(at_auth),
+        auth_trouble=_worst_of(worst, (index, "auth")),
         failover=", ".join(map(str, failover.values())) if isinstance(failover, dict) else "",
     )
+
+
+def _worst_of(worst: dict[_Place, Severity], *places: _Place) -> str:
+    severities = [worst[place] for place in places if place in worst]
+    return max(severities).name.lower() if severities else ""
 
 
 def _auth_text(auth: Any) -> str:
@@ -119,7 +135,3 @@ def _auth_text(auth: Any) -> str:
     if method(auth) == "ip":
         return f"IP {auth.get('ip', '')}"
     return f"password of {auth.get('auth_user', 'nobody')}"
-
-
-def _worst(findings: list[Finding]) -> str:
-    return max(finding.severity for finding in findings).name.lower() if findings else ""

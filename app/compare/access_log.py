@@ -11,8 +11,8 @@ from app.documents.secrets import names_secret
 # nginx and HAProxy both quote the request. It is nginx's first quoted text and HAProxy's last.
 _REQUEST = re.compile(r'"GET (\S+) HTTP/[0-9.]+"')
 _API = re.compile(r"/v[12]/")
-# How nginx writes quotes, backslashes and bytes that are not printable.
-_ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
+# How nginx and HAProxy write quotes and bytes that are not printable.
+_NGINX_ESCAPE, _HAPROXY_ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})"), re.compile("#([0-9A-Fa-f]{2})")
 # Paths that contain a token.
 _SKIPPED = ("/user_auth/", "/token_auth")
 MOST_REMEMBERED = 2_000_000
@@ -37,7 +37,10 @@ def _logged_target(line: str) -> str | None:
     """The target of the GET in a line; None if the line is not a GET."""
     if not line.startswith("{"):
         match = _REQUEST.search(line)
-        return _ESCAPED.sub(r"%\1", match.group(1)) if match else None
+        if match is None:
+            return None
+        is_haproxys = not line[match.end() :].strip()
+        return (_HAPROXY_ESCAPE if is_haproxys else _NGINX_ESCAPE).sub(r"%\1", match.group(1))
     try:
         entry = json.loads(line)
     except ValueError:
