@@ -1,5 +1,8 @@
 """The commands of `python -m app`. Errors that an operator can fix are one line on standard error."""
 
+import logging
+from typing import Any
+
 import click
 
 from app.accounts.creation import CannotCreate
@@ -13,6 +16,7 @@ from app.commands.documents import export_documents, import_documents
 from app.commands.history import history
 from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
+from app.commands.terminal import VisibleFormatter, harmless, visible
 from app.commands.users import create_user
 from app.commands.views import views
 from app.files import FilesMissing
@@ -21,7 +25,18 @@ from app.store import StoreError
 from app.version import __version__
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Shows errors without the controls that an argument or a document may have."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            raise harmless(error) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kazoo-connectivity", message="%(prog)s %(version)s")
 def cli() -> None:
     """The connectivity API of Kazoo 4.3. Settings come from the environment; see .env.example."""
@@ -47,9 +62,12 @@ for command in (
 
 def main() -> None:
     """Run a command. Errors that an operator can fix are shown without a traceback."""
+    if logging.lastResort:
+        # `serve` has a log of its own.
+        logging.lastResort.setFormatter(VisibleFormatter())
     try:
         cli()
     except CannotCreate as error:
-        raise SystemExit(f"Error: {error}") from None
+        raise SystemExit(visible(f"Error: {error}")) from None
     except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:
-        raise SystemExit(f"error: {type(error).__name__}: {error}") from None
+        raise SystemExit(visible(f"error: {type(error).__name__}: {error}")) from None

@@ -6,6 +6,7 @@ import click
 
 from app.accounts.creation import add_account
 from app.accounts.system import DEMO_FILE, DEMO_NAME, DEMO_USER, Demo, prepare_store
+from app.commands.terminal import echo
 from app.documents import names
 from app.settings import Settings
 from app.store import Store
@@ -20,7 +21,8 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
     """Create an account NAME and print its id and API key."""
     store, settings = prepared_store()
     account = add_account(store, settings, name, realm, parent)
-    click.echo(f"account_id {account['_id']}\napi_key    {account['pvt_api_key']}")
+    echo(f"account_id {account['_id']}")
+    echo(f"api_key    {account['pvt_api_key']}")
 
 
 def database_of(store: Store, account_id: str) -> str:
@@ -59,4 +61,4 @@ def print_console_address(settings: Settings) -> None:
     """Print the console's address and, if there is a demonstration account, how to log in."""
     path = settings.data_dir / DEMO_FILE
     login = f": account {DEMO_NAME}, user {DEMO_USER}, password in {path}" if path.exists() else ""
-    click.echo(f"The console is at http://{settings.address}/console{login}")
+    echo(f"The console is at http://{settings.address}/console{login}")

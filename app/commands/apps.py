@@ -7,6 +7,7 @@ import click
 from app.accounts import apps
 from app.accounts.creation import command_author
 from app.commands.accounts import database_of
+from app.commands.terminal import echo
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store import ViewMissing
@@ -48,7 +49,7 @@ def set_address(services: Services, name: str, url: str) -> None:
     document = apps.with_url(apps.find(services.store, master_id, name), name, apps.root_of(url))
     stored, is_new = apps.save(services.store, master_id, document, command_author())
     services.notices.saved(database_of(services.store, master_id), stored, is_new)
-    click.echo(f"{name}: {stored['api_url']}")
+    echo(f"{name}: {stored['api_url']}")
 
 
 def master_account_id(services: Services) -> str:
@@ -64,7 +65,7 @@ def grant(services: Services, account_id: str, user: dict[str, object], name: st
     document = apps.with_access(user, name, apps.root_of(url))
     stored, _ = apps.save(services.store, account_id, document, command_author())
     services.notices.edited(database_of(services.store, account_id), stored)
-    click.echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
+    echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
 
 
 def _find_user(services: Services, account_id: str, username: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """`audit`: finds what is wrong with the trunks of accounts, and repairs some of it."""
 
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.audit.rules import RULES
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.progress import progress
+from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import warn_untold
 from app.documents.clock import iso_now
 from app.services import Services, make_services
@@ -30,7 +30,8 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "b
 
 def _print_rules(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
     if is_asked:
-        click.echo("\n".join(f"{rule:17} {meaning}" for rule, meaning in RULES.items()))
+        for rule, meaning in RULES.items():
+            echo(f"{rule:17} {meaning}")
         context.exit()
 
 
@@ -82,13 +83,13 @@ def audit(
             repairer = Repairer(services, rules, writes=not is_dry) if rules else None
             status = _Run(services, page, repairer, as_json).audit(account_ids, every)
     except click.ClickException as error:
-        error.show()
+        harmless(error).show()
         status = FAILED
     except (StoreError, OSError) as error:
-        click.echo(f"error: {type(error).__name__}: {error}", err=True)
+        echo(f"error: {type(error).__name__}: {error}", err=True)
         status = FAILED
     except KeyboardInterrupt:
-        click.echo("interrupted: not everything was audited", err=True)
+        echo("interrupted: not everything was audited", err=True)
         status = FAILED
     finally:
         services.close()
@@ -120,14 +121,14 @@ class _Run:
             for account_id, report in zip(account_ids, reports, strict=True):
                 if report is None:
                     self.unread += 1
-                    click.echo(f"warning: the account {account_id} has no database", err=True)
+                    echo(f"warning: the account {account_id} has no database", err=True)
                 else:
                     self._handle(report)
         if every and not self.repairer:
             self._handle(auditor.system())
         if not self.as_json:
             noun = "repairs" if self.repairer else "findings"
-            click.echo(f"{self.problems} {noun} in {self.trunks} trunks of {len(account_ids)} accounts")
+            echo(f"{self.problems} {noun} in {self.trunks} trunks of {len(account_ids)} accounts")
         if self.unread:
             return FAILED
         return FOUND if self.problems else NOTHING_FOUND
@@ -154,13 +155,13 @@ def _print(report: Report, as_json: bool) -> None:
     if as_json:
         members = {"account_id": report.account_id, "name": report.name, "trunks": len(report.trunks)}
         findings = [finding.as_json() for finding in report.findings]
-        click.echo(json.dumps({**members, "findings": findings}, ensure_ascii=False))
+        echo_json({**members, "findings": findings})
     elif report.findings:
-        click.echo(f"{report.account_id} {report.name}")
+        echo(f"{report.account_id} {report.name}")
         for finding in report.findings:
-            severity = click.style(f"{finding.severity.name.lower():7}", fg=_COLOURS[finding.severity])
+            severity = (f"  {finding.severity.name.lower():7}", _COLOURS[finding.severity])
             place = " ".join(filter(None, (finding.document_id, finding.path)))
-            click.echo(f"  {severity} {finding.rule}: {place}: {finding.message}")
+            echo(severity, f" {finding.rule}: {place}: {finding.message}")
 
 
 def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
@@ -170,9 +171,9 @@ def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
         left += not repair.is_done
         if as_json:
             members = {"account_id": report.account_id, "document_id": repair.document_id, "patch": repair.patch}
-            click.echo(json.dumps({**members, "outcome": repair.outcome}, ensure_ascii=False))
+            echo_json({**members, "outcome": repair.outcome})
             continue
-        click.echo(f"{report.account_id} {repair.document_id}: {repair.outcome}")
+        echo(f"{report.account_id} {repair.document_id}: {repair.outcome}")
         for operation in repair.patch:
-            click.echo(f"    {line_of(operation)}")
+            echo("    ", line_of(operation))
     return left

@@ -1,7 +1,6 @@
 """`compare`: whether two servers give the same answers."""
 
 import contextlib
-import json
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ from typing import TextIO
 import click
 
 from app.commands.progress import progress
+from app.commands.terminal import echo, echo_json
 from app.compare import access_log, walk, writes
 from app.compare.reads import Comparison, Differing, Interrupted
 from app.compare.servers import Login, Server, Unreachable, key_login, token_login, user_login
@@ -153,27 +153,27 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
 
 def _print(differing: Differing) -> None:
     condition = f" ({differing.condition})" if differing.condition else ""
-    click.echo(f"{differing.method} {differing.target}{condition}".strip())
+    echo(f"{differing.method} {differing.target}{condition}".strip())
     for difference in differing.differences:
-        click.echo(f"    {difference.line('old', 'new')}")
+        echo(f"    {difference.line('old', 'new')}")
 
 
 def _print_json(differing: Differing) -> None:
     lines = [difference.line("old", "new") for difference in differing.differences]
     members = {"method": differing.method, "target": differing.target, "condition": differing.condition}
-    click.echo(json.dumps({**members, "differences": lines}, ensure_ascii=False))
+    echo_json({**members, "differences": lines})
 
 
 def _print_total(comparison: Comparison, as_json: bool) -> int:
     """Print the result. Returns the exit status."""
     error = _error(comparison)
     if error:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
     asked, differing = comparison.asked, comparison.differing
     if as_json:
-        click.echo(json.dumps({"compared": asked, "differing": differing, "error": error}))
+        echo_json({"compared": asked, "differing": differing, "error": error})
     else:
-        click.echo(f"{asked} requests compared, {differing} answers differ")
+        echo(f"{asked} requests compared, {differing} answers differ")
     if error or not asked:
         return FAILED
     return DIFFERS if differing else SAME

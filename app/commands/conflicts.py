@@ -9,6 +9,7 @@ import click
 from app.accounts import every_account_id
 from app.commands.accounts import database_of
 from app.commands.progress import progress
+from app.commands.terminal import echo
 from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db, account_of
 from app.settings import Settings
@@ -48,11 +49,11 @@ def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> Non
             live = living(leaves)
             for leaf in live[1:]:
                 conflicting += 1
-                click.echo(_line(db, leaf, "in conflict", differing_paths(leaf.document, live[0].document)))
+                echo(_line(db, leaf, "in conflict", differing_paths(leaf.document, live[0].document)))
             for leaf in losses(leaves):
                 lost += 1
-                click.echo(_line(db, leaf, "deleted, lost", leaf.document[LOST]))
-    click.echo(f"{conflicting} leaves in conflict, {lost} deleted leaves with lost members")
+                echo(_line(db, leaf, "deleted, lost", leaf.document[LOST]))
+    echo(f"{conflicting} leaves in conflict, {lost} deleted leaves with lost members")
 
 
 @conflicts.command("repair")
@@ -68,8 +69,8 @@ def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> N
             outcome = _repair(replicated, db, leaves)
             repaired += outcome is Outcome.REPAIRED
             failed += outcome is Outcome.FAILED
-            click.echo(f"{_owner(db)} {doc_id}: {outcome.value}")
-    click.echo(f"{repaired} documents repaired" + (f", {failed} not" if failed else ""))
+            echo(f"{_owner(db)} {doc_id}: {outcome.value}")
+    echo(f"{repaired} documents repaired" + (f", {failed} not" if failed else ""))
     if failed:
         raise SystemExit(1)
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from app.commands.progress import progress
+from app.commands.terminal import echo
 from app.files import whole_file
 from app.kazoo import json_text
 from app.settings import Settings
@@ -45,7 +46,7 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
                     count += batch_size
             except StoreError as error:
                 raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
-    click.echo(f"{count} documents imported into the {store.engine()}")
+    echo(f"{count} documents imported into the {store.engine()}")
 
 
 def _checked_count(file: BinaryIO) -> int:
@@ -145,7 +146,7 @@ def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iter
 
     def warn(db: str, doc_id: str, error: Exception) -> None:
         faults.append(doc_id)
-        click.echo(f"warning: {db} {doc_id}: {error}", err=True)
+        echo(f"warning: {db} {doc_id}: {error}", err=True)
 
     for db in databases:
         try:

@@ -11,6 +11,7 @@ from app.audit import trunk
 from app.auth import hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
+from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
 from app.documents import connectivity, fields
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
@@ -42,11 +43,11 @@ def history(account_id: str, connectivity_id: str, restore: str | None, limit: i
             database_of(services.store, account_id)
             if restore:
                 revision = _restore(services, account_id, connectivity_id, restore)
-                click.echo(f"{restore} is put back as {revision}")
+                echo(f"{restore} is put back as {revision}")
             else:
                 _show(services, account_id, connectivity_id, limit, as_json)
     except click.ClickException as error:
-        error.show()
+        harmless(error).show()
         raise SystemExit(2) from None
 
 
@@ -55,7 +56,10 @@ def _show(services: Services, account_id: str, trunk_id: str, limit: int, as_jso
     if not entries:
         raise click.ClickException(f"there is no trunk {trunk_id}")
     for entry in entries:
-        click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _lines(entry))
+        if as_json:
+            echo_json(entry)
+        else:
+            _print_entry(entry)
 
 
 def _restore(services: Services, account_id: str, trunk_id: str, revision: str) -> str:
@@ -80,15 +84,17 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
     except Conflict:
         raise click.ClickException("someone else has just changed the trunk: try again") from None
     for finding in trunk.worst_errors(document):
-        click.echo(f"warning: {finding.path}: {finding.message}", err=True)
+        echo(f"warning: {finding.path}: {finding.message}", err=True)
     return str(restored["_rev"])
 
 
-def _lines(entry: dict[str, Any]) -> str:
+def _print_entry(entry: dict[str, Any]) -> None:
     when, who = entry["when"], entry["who"]
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when - GREGORIAN_EPOCH)) if when else "unknown time"
     by = " ".join(f"{name} {value}" for name, value in who.items() if value)
     verb = "deleted" if entry["deleted"] else entry["verb"] or "written elsewhere"
     restored = f" (puts back {entry['restored']})" if entry["restored"] else ""
-    lines = [f"{click.style(entry['revision'], fg='yellow')} {at} {verb}{restored}", f"    by {by or 'unknown'}"]
-    return "\n".join(lines + [f"    {line_of(operation)}" for operation in entry["patch"] or ()])
+    echo((entry["revision"], "yellow"), f" {at} {verb}{restored}")
+    echo(f"    by {by or 'unknown'}")
+    for operation in entry["patch"] or ():
+        echo("    ", line_of(operation))

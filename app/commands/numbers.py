@@ -4,6 +4,7 @@ import click
 
 from app.accounts import every_account_id
 from app.commands.accounts import database_of
+from app.commands.terminal import echo
 from app.commands.writing import services_of_command
 from app.documents import Document
 from app.numbers import features, reconcile
@@ -31,7 +32,7 @@ def add_number(account_id: str, numbers: tuple[str, ...], carrier: str, cnam: st
         documents = [_new_number(services, account_id, number, carrier, cnam) for number in numbers]
         for document in {document["_id"]: document for document in documents}.values():
             services.numbers.create(document)
-            click.echo(document["_id"])
+            echo(document["_id"])
 
 
 def _new_number(services: Services, account_id: str, typed: str, carrier: str, cnam: str | None) -> Document:
@@ -69,7 +70,7 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
         for owner_id in [account_id] if account_id else every_account_id(services.store):
             for difference in reconcile.differences(services.store, services.cache, owner_id):
                 found += 1
-                click.echo(
+                echo(
                     f"{difference.account_id} {difference.number}: "
                     f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
                 )
@@ -77,8 +78,8 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                     written += services.assignment.mark(owner_id, difference.number, difference.wanted)
             for number in reconcile.stale_copies(services.store, owner_id):
                 found += 1
-                click.echo(f"{owner_id} {number}: the account's copy differs from the number")
+                echo(f"{owner_id} {number}: the account's copy differs from the number")
                 if applies:
                     services.numbers.copy_to(owner_id, number)
                     written += 1
-    click.echo(f"{found} numbers differ" + (f", {written} corrected" if applies else ""))
+    echo(f"{found} numbers differ" + (f", {written} corrected" if applies else ""))

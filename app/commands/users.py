@@ -9,6 +9,7 @@ from app.accounts import apps
 from app.accounts.creation import add_user
 from app.commands.accounts import prepared_store
 from app.commands.apps import check_url, grant, master_account_id, set_address
+from app.commands.terminal import echo
 from app.services import make_services
 
 
@@ -32,7 +33,7 @@ def create_user(
         raise click.ClickException("the password is empty")
     store, settings = prepared_store()
     if not app_name:
-        click.echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
+        echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
         return
     services = make_services(settings, store=store)
     try:
@@ -41,7 +42,7 @@ def create_user(
         check_url(url)
         master_id = master_account_id(services)
         user = add_user(store, account_id, name, password, level)
-        click.echo(f"user_id {user['_id']}")
+        echo(f"user_id {user['_id']}")
         if app_url or apps.find(store, master_id, app_name) is None:
             set_address(services, app_name, url)
         grant(services, account_id, user, app_name, url)

@@ -7,6 +7,7 @@ import click
 from app.accounts import every_account_id
 from app.commands.accounts import database_of
 from app.commands.progress import progress
+from app.commands.terminal import echo
 from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db
 from app.services import Services
@@ -39,8 +40,8 @@ def check(account_id: str | None, every: bool) -> None:
                 designs = store.find_docs(db, [design["_id"] for design in documents_for(db)])
                 for finding in comparison.findings(db, designs, store.iterate_docs(db)):
                     problems += 1
-                    click.echo(f"{db} {finding}")
-    click.echo(
+                    echo(f"{db} {finding}")
+    echo(
         f"{problems} findings in {engine}"
         + ("" if comparison.runs_iterator else ", which does not support Iterator()")
     )
@@ -59,8 +60,8 @@ def install(account_id: str | None, every: bool) -> None:
                     continue
                 services.store.save_doc(db, {**design, "_rev": stored["_rev"]} if stored else design)
                 written += 1
-                click.echo(f"{db} {design['_id'].removeprefix('_design/')}: written")
-    click.echo(f"{written} design documents written")
+                echo(f"{db} {design['_id'].removeprefix('_design/')}: written")
+    echo(f"{written} design documents written")
 
 
 def _databases(services: Services, account_id: str | None, every: bool) -> list[str]:
