@@ -268,7 +268,7 @@ def test_views_are_checked_and_installed_on_request(world):
         == "2 design documents written"
     )
     assert run(world.environment, "views", "check", "--account", person.account_id).startswith("0 findings")
-    assert "name one of" in run(world.environment, "views", "check", code=2)
+    assert "choose either" in run(world.environment, "views", "check", code=2)
 
 
 def test_views_are_compared_by_their_rows(world):
