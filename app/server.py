@@ -212,7 +212,7 @@ class Task(WSGITask):  # type: ignore[misc]
         return environ
 
     def set_close_on_finish(self) -> None:
-        """Close the connection after this answer. A 304 without a length is no reason to: it needs none."""
+        """Close the connection after this answer, unless the only reason is that a 304 has no length."""
         wants_close = self.version == "1.0" or self.request.headers.get("CONNECTION", "").lower() == "close"
         if wants_close or self.has_body:
             super().set_close_on_finish()

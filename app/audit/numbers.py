@@ -21,13 +21,13 @@ def findings(
 
     `find` may be out of date, so numbers that look wrong are looked up again with `look_up`.
     """
-    known = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
-    documents = find(set(known.values()))
-    doubtful = {number for number in known.values() if any(_problems(account_id, documents.get(number)))}
+    numbers = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
+    documents = find(set(numbers.values()))
+    doubtful = {number for number in numbers.values() if any(_problems(account_id, documents.get(number)))}
     documents = look_up(doubtful) if doubtful else {}
     for trunk in trunks:
         for did in connectivity.dids(trunk):
-            number = known.get(did)
+            number = numbers.get(did)
             if number in doubtful:
                 for severity, rule, message in _problems(account_id, documents.get(number)):
                     yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])

@@ -68,13 +68,15 @@ def _schema(document: Document, account: Document, schema: Schema, coercing: boo
     if invalid is None:
         return
     repaired = _refusal(fixes.inbound_format(document, account), schema, coercing)
-    left = set(repaired.paths) if repaired else set()
+    unrepaired = set(repaired.paths) if repaired else set()
     # Saves tolerate only values that the stored document already has.
     is_tolerable = not invalid.has_more and all(value_at(document, path) is not MISSING for path in invalid.paths)
     for path in invalid.paths:
         remedies = ["TOLERATE_LEGACY_VALUES=true lets it through"] if is_tolerable else []
-        remedies += ["`audit --fix inbound-format` repairs it"] if path not in left else []
-        message = f"the schema refuses {_shown(path, value_at(document, path))}: a client cannot save the document"
+        remedies += ["`audit --fix inbound-format` repairs it"] if path not in unrepaired else []
+        message = (
+            f"the schema refuses {_value_text(path, value_at(document, path))}: a client cannot save the document"
+        )
         yield Finding(Severity.ERROR, "schema", "; ".join([message, *remedies]), ".".join(map(str, path)))
 
 
@@ -87,7 +89,7 @@ def _refusal(document: Document, schema: Schema, coercing: bool) -> Invalid | No
     return None
 
 
-def _shown(path: tuple[str | int, ...], value: Any) -> str:
+def _value_text(path: tuple[str | int, ...], value: Any) -> str:
     if value is MISSING:
         return "that it is missing"
     if path and path[-1] in SECRETS:

@@ -45,11 +45,11 @@ class KeyRing:
         if not is_document_id(key_id) or len(key_id) > LONGEST_KEY_ID:
             return None
         now = time.monotonic()
-        known = self._keys.get(key_id)
-        if known and now - known[0] < SECONDS:
-            return known[2]
-        pem = self._stored(key_id)
-        key = known[2] if known and known[1] == pem else _load(pem)
+        cached = self._keys.get(key_id)
+        if cached and now - cached[0] < SECONDS:
+            return cached[2]
+        pem = self._stored_pem(key_id)
+        key = cached[2] if cached and cached[1] == pem else _load(pem)
         with self._lock:
             if len(self._keys) >= MOST_KEY_IDS:
                 self._keys.clear()
@@ -79,7 +79,7 @@ class KeyRing:
             raise KeysMissing(f"{SYSTEM_CONFIG}/auth has no default.{name}")
         return value
 
-    def _stored(self, key_id: str) -> bytes:
+    def _stored_pem(self, key_id: str) -> bytes:
         try:
             return self._store.open_attachment(SYSTEM_AUTH, key_id, ATTACHMENT)
         except NotFound:

@@ -89,9 +89,9 @@ class Tokens:
     def _signed_claims(self, token: str) -> dict[str, Any] | None:
         """The claims of a token that a stored key has signed; None for any other token."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._signed.get(digest)
-        if known and self._keys.private_key(known[0]) is known[1]:
-            return known[2]
+        cached = self._signed.get(digest)
+        if cached and self._keys.private_key(cached[0]) is cached[1]:
+            return cached[2]
         try:
             header = jwt.get_unverified_header(token)
             algorithm, key_id = header.get("alg"), header.get("kid")

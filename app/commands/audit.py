@@ -166,9 +166,9 @@ def _print(report: Report, as_json: bool) -> None:
 
 def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
     """Make and print the repairs of an account. Returns how many of them were not written."""
-    left = 0
+    unwritten = 0
     for repair in repairer.repair(report):
-        left += not repair.is_done
+        unwritten += not repair.is_done
         if as_json:
             members = {"account_id": report.account_id, "document_id": repair.document_id, "patch": repair.patch}
             echo_json({**members, "outcome": repair.outcome})
@@ -176,4 +176,4 @@ def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
         echo(f"{report.account_id} {repair.document_id}: {repair.outcome}")
         for operation in repair.patch:
             echo("    ", line_of(operation))
-    return left
+    return unwritten

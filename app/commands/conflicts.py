@@ -90,8 +90,8 @@ def _repair(store: Replicated, db: str, leaves: list[Leaf]) -> Outcome:
         store.repair(db, leaves[0].document["_id"])
     except Conflict:
         return Outcome.FAILED
-    left = living(store.leaves(db, leaves[0].document["_id"]))
-    return Outcome.REPAIRED if len(left) < 2 else Outcome.FAILED
+    remaining = living(store.leaves(db, leaves[0].document["_id"]))
+    return Outcome.REPAIRED if len(remaining) < 2 else Outcome.FAILED
 
 
 @contextlib.contextmanager

@@ -60,5 +60,5 @@ def _cleaned(target: str) -> str | None:
     path, mark, query = target.partition("?")
     if not _API.match(path) or any(part in path for part in _SKIPPED) or not target.isascii():
         return None
-    kept = [part for part in query.split("&") if not names_secret(part.partition("=")[0])]
-    return path + (mark + "&".join(kept) if kept and query else "")
+    pairs = [pair for pair in query.split("&") if not names_secret(pair.partition("=")[0])]
+    return path + (mark + "&".join(pairs) if pairs and query else "")

@@ -94,9 +94,9 @@ class Normaliser:
             return self._names[value]
         if not self._keeps_ids and (placeholder := _placeholder(value)):
             return placeholder
-        for known in sorted(self._names, key=len, reverse=True):
-            if len(known) >= _SHORTEST_INSIDE:
-                value = value.replace(known, self._names[known])
+        for variable_value in sorted(self._names, key=len, reverse=True):
+            if len(variable_value) >= _SHORTEST_INSIDE:
+                value = value.replace(variable_value, self._names[variable_value])
         return value if self._keeps_ids else _MD5.sub("<id>", value)
 
     def envelope(self, value: Any) -> Any:
@@ -189,9 +189,9 @@ def other_order(expected: NormalisedAnswer, actual: NormalisedAnswer) -> tuple[l
 
 def differences_or_order(expected: NormalisedAnswer, actual: NormalisedAnswer) -> list[Difference]:
     """All differences. If there are none, but the envelopes order their members differently, that one."""
-    found = list(differences(expected, actual))
-    order = None if found else other_order(expected, actual)
-    return [Difference("order of the envelope", *order)] if order else found
+    differing = list(differences(expected, actual))
+    order = None if differing else other_order(expected, actual)
+    return [Difference("order of the envelope", *order)] if order else differing
 
 
 def _differences_in(expected: Any, actual: Any, path: str, ignore: Container[str]) -> Iterator[Difference]:

@@ -15,7 +15,7 @@ MOST_PAGES = 1_000_000
 
 
 def system(ask: Ask) -> None:
-    """Ask for everything that belongs to no account."""
+    """Ask for everything outside accounts."""
     for version in VERSIONS:
         for path in SYSTEM:
             ask(f"/{version}{path}")

@@ -102,11 +102,11 @@ class _Rows(Generic[Row]):
             return
         # The next fetch starts at the last row's key, so it repeats the known rows with that key. If many rows share
         # that key, the fetch may return known rows only.
-        known, limit = {_identity(row) for row in self._last_fetched}, count + 1
+        known_rows, limit = {_identity(row) for row in self._last_fetched}, count + 1
         while True:
             rows = self._fetch(self._rows[-1].key, limit)
             self._is_complete = len(rows) < limit
-            fresh = [row for row in rows if _identity(row) not in known]
+            fresh = [row for row in rows if _identity(row) not in known_rows]
             if fresh or self._is_complete:
                 break
             limit *= 2
