@@ -60,9 +60,9 @@ def node_failed(node: str) -> None:
     _counts().node_faults.labels(node).inc()
 
 
-def node_is_down(node: str, is_down: bool) -> None:
+def node_down(node: str, is_down: bool) -> None:
     """Record whether this process skips a node."""
-    _counts().nodes_down.labels(node).set(is_down)
+    _counts().node_down.labels(node).set(is_down)
 
 
 def conflict_met(outcome: str) -> None:
@@ -121,7 +121,7 @@ def _registered() -> SimpleNamespace:
         notices_dropped=Counter("connectivity_notices_dropped", "Notices that never reached the broker"),
         node_requests=Counter("connectivity_node_requests", "Requests to a CouchDB node", ["node"]),
         node_faults=Counter("connectivity_node_faults", "Requests that a node did not answer", ["node"]),
-        nodes_down=Gauge(
+        node_down=Gauge(
             "connectivity_node_open",
             "Whether a process skips a node",
             ["node"],

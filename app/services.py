@@ -1,4 +1,4 @@
-"""The objects that a worker process keeps between requests: store, keys, schemas, buckets, publisher."""
+"""The objects that a worker process keeps between requests, such as the store, keys and schemas."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ from app.trunks.service import Trunks
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a resource may use. None of it holds data that another process must know."""
+    """Everything that a resource may use. None of it is data that another instance must know."""
 
     settings: Settings
     store: Store
@@ -55,14 +55,14 @@ class Services:
     def broker_state(self) -> str:
         """``none`` if no broker is configured, else ``connected`` or ``not connected``.
 
-        It is ``not connected`` before the first notice, too.
+        It is also ``not connected`` before the first notice.
         """
         if self.publisher is None:
             return "none"
         return "connected" if self.publisher.is_connected else "not connected"
 
     def close(self) -> None:
-        """Send the notices that are still queued, and close the store."""
+        """Send the queued notices, and close the store."""
         if self.publisher:
             self.publisher.close()
         self.store.close()
@@ -72,7 +72,8 @@ class Services:
     ) -> Document:
         """The data with the schema's defaults. Raises Invalid.
 
-        `stored` returns the current document. If its legacy values are tolerated, the data is returned as it is.
+        `stored` returns the current document. If the document has these values and they are tolerated, the data is
+        returned unchanged.
         """
         strict = self.config("crossbar", "schema_strict_validation", default=False)
         try:
@@ -83,23 +84,23 @@ class Services:
             raise
 
     def config(self, document: str, *path: str, default: Any = None) -> Any:
-        """The value at a path of a `system_config` document, as it applies to this node."""
+        """The value at a path of a `system_config` document, for this node."""
         return self.cache.setting(document, *path, default=default)
 
 
 def make_services(settings: Settings, buckets: Buckets | None = None, store: Store | None = None) -> Services:
-    """The services of one process. `buckets` must be made before the workers fork, so that they share them."""
+    """The services of a process. Make `buckets` before the workers fork, so that they share them."""
     store = store or open_store(settings, creates=False)
     cache = DocumentCache(store, settings.config_nodes)
     keys = KeyRing(store, cache)
     publisher = Publisher(settings.amqp_url, metrics.notice_dropped) if settings.amqp_url else None
     notices = Notices(publisher, settings.kazoo_node)
     if isinstance(store, Replicated):
-        # A repair of conflicting leaves is a write as well.
+        # A repair of conflicting leaves is a write, so the other nodes must be notified.
         store.on_repair = notices.edited
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
     assignment = Assignment(numbers, cache, metrics.mark_failed)
-    late_marks = Later("marks", partial(reconcile.mend, store, cache, numbers, assignment))
+    late_marks = Later("marks", partial(reconcile.repair, store, cache, numbers, assignment))
     history = History(store, settings.history_days, metrics.history_failed) if settings.history else None
     return Services(
         settings=settings,

@@ -1,6 +1,6 @@
-"""The accounts of the system. Each has two documents: one in its own database, and a copy in `accounts`.
+"""The accounts of the system. Each has a document in its own database, and a copy in `accounts`.
 
-Each of the two has its own revisions (docs/kazoo/documents.md, section 1).
+The two documents have separate revisions (docs/kazoo/documents.md, section 1).
 """
 
 import contextlib
@@ -27,9 +27,9 @@ def every_account_id(store: Store) -> Iterator[str]:
 
 
 def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, bool]:
-    """Replace the copy in `accounts` with the saved account. Returns the new copy and whether there was none before.
+    """Replace the copy in `accounts` with the saved account. Returns the copy, and whether it is new.
 
-    After a lost race the account is read again, for up to five seconds. Raises Conflict.
+    After a lost race, the account is read and copied again, for up to five seconds. Raises Conflict.
     """
     for attempt in contention.attempts():
         if attempt:
@@ -45,10 +45,10 @@ def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, b
 
 
 def disable_expired(store: Store, cache: DocumentCache, notices: Notices, account_id: str) -> None:
-    """Disable an expired account in both of its documents, as Kazoo does. Errors of the store are ignored.
+    """Disable an expired account in both of its documents, as Kazoo does. Store errors are ignored.
 
-    A document is changed only if its trial has run out. The caller may have read an older one from the cache, and the
-    trial may have been extended since.
+    A document is changed only if its trial has expired. The caller may have read an old document from the cache, and
+    the trial may have been extended since.
     """
     for db in (account_db(account_id), ACCOUNTS):
         with contextlib.suppress(StoreError):
@@ -58,5 +58,5 @@ def disable_expired(store: Store, cache: DocumentCache, notices: Notices, accoun
             disabled = {**document, "pvt_enabled": False}
             disabled["_rev"] = store.save_doc(db, disabled)
             notices.edited(db, disabled)
-            log.info("account %s is disabled: its trial has run out", account_id)
+            log.info("account %s is disabled: its trial has expired", account_id)
     cache.forget(account_db(account_id), account_id)

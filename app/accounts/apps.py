@@ -1,4 +1,4 @@
-"""Documents of UIs' applications: the app's own, in the master account's database, and the access in a user's.
+"""The documents of UI apps: the app's document in the master account's database, and the access in a user's document.
 
 Spec: docs/kazoo/clients.md, sections 1a and 1b.
 """
@@ -15,7 +15,7 @@ _VERSIONS = ("/v1", "/v2")
 
 
 def root_of(url: str) -> str:
-    """An API's address without its version, because UIs differ in the version that they use."""
+    """An API's address without the version, because UIs use different versions."""
     url = url.rstrip("/")
     return url[:-3] if url.endswith(_VERSIONS) else url
 
@@ -26,7 +26,7 @@ def monster_url(root: str) -> str:
 
 
 def find(store: Store, master_id: str | None, name: str) -> Document | None:
-    """The document of an app; None if there is none."""
+    """The document of an app, or None."""
     if not master_id:
         return None
     try:
@@ -37,7 +37,7 @@ def find(store: Store, master_id: str | None, name: str) -> Document | None:
 
 
 def with_url(document: Document | None, name: str, root: str) -> Document:
-    """The app's document with this address. If `document` is None, it is a new one, as Kazoo creates it."""
+    """The app's document with this address. If `document` is None, it is a new document like Kazoo's."""
     new = {
         "_id": names.new_id(),
         "pvt_type": "app",
@@ -58,14 +58,14 @@ def with_url(document: Document | None, name: str, root: str) -> Document:
 
 
 def with_access(user: Document, name: str, root: str) -> Document:
-    """The user's document with an app at this address, for the old kazoo-ui. Monster UI reads the app's document."""
-    granted = user.get("apps") if isinstance(user.get("apps"), dict) else {}
-    app = {"label": LABEL, "icon": "device", **((granted or {}).get(name) or {}), "api_url": f"{root}/v1"}
-    return {**user, "apps": {**(granted or {}), name: app}}
+    """The user's document with access to an app, for the old kazoo-ui. Monster UI reads the app's document."""
+    apps = user.get("apps") if isinstance(user.get("apps"), dict) else {}
+    app = {"label": LABEL, "icon": "device", **((apps or {}).get(name) or {}), "api_url": f"{root}/v1"}
+    return {**user, "apps": {**(apps or {}), name: app}}
 
 
 def save(store: Store, account_id: str, document: Document, author: Author) -> tuple[Document, bool]:
-    """Stamp and write a document of an account. Returns the document as stored and whether it is new.
+    """Stamp and save a document of an account. Returns it as stored, and whether it is new.
 
     Raises Conflict.
     """

@@ -70,10 +70,10 @@ class Repairer:
     def _marks(self, account_id: str) -> Iterator[Repair]:
         """Repair the marks of the account's own numbers. The trunks of other accounts decide about theirs."""
         services = self._services
-        differences = reconcile.differences(services.store, services.cache, account_id)
-        documents = ownership.number_documents(services.store, {difference.number for difference in differences})
-        for difference in differences:
-            number, mark = difference.number, difference.wanted
+        wrong_marks = reconcile.wrong_marks(services.store, services.cache, account_id)
+        documents = ownership.number_documents(services.store, {wrong.number for wrong in wrong_marks})
+        for wrong in wrong_marks:
+            number, mark = wrong.number, wrong.expected
             if documents.get(number, {}).get("pvt_assigned_to") != account_id:
                 continue
             outcome = NOT_WRITTEN

@@ -68,14 +68,14 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
         if account_id:
             database_of(services.store, account_id)
         for owner_id in [account_id] if account_id else every_account_id(services.store):
-            for difference in reconcile.differences(services.store, services.cache, owner_id):
+            for wrong in reconcile.wrong_marks(services.store, services.cache, owner_id):
                 found += 1
                 echo(
-                    f"{difference.account_id} {difference.number}: "
-                    f"{difference.found or 'not marked'}, should be {difference.wanted or 'not marked'}"
+                    f"{wrong.account_id} {wrong.number}: "
+                    f"{wrong.current or 'not marked'}, should be {wrong.expected or 'not marked'}"
                 )
                 if applies:
-                    written += services.assignment.mark(owner_id, difference.number, difference.wanted)
+                    written += services.assignment.mark(owner_id, wrong.number, wrong.expected)
             for number in reconcile.stale_copies(services.store, owner_id):
                 found += 1
                 echo(f"{owner_id} {number}: the account's copy differs from the number")

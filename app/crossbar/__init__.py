@@ -1,1 +1,1 @@
-"""What nouns are built with: the context, admission, documents and the defaults of a resource."""
+"""The building blocks of resources: the context, admission checks, documents and defaults."""

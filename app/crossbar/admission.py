@@ -1,4 +1,4 @@
-"""The checks that the pipeline and the log-ins share: rate limits, expired trials, bad credentials."""
+"""Checks that the pipeline and the logins share: rate limits, expired trials, invalid credentials."""
 
 import ipaddress
 from functools import lru_cache
@@ -16,10 +16,10 @@ REVERSE_PROXIES = ("127.0.0.1",)
 
 
 def charge(context: Context, advertised: int = 1, draining: bool = False) -> None:
-    """Charge this request's cost to its bucket. Stops with 429 if it holds less (docs/kazoo/auth.md, section 6).
+    """Charge the request's cost to its bucket. Stops with 429 if that holds less (docs/kazoo/auth.md, section 6).
 
-    `advertised` is the cost in tokens that the module itself states. `draining` is for log-ins: it empties the bucket
-    before the 429, and charges the client's address as well as the account.
+    `advertised` is the module's own cost, in tokens. `draining` is for logins. It empties the bucket before a 429,
+    and charges the client's address as well as the account.
     """
     services = context.services
     account_id = context.account_id if context.has_account else NO_ACCOUNT
@@ -28,7 +28,7 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
         return
     names, size = [f"{client_ip(context)}/{account_id}"], buckets.size_for(services.cache)
     if draining and context.has_account:
-        # Whoever guesses passwords may choose another account each time.
+        # A client that guesses passwords may try a different account each time.
         names.append(f"{client_ip(context)}/{NO_ACCOUNT}")
     if all(services.buckets.take(name, cost, size) for name in names):
         return
@@ -39,9 +39,9 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
 
 
 def charge_body(context: Context, length: int) -> None:
-    """Charge a client's address for reading the body of a request without a good token, before it is read.
+    """Charge the client's address for a body of this length, sent without a valid token. Stops with 429.
 
-    It costs a token, and another one for each BYTES_OF_A_TOKEN. Stops with 429.
+    The cost is one token, plus one for each BYTES_OF_A_TOKEN.
     """
     services = context.services
     if buckets.cost_of(services.cache, NO_ACCOUNT, "", context.method) == 0:
@@ -52,7 +52,7 @@ def charge_body(context: Context, length: int) -> None:
 
 
 def verified_claims(context: Context, token: str) -> dict[str, Any] | None:
-    """The claims of a token; None if it is not good."""
+    """The claims of a token, or None if it is not valid."""
     if token not in context.claims:
         context.claims[token] = context.services.tokens.verify(token)
     return context.claims[token]
@@ -61,7 +61,7 @@ def verified_claims(context: Context, token: str) -> dict[str, Any] | None:
 def client_ip(context: Context) -> str:
     """The address of the client (docs/kazoo/auth.md, section 6).
 
-    It is the value of `X-Forwarded-For` if the peer is a known reverse proxy, or if `check_reverse_proxies` is false.
+    This is `X-Forwarded-For` if the peer is a known reverse proxy, or if `check_reverse_proxies` is false.
     Otherwise it is the peer's address.
     """
     forwarded = context.header("x-forwarded-for")
@@ -85,7 +85,7 @@ def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
 
 
 def stop_if_expired(context: Context, auth: AuthDoc) -> None:
-    """Stop with 400 if the trial of the token's own account has run out. This also disables that account."""
+    """Stop with 400 if the trial of the token's own account has expired. This also disables that account."""
     services = context.services
     account = hierarchy.account(services.cache, auth.account_id)
     expired = expired_since(account)
@@ -95,5 +95,5 @@ def stop_if_expired(context: Context, auth: AuthDoc) -> None:
 
 
 def invalid_credentials() -> Stop:
-    """The 401 for credentials that are missing or invalid. It is the same for all of them."""
+    """The 401 for missing or invalid credentials. It does not reveal which."""
     return system_error(401, "invalid_credentials")

@@ -1,4 +1,4 @@
-"""The Context: one request on its way through the pipeline, and Stop, which ends it early."""
+"""Context is a request on its way through the pipeline. Stop ends the request early."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from app.schema.errors import Errors, error
 from app.services import Services
 
 
-class Resource(Protocol):
-    """The methods of a resource that the pipeline calls. `app/crossbar/resource.py` has crossbar's defaults.
+class ResourceMethods(Protocol):
+    """What the pipeline uses of a resource. `app/crossbar/resource.py` has crossbar's defaults.
 
-    `params` are the path's segments after the noun. `validate` and `execute` stop a request with a `Stop`.
+    `params` are the path's segments after the noun. `validate` and `execute` may raise Stop.
     """
 
     NEEDS_ACCOUNT: bool
@@ -28,16 +28,16 @@ class Resource(Protocol):
         """The verbs that Kazoo allows on this path, as CORS headers list them."""
 
     def served_methods(self, context: "Context", *params: str) -> tuple[str, ...]:
-        """The verbs among them that this service serves."""
+        """The allowed verbs that this service implements."""
 
     def is_anonymous(self, context: "Context") -> bool:
         """Whether the request needs no credentials."""
 
     def authorize(self, context: "Context") -> bool | None:
-        """Whether the caller is allowed; None leaves the decision to the rule between tenants."""
+        """Whether the caller is allowed. None leaves the decision to the rule between tenants."""
 
     def validate(self, context: "Context", *params: str) -> None:
-        """Load and check what the verb needs; for a GET, fill in the answer."""
+        """Load and check what the verb needs. For a GET, fill in the answer."""
 
     def execute(self, context: "Context", *params: str) -> None:
         """Write what was validated. May raise the store's Conflict."""
@@ -45,15 +45,15 @@ class Resource(Protocol):
 
 @dataclass
 class Context:
-    """A request and everything that the stages find out about it, in the order of the stages.
+    """A request, and what the stages learn about it, in the order of the stages.
 
-    A member without a default exists only after its stage has filled it in. Reading it earlier is an error in the
-    code and raises AttributeError. `has_account` and `has_auth` tell whether those two optional members exist.
+    A member without a default exists only after its stage has filled it in. Reading it earlier is a bug, and raises
+    AttributeError. `has_account` and `has_auth` say whether those two optional members exist.
     """
 
     services: Services
     request_id: str
-    # When it began, a time of `time.perf_counter`.
+    # When the request began, as in `time.perf_counter`.
     started: float = 0.0
 
     # the request as the client sent it
@@ -65,9 +65,9 @@ class Context:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     # The address at the other end of the connection.
     peer: str = ""
-    # In bytes; None for a body with a transfer encoding, 0 if there is no body.
+    # In bytes. None for a body with a transfer encoding, and 0 if there is no body.
     content_length: int | None = 0
-    # Reads at most so many bytes of the body.
+    # Reads at most this many bytes of the body.
     read_body: Callable[[int], bytes] = field(default=lambda size: b"", repr=False)
 
     # parse
@@ -77,7 +77,7 @@ class Context:
     envelope: dict[str, Any] = field(default_factory=dict, repr=False)
     data: Any = field(default_factory=dict, repr=False)
     content_type: str = ""
-    # By token, so that each is verified once.
+    # By token, so that each token is verified only once.
     claims: dict[str, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
     # identify
@@ -87,7 +87,7 @@ class Context:
 
     # route and methods
     nouns: list[tuple[str, list[str]]] = field(default_factory=list, repr=False)
-    resource: Resource = field(init=False, repr=False)
+    resource: ResourceMethods = field(init=False, repr=False)
     verb: str = ""
     allowed: tuple[str, ...] | None = None
     is_cors: bool = False
@@ -99,7 +99,7 @@ class Context:
     # negotiate
     language: str | None = None
 
-    # validate and execute: what the resource answers
+    # validate and execute
     doc: Document = field(init=False, repr=False)
     stored: Document = field(init=False, repr=False)
     status: int = 200
@@ -117,7 +117,7 @@ class Context:
 
     @property
     def has_account(self) -> bool:
-        """Whether the path names an account and it has been loaded."""
+        """Whether the path names an account, and it has been loaded."""
         return hasattr(self, "account")
 
     @property
@@ -156,7 +156,7 @@ class Context:
         return self.headers.get(name)
 
     def query_value(self, name: str) -> str | bool | None:
-        """The first value of a query parameter; True for one without `=`."""
+        """The first value of a query parameter. True if it has no `=`."""
         for key, value in self.query:
             if key == name:
                 return value
@@ -186,10 +186,10 @@ class Context:
 
 
 class Stop(Exception):
-    """Stops a request before its last stage. Make it with one of the functions below.
+    """Ends a request before its last stage. Make it with one of the functions below.
 
-    `body` is the error's part of the envelope, None for an answer without a body. `text` is a whole body that is not
-    an envelope. A `bare` answer does not even have a request id. With `same_in_v1`, `data` is the same in v1.
+    `body` is the error's part of the envelope, or None for an answer without a body. `text` is a complete body, not
+    an envelope. A `bare` answer has no headers, not even a request id. With `same_in_v1`, `data` is the same in v1.
     """
 
     def __init__(
@@ -210,13 +210,13 @@ class Stop(Exception):
 
 
 def system_error(status: int, message: str, data: dict[str, Any] | None = None) -> Stop:
-    """An error in Kazoo's words. In v1, `data` is only its `message` (docs/kazoo/http.md, section 6)."""
+    """An error in Kazoo's words. In v1, `data` is only the `message` (docs/kazoo/http.md, section 6)."""
     data = data or {"message": message.replace("_", " ")}
     return Stop(status, {"data": data, "error": str(status), "message": message})
 
 
 def plain_error(status: int, message: str, data: Any = None) -> Stop:
-    """An error whose `data` is the same in v1 and v2. Without `data` it is `{}`."""
+    """An error whose `data` is the same in v1 and v2. It defaults to `{}`."""
     data = {} if data is None else data
     return Stop(status, {"data": data, "error": str(status), "message": message}, same_in_v1=True)
 
@@ -227,18 +227,18 @@ def validation_error(errors: Errors) -> Stop:
 
 
 def too_large_error(limit: int) -> Stop:
-    """The 400 of a body, or of a document, that has more bytes than `limit` (docs/kazoo/http.md, section 2.4)."""
+    """The 400 for a body or document of more than `limit` bytes (docs/kazoo/http.md, section 2.4)."""
     message = f"Payload or Files must not be more than {limit} bytes"
     return validation_error(error("file", "maxSize", target=limit, message=message))
 
 
 def not_found_error(cause: str) -> Stop:
-    """The 404 of a missing document or account; `cause` is its id."""
+    """The 404 for a missing document or account. `cause` is its id."""
     return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})
 
 
 def conflict_error() -> Stop:
-    """The 409 of a write that lost a race against another writer."""
+    """The 409 for a write that lost a race against another writer."""
     return system_error(409, "datastore_conflict", {"message": "conflicting documents"})
 
 
@@ -248,5 +248,5 @@ def empty(status: int) -> Stop:
 
 
 def bare(status: int) -> Stop:
-    """An answer without a body and without crossbar's headers, as crossbar's HTTP server gives by itself."""
+    """An answer without a body or crossbar's headers, as crossbar's HTTP server sends by itself."""
     return Stop(status, bare=True)

@@ -1,4 +1,4 @@
-"""The data of a request, checked by a schema (docs/kazoo/http.md, section 8; docs/kazoo/documents.md, section 3)."""
+"""Checks a request's data against a schema (docs/kazoo/http.md, section 8; docs/kazoo/documents.md, section 3)."""
 
 from collections.abc import Callable
 
@@ -11,22 +11,22 @@ from app.schema.errors import error
 
 
 def replacement(context: Context, schema: str, doc_id: str, pvt_type: str) -> Document:
-    """The public members that a POST puts in place of the stored ones; fills in `stored`.
+    """The public members that a POST replaces the stored ones with. Fills in `stored`.
 
-    The data is checked before the document: bad data is a 400 even if there is no document to replace.
+    The data is checked before the document is loaded, so invalid data is a 400 even if there is no document.
     """
-    checked = validated(context, schema, public_data(context), lambda: crossbar_doc.find(context, doc_id))
-    crossbar_doc.write_upon(context, crossbar_doc.load(context, doc_id, pvt_type))
-    return checked
+    members = validated(context, schema, public_data(context), lambda: crossbar_doc.find(context, doc_id))
+    crossbar_doc.set_stored(context, crossbar_doc.load(context, doc_id, pvt_type))
+    return members
 
 
 def patched(context: Context, schema: str, stored: Document) -> Document:
-    """The public members that result from a PATCH of this document. The merged document is checked."""
+    """The public members after a PATCH of this document. The merged document is checked."""
     return validated(context, schema, fields.public(merge(public_data(context), stored)), lambda: stored)
 
 
 def public_data(context: Context) -> Document:
-    """The members that a client may set. Stops with 400 where the data is no object."""
+    """The members that a client may set. Stops with 400 if the data is not an object."""
     data = context.data
     if isinstance(data, dict):
         return fields.public(data)

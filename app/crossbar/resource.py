@@ -1,18 +1,18 @@
-"""What the pipeline asks of a resource: crossbar's questions, with crossbar's defaults."""
+"""Base classes of resources, with crossbar's callbacks and their defaults."""
 
 from app.crossbar.context import Context
 
 
 class Resource:
-    """One noun. `params` are the path's segments after it.
+    """A noun. `params` are the path's segments after the noun.
 
-    `METHODS` gives the verbs by number of params. A resource with more complex rules overrides the methods below.
+    `METHODS` lists the verbs by number of params. A resource with more complex rules overrides the methods below.
     """
 
     METHODS: dict[int, tuple[str, ...]] = {}
-    # Whether its documents are in an account's database, so that the path must name the account.
+    # Whether the path must name an account, because the documents are in its database.
     NEEDS_ACCOUNT = False
-    # Whether a preflight (OPTIONS) needs no credentials.
+    # Whether a preflight (OPTIONS) is answered without credentials.
     ANSWERS_PREFLIGHTS = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
@@ -24,7 +24,7 @@ class Resource:
         return self.METHODS[len(params)]
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """The verbs among them that this service serves."""
+        """The allowed verbs that this service implements."""
         return self.allowed_methods(context, *params)
 
     def is_anonymous(self, context: Context) -> bool:
@@ -32,42 +32,42 @@ class Resource:
         return False
 
     def authorize(self, context: Context) -> bool | None:
-        """Whether the caller is allowed; None leaves the decision to the rule between tenants."""
+        """Whether the caller is allowed. None leaves the decision to the rule between tenants."""
         return None
 
     def validate(self, context: Context, *params: str) -> None:
-        """Load and check what the verb needs; for a GET, fill in the answer. Stops with its errors."""
+        """Load and check what the verb needs. For a GET, fill in the answer. May raise Stop."""
 
     def execute(self, context: Context, *params: str) -> None:
         """Write what was validated. May raise the store's Conflict."""
 
 
 class Anonymous(Resource):
-    """A resource for everybody: the request itself has what stands for credentials."""
+    """A resource for everyone. The credentials, if any, are in the request's data."""
 
     def is_anonymous(self, context: Context) -> bool:
         """Always."""
         return True
 
     def authorize(self, context: Context) -> bool | None:
-        """Everybody may ask."""
+        """Everyone is allowed."""
         return True
 
 
 class Public(Resource):
-    """A resource for everybody, except on paths that name an account."""
+    """A resource for everyone, except on paths that name an account."""
 
     def is_anonymous(self, context: Context) -> bool:
-        """Where the path names no account."""
+        """Whether the path names no account."""
         return not context.has_account
 
     def authorize(self, context: Context) -> bool | None:
-        """Everybody may ask, except on paths that name an account."""
+        """Everyone is allowed, except on paths that name an account."""
         return None if context.has_account else True
 
 
 class ReadOnly(Resource):
-    """A resource that clients can change in Kazoo, but only read here."""
+    """A resource that clients can change in Kazoo, but can only read here."""
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """Only GET."""

@@ -1,4 +1,4 @@
-"""Keeps the versions of trunks that writes replace, so that they can be shown and put back.
+"""Keeps replaced versions of trunks, so that they can be shown and restored.
 
-`versions.py` stores them in databases of their own, `timeline.py` makes a history of them.
+`versions.py` stores them in separate databases. `timeline.py` turns them into a history.
 """

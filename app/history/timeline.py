@@ -1,4 +1,4 @@
-"""The history of a document from its kept versions and its current one: who wrote what, newest first. No I/O."""
+"""Turns the versions of a document into its history: who wrote what, newest first. Does no I/O."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,41 +6,41 @@ from typing import Any
 import jsonpatch
 
 from app.documents import Document, fields
-from app.history.versions import Version, Write, place
+from app.history.versions import Version, Write, sort_key
 from app.kazoo import json_text
 
 Entry = dict[str, Any]
-# In characters of JSON.
+# The largest document to compare, in characters of JSON.
 LARGEST_COMPARED = 500_000
 
 
 def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[Entry]:
-    """What the API shows of each version, newest first: `revision`, `when` (Gregorian seconds), `who`, `verb`, …
+    """An entry for each version, newest first: `revision`, `when` (Gregorian seconds), `who`, `verb`, …
 
-    `patch` is the JSON Patch (RFC 6902) that makes this version of the one before; null if that is unknown or large.
-    `versions` are newest first. Of a version that was written elsewhere there is what Kazoo notes in the document.
+    `patch` is the JSON Patch (RFC 6902) from the previous version, or null if that is unknown or large. `versions`
+    are newest first. The entry of a version that was written elsewhere comes from its own stamps.
     """
     newer = current
     for version in versions:
         by = version.replaced_by
         if newer is not None and newer["_rev"] == version.revision:
-            # Kept beside a write of which nobody knew whether it was carried out.
+            # The write that should have replaced this version was not done.
             continue
         if newer is not None and _generation(newer["_rev"]) == _generation(version.revision) + 1:
             yield _entry(newer, by, version.document)
         else:
             if newer is not None:
-                yield _entry(newer, _noted(newer), version.document)
+                yield _entry(newer, _stamped_write(newer), version.document)
             if by.verb == "DELETE" and by.revision:
-                yield _told(by.revision, by, is_deleted=True)
+                yield _entry_without_patch(by.revision, by, is_deleted=True)
         newer = version.document
     if newer is not None:
-        yield _entry(newer, _noted(newer), None)
+        yield _entry(newer, _stamped_write(newer), None)
 
 
 def is_at_or_before(entry: Entry, revision: str) -> bool:
     """Whether an entry's revision is this one or an earlier one."""
-    return place(entry["revision"]) <= place(revision)
+    return sort_key(entry["revision"]) <= sort_key(revision)
 
 
 def _generation(revision: str) -> int:
@@ -48,18 +48,18 @@ def _generation(revision: str) -> int:
 
 
 def _entry(document: Document, by: Write, before: Document | None) -> Entry:
-    entry = _told(document["_rev"], by, fields.is_deleted(document))
+    entry = _entry_without_patch(document["_rev"], by, fields.is_deleted(document))
     if before is not None and not any(map(_is_large, (before, document))):
         entry["patch"] = jsonpatch.make_patch(fields.public(before), fields.public(document)).patch
     return entry
 
 
 def _is_large(document: Document) -> bool:
-    """Whether the comparison would take more than half a second."""
+    """Whether a comparison would take more than half a second."""
     return len(json_text.dumps(document)) > LARGEST_COMPARED
 
 
-def _told(revision: str, by: Write, is_deleted: bool) -> Entry:
+def _entry_without_patch(revision: str, by: Write, is_deleted: bool) -> Entry:
     return {
         "revision": revision,
         "verb": by.verb,
@@ -72,8 +72,8 @@ def _told(revision: str, by: Write, is_deleted: bool) -> Entry:
     }
 
 
-def _noted(document: Document) -> Write:
-    """What the document itself tells about the write that made it."""
+def _stamped_write(document: Document) -> Write:
+    """The write that made a document, according to its stamps."""
     return Write(
         verb="PUT" if document["_rev"].startswith("1-") else None,
         when=document.get("pvt_modified"),

@@ -1,8 +1,8 @@
-"""The replaced versions, in one database for each month: ``connectivity_history/202611``.
+"""Keeps replaced versions, in a database for each month: ``connectivity_history/202611``.
 
-A version has the id ``{account}/{document}/{generation, 10 digits}-{hash of the revision}-{random}``, so that a range
-of ids has the versions of one document in their order. Two writers who replace one version never use the same id,
-because the one who loses deletes its own. The document's id is percent-encoded there, with `-` for `%`.
+A version has the id ``{account}/{document}/{generation, 10 digits}-{hash of the revision}-{random}``, so a range of
+ids has the versions of a document in order. Two writers that replace the same version get different
+ids, because the loser deletes its own. The document's id is percent-encoded, with `-` for `%`.
 """
 
 import logging
@@ -21,14 +21,14 @@ from app.documents.clock import GREGORIAN_EPOCH
 from app.store import DatabaseMissing, Store, StoreError
 
 PREFIX = "connectivity_history/"
-# As many months before the oldest kept one are looked for, to be deleted.
+# How many months to look back for old databases to delete.
 MONTHS_DELETED = 24
 SECONDS_A_DAY = 86_400
-# A document may have megabytes.
+# Small, because a document may have megabytes.
 PAGE = 8
 _REVISION = re.compile(r"[0-9]{1,10}-[0-9a-z]{1,64}")
-_LAST_PLACE = "9999999999"
-# After the random part of every id.
+_LAST_SORT_KEY = "9999999999"
+# Sorts after every random part of an id.
 _END = "-z"
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Write:
-    """The write that replaced a version: by whom, and when (Gregorian seconds).
+    """A write that replaced a version. `when` is in Gregorian seconds.
 
-    `revision` is what it made, where that was known when the version was kept. `restored` is the revision that it put
-    back, if it did.
+    `revision` is the new revision, if it was known when the version was kept. `restored` is the revision that it
+    restored, if any.
     """
 
     verb: str | None
@@ -52,7 +52,7 @@ class Write:
     restored: str | None = None
 
     def making(self, revision: str) -> "Write":
-        """The same write, whose revision is known now."""
+        """The same write, with its revision."""
         return replace(self, revision=revision)
 
 
@@ -65,13 +65,13 @@ class Version:
 
     @property
     def revision(self) -> str:
-        """The revision of the version itself."""
+        """The version's own revision."""
         revision: str = self.document["_rev"]
         return revision
 
 
 class History:
-    """Keeps versions for `days`. `on_failure` is called when one could not be written."""
+    """Keeps versions for `days`. Calls `on_failure` if a version cannot be written."""
 
     def __init__(self, store: Store, days: int, on_failure: Callable[[], None] = lambda: None):
         self._store = store
@@ -80,14 +80,15 @@ class History:
         self._cleaned_on = 0
 
     def replace(self, account_id: str, replaced: Document, write: Write, db: str, document: Document) -> str:
-        """Write a document in place of a version, and keep that. Returns the new revision. Raises as `save_doc`."""
-        revision, error = self._store.save_with(db, document, self._newest(), _kept(account_id, replaced, write))
+        """Replace a version with a document, and keep the version. Returns the new revision. Raises as `save_doc`."""
+        version = _version_document(account_id, replaced, write)
+        revision, error = self._store.save_with(db, document, self._current_db(), version)
         self._finish(account_id, replaced, error)
         return revision
 
     def keep(self, account_id: str, replaced: Document, write: Write) -> None:
-        """Keep a version that has been replaced. Errors of the store are logged and not raised."""
-        version, db, error = _kept(account_id, replaced, write), self._newest(), None
+        """Keep a version that was replaced. Store errors are logged, not raised."""
+        version, db, error = _version_document(account_id, replaced, write), self._current_db(), None
         try:
             try:
                 self._store.save_doc(db, version)
@@ -99,9 +100,9 @@ class History:
         self._finish(account_id, replaced, error)
 
     def versions(self, account_id: str, doc_id: str, first: str | None = None) -> Iterator[Version]:
-        """The versions of a document, newest first, read in pages; with `first`, from that revision on."""
+        """The versions of a document, newest first. With `first`, they begin at that revision. Reads in pages."""
         prefix = _prefix(account_id, doc_id)
-        last = prefix + (place(first) if first else _LAST_PLACE) + _END
+        last = prefix + (sort_key(first) if first else _LAST_SORT_KEY) + _END
         for db in self._databases():
             for document in self._newest_first(db, prefix, last):
                 version = _version(document)
@@ -109,8 +110,8 @@ class History:
                     yield version
 
     def find(self, account_id: str, doc_id: str, revision: str) -> Version | None:
-        """A version by its revision; None if it was never kept, or is too old."""
-        start = _prefix(account_id, doc_id) + place(revision)
+        """A version by its revision, or None if it was never kept or is too old."""
+        start = _prefix(account_id, doc_id) + sort_key(revision)
         for db in self._databases():
             for document in self._newest_first(db, start, start + _END):
                 version = _version(document)
@@ -119,29 +120,29 @@ class History:
         return None
 
     def _is_kept(self, version: Version) -> bool:
-        """Whether a version is young enough; the whole month is deleted later."""
+        """Whether a version is recent enough to show. Its database is deleted later."""
         oldest = time.time() - self._days * SECONDS_A_DAY + GREGORIAN_EPOCH
         return (version.replaced_by.when or 0) >= oldest
 
     def _finish(self, account_id: str, replaced: Document, error: StoreError | None) -> None:
         if error is not None:
             self._on_failure()
-            log.error("version %s of %s %s is not kept: %s", replaced["_rev"], account_id, replaced["_id"], error)
+            log.error("version %s of %s %s was not kept: %s", replaced["_rev"], account_id, replaced["_id"], error)
             return
         today = int(time.time()) // SECONDS_A_DAY
         if self._cleaned_on != today:
             self._cleaned_on = today
-            # It may take a while, and nobody waits for it.
-            before = (self._oldest_month(),)
-            threading.Thread(target=self._delete_old, args=before, name="old versions", daemon=True).start()
+            # In a thread, because it may take a while.
+            oldest = (self._oldest_month(),)
+            threading.Thread(target=self._delete_old, args=oldest, name="old versions", daemon=True).start()
 
     def _delete_old(self, oldest: int) -> None:
-        """Delete the databases of the months before the oldest one that is kept."""
+        """Delete the databases of months before the oldest kept month."""
         with suppress(StoreError):
             for db in _months_back(oldest - 1, MONTHS_DELETED):
                 self._store.delete_db(db)
 
-    def _newest(self) -> str:
+    def _current_db(self) -> str:
         return _months_back(_month(time.time()), 1)[0]
 
     def _databases(self) -> list[str]:
@@ -166,7 +167,7 @@ class History:
 
 
 def is_revision(text: str) -> bool:
-    """Whether a text has the form of a revision, so that it can be looked for."""
+    """Whether a text looks like a revision."""
     return _REVISION.fullmatch(text) is not None
 
 
@@ -175,16 +176,16 @@ def _prefix(account_id: str, doc_id: str) -> str:
     return f"{account}/{document}/"
 
 
-def place(revision: str) -> str:
-    """A revision in the form that sorts by its generation."""
+def sort_key(revision: str) -> str:
+    """The revision with a padded generation, which sorts correctly."""
     generation, _, digest = revision.partition("-")
     return f"{generation:0>10}-{digest}"
 
 
-def _kept(account_id: str, replaced: Document, write: Write) -> Document:
+def _version_document(account_id: str, replaced: Document, write: Write) -> Document:
     """The document of a version."""
     return {
-        "_id": f"{_prefix(account_id, replaced['_id'])}{place(replaced['_rev'])}-{secrets.token_hex(4)}",
+        "_id": f"{_prefix(account_id, replaced['_id'])}{sort_key(replaced['_rev'])}-{secrets.token_hex(4)}",
         "pvt_type": "connectivity_version",
         "document": replaced,
         "replaced_by": {name: value for name, value in asdict(write).items() if value is not None},
@@ -193,15 +194,16 @@ def _kept(account_id: str, replaced: Document, write: Write) -> Document:
 
 def _version(document: Document) -> Version:
     by = document["replaced_by"]
-    return Version(document["document"], Write(**{each.name: by.get(each.name) for each in dataclass_fields(Write)}))
+    write = Write(**{field.name: by.get(field.name) for field in dataclass_fields(Write)})
+    return Version(document["document"], write)
 
 
 def _month(at: float) -> int:
-    """The month of a time in Unix seconds, UTC, as a number: 12 a year."""
+    """The month of a Unix time, in UTC, counted from the year 0."""
     year, month = time.gmtime(at)[:2]
     return 12 * year + month - 1
 
 
 def _months_back(newest: int, count: int) -> list[str]:
-    """The databases of so many months, newest first."""
+    """The databases of this many months, newest first."""
     return [f"{PREFIX}{month // 12:04}{month % 12 + 1:02}" for month in range(newest, newest - count, -1)]

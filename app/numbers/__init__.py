@@ -1,1 +1,1 @@
-"""Telephone numbers, their owners and their features (docs/kazoo/documents.md, section 7)."""
+"""Phone numbers, their owners and their features (docs/kazoo/documents.md, section 7)."""

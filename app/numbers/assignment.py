@@ -1,7 +1,7 @@
-"""Marks on number documents that tell what uses them (docs/kazoo/documents.md, section 7.2).
+"""Marks number documents with the application that uses them (docs/kazoo/documents.md, section 7.2).
 
-Marks are written after the trunk document is saved. If a mark cannot be written, this is logged and counted, and the
-document stays saved. `python -m app reconcile-numbers` finds and corrects such marks.
+Marks are written after the trunk is saved. If a mark cannot be written, this is logged and counted, and the trunk
+stays saved. `python -m app reconcile-numbers` finds and corrects such marks.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Assignment:
-    """Marks numbers as used by trunks, and clears such marks. `on_failure` is called after each failure."""
+    """Marks numbers as used by trunks, and clears such marks. Calls `on_failure` for each failure."""
 
     def __init__(
         self, documents: NumberDocuments, cache: DocumentCache, on_failure: Callable[[], None] = lambda: None
@@ -35,8 +35,8 @@ class Assignment:
     def track(self, account_id: str, before: Collection[str], after: Collection[str]) -> bool:
         """Clear the marks of DIDs that are only in `before`, then mark those that are only in `after`.
 
-        A number that is in both in different forms keeps its mark. Returns whether all is done. Errors of the store
-        are logged and not raised.
+        A number that is in both lists, in different forms, keeps its mark. Returns whether everything was written.
+        Store errors are logged, not raised.
         """
         old, new = set(before), set(after)
         if old == new:
@@ -54,14 +54,14 @@ class Assignment:
     def mark_all(self, account_id: str, numbers: Collection[str], app: str | None) -> bool:
         """Mark numbers in E.164 form for an application. If `app` is None, clear trunkstore's marks.
 
-        Numbers that are unknown, or that the account may not use, are left alone. Returns whether the others have
-        their marks. Errors of the store are logged and not raised.
+        Unknown numbers, and numbers that the account may not use, are skipped. Returns whether the others have their
+        marks. Store errors are logged, not raised.
         """
         if not numbers:
             return True
 
         def marked(document: Document) -> Document:
-            # Another writer may have changed the number meanwhile, so each attempt looks at the mark again.
+            # Check the mark again at each attempt, because another writer may have changed the number meanwhile.
             return _with_mark(document, app) if needs_mark(document, app) else document
 
         try:
@@ -78,11 +78,11 @@ class Assignment:
     def _failed(self, numbers: Collection[str], error: StoreError) -> bool:
         for _ in numbers:
             self._on_failure()
-        log.warning("%d marks are not written, first %s: %s", len(numbers), next(iter(numbers)), error)
+        log.warning("%d marks were not written, first %s: %s", len(numbers), next(iter(numbers)), error)
         return False
 
     def mark(self, account_id: str, number: str, app: str | None) -> bool:
-        """`mark_all` for one number. Returns False also if the number is unknown or the account may not use it."""
+        """`mark_all` for one number. Also returns False if the number is unknown or the account may not use it."""
         try:
             document = self._documents.find(number)
             may_use = document is not None and ownership.may_use(self._cache, account_id, document)
@@ -92,7 +92,7 @@ class Assignment:
 
 
 def needs_mark(document: Document, app: str | None) -> bool:
-    """Whether a number's mark has to change. Only trunkstore's own mark is cleared."""
+    """Whether a number's mark must change. Only trunkstore's own mark is ever cleared."""
     current = document.get(USED_BY)
     return takes_marks(document) and (current == TRUNKSTORE if app is None else current != app)
 

@@ -8,10 +8,10 @@ LOCAL_CARRIER, MDN_CARRIER = "knm_local", "knm_mdn"
 LOCAL_CARRIERS = (LOCAL_CARRIER, MDN_CARRIER)
 _PREFIX = "knm_"
 
-# How many digits a search at a carrier may have, for the carriers whose limit is not _BY_CARRIER.
+# How many digits a search at a carrier may have, if the limit is not _USUAL_LIMIT.
 _LONGEST_PREFIXES = {"inum": 15, "managed": 15, "mdn": 0, "inventory": 10, "local": 10, "other": 10}
-_BY_CARRIER = 3
-_RESERVED_CARRIERS = 10
+_USUAL_LIMIT = 3
+_RESERVED_LIMIT = 10
 NAMES = (
     "bandwidth",
     "bandwidth2",
@@ -50,9 +50,9 @@ def carrier_of(document: Document) -> str:
 
 
 def longest_prefix(modules: Iterable[str]) -> int:
-    """How many digits a search for numbers may have, so that each of these modules can search.
+    """How many digits a search for numbers may have, so that all of these modules can search.
 
-    Kazoo always searches its own numbers as well, with up to ten digits.
+    Kazoo always searches its own reserved numbers as well, with up to ten digits.
     """
     names = (module.removeprefix(_PREFIX) for module in modules)
-    return min([_RESERVED_CARRIERS, *(_LONGEST_PREFIXES.get(name, _BY_CARRIER) for name in names if name in NAMES)])
+    return min([_RESERVED_LIMIT, *(_LONGEST_PREFIXES.get(name, _USUAL_LIMIT) for name in names if name in NAMES)])

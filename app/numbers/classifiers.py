@@ -1,4 +1,4 @@
-"""The classes of telephone numbers (docs/kazoo/documents.md, section 7.6)."""
+"""The classes of phone numbers (docs/kazoo/documents.md, section 7.6)."""
 
 from typing import Any
 
@@ -39,44 +39,44 @@ BUILT_IN: Classifiers = {
 def classifiers(config: Config) -> Classifiers:
     """The classes of `number_manager`, or Kazoo's built-in ones if it has none. Each has a `friendly_name`."""
     stored = config("number_manager", "classifiers")
-    found: dict[str, Any] = stored if isinstance(stored, dict) else BUILT_IN
+    rules: dict[str, Any] = stored if isinstance(stored, dict) else BUILT_IN
     return {
         name: {"friendly_name": name, **(rule if isinstance(rule, dict) else {"regex": rule})}
-        for name, rule in found.items()
+        for name, rule in rules.items()
         if isinstance(rule, (dict, str))
     }
 
 
 def classify(number: str, classes: Classifiers) -> str | None:
-    """The name of the first class that a number in E.164 form belongs to; None if there is none."""
+    """The name of the first class that matches a number in E.164 form, or None."""
     return next((name for name, rule in classes.items() if matches(rule.get("regex", "^$"), number)), None)
 
 
 def pretty(number: str, classes: Classifiers) -> str:
-    """A number in E.164 form as people write it, by the format of its class.
+    """Format a number in E.164 form for people, by the format of its class.
 
-    If the class has no format, numbers of +1 get the American format, and others are unchanged. In a format, `S`
-    skips a character of the number, `#` stands for its next one, and `*` for all the others. A backslash makes the
-    character after it literal.
+    If the class has no format, +1 numbers get the US format, and others are unchanged. In a format, `S` skips a
+    character of the number, `#` inserts the next one, and `*` inserts the rest. A backslash makes the next character
+    literal.
     """
     name = classify(number, classes)
-    form = classes[name].get("pretty_print") if name else None
-    if not isinstance(form, str):
-        form = _US_FORMAT if number.startswith("+1") else None
-    return _formatted(form, number) if form else number
+    template = classes[name].get("pretty_print") if name else None
+    if not isinstance(template, str):
+        template = _US_FORMAT if number.startswith("+1") else None
+    return _format(template, number) if template else number
 
 
-def _formatted(form: str, number: str) -> str:
-    written, rest, signs = "", number, iter(form)
-    for sign in signs:
-        if sign == "\\":
-            written += next(signs, "")
-        elif sign == "S":
+def _format(template: str, number: str) -> str:
+    text, rest, characters = "", number, iter(template)
+    for character in characters:
+        if character == "\\":
+            text += next(characters, "")
+        elif character == "S":
             rest = rest[1:]
-        elif sign == "#":
-            written, rest = written + rest[:1], rest[1:]
-        elif sign == "*":
-            written, rest = written + rest, ""
+        elif character == "#":
+            text, rest = text + rest[:1], rest[1:]
+        elif character == "*":
+            text, rest = text + rest, ""
         else:
-            written += sign
-    return written
+            text += character
+    return text

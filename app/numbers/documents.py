@@ -1,4 +1,4 @@
-"""Writing the documents of numbers: the one in the number database and its copy in the owner's database.
+"""Writes the documents of numbers: the one in the number database, and its copy in the owner's database.
 
 Spec: docs/kazoo/documents.md, section 7.2.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def new_number(number: str, account_id: str, module: str) -> Document:
-    """The document of a new number, as Kazoo creates it: in service for an account.
+    """The document of a new number in service for an account, as Kazoo creates it.
 
     `number` is in E.164 form, and `module` is a carrier module such as `knm_local`.
     """
@@ -40,11 +40,11 @@ def new_number(number: str, account_id: str, module: str) -> Document:
 
 
 class NumberDocuments:
-    """Saves and deletes numbers with their copies, and tells the other nodes of every write.
+    """Saves and deletes numbers with their copies, and notifies the other nodes of every write.
 
-    A copy follows its number. Other writers are waited for, so a copy never undoes the write of the number; one that
-    cannot be written within five seconds is logged, and `on_failure` is called. `python -m app reconcile-numbers`
-    finds and corrects it.
+    The copy is written after the number. If it cannot be written within five seconds, because of other writers, the
+    number stays saved, this is logged, and `on_failure` is called. `python -m app reconcile-numbers` finds and
+    corrects such copies.
     """
 
     def __init__(self, store: Store, notices: Notices, on_failure: Callable[[], None] = lambda: None):
@@ -53,15 +53,15 @@ class NumberDocuments:
         self._on_failure = on_failure
 
     def find(self, number: str) -> Document | None:
-        """The document of a number in E.164 form; None if the system does not know the number."""
+        """The document of a number in E.164 form, or None if the number is unknown."""
         return self._store.find_doc(number_db(number), number)
 
     def find_to_write(self, number: str) -> Document | None:
-        """The same, for a write to build upon."""
+        """`find`, to change the document."""
         return self._store.find_to_write(number_db(number), number)
 
     def find_all(self, numbers: Iterable[str]) -> dict[str, Document]:
-        """The documents of the numbers that the system knows, by number. One request for each number database."""
+        """The documents of known numbers, by number. Takes one request for each number database."""
         return ownership.number_documents(self._store, numbers)
 
     def create(self, document: Document) -> Document:
@@ -73,18 +73,18 @@ class NumberDocuments:
         return stored
 
     def save(self, document: Document) -> Document:
-        """Replace the revision that the document names, then write the copies. Returns the document as stored.
+        """Replace the revision in `_rev`, then write the copies. Returns the document as stored.
 
-        Raises Conflict if that revision is not the current one.
+        Raises Conflict if that is not the current revision.
         """
         stored = self._write(number_db(document["_id"]), document)
         self.copy_to_accounts(stored)
         return stored
 
     def update(self, number: str, change: Change) -> Document:
-        """Change the current revision of a number's document, then write its copies. Returns the document as stored.
+        """Change the current document of a number, then write its copies. Returns the document as stored.
 
-        After a lost race the change is applied again. Raises NotFound, and Conflict after five seconds.
+        After a lost race, the change is applied again. Raises NotFound, and Conflict after five seconds.
         """
         db = number_db(number)
         for _ in contention.attempts():
@@ -99,9 +99,9 @@ class NumberDocuments:
         raise Conflict(number)
 
     def update_all(self, documents: dict[str, Document], change: Change) -> dict[str, StoreError]:
-        """`update` of many numbers, whose documents were read a moment ago. Returns the errors by number.
+        """`update` for many numbers whose documents were just read. Returns the errors by number.
 
-        They are written together. What cannot be written that way is written alone.
+        Writes them together, and then writes those that failed one by one.
         """
         errors: dict[str, StoreError] = {}
         done: set[str] = set()
@@ -115,7 +115,7 @@ class NumberDocuments:
         return errors
 
     def _update_together(self, documents: dict[str, Document], change: Change) -> set[str]:
-        """The numbers of which all is written: their documents and the copies."""
+        """Write these documents and their copies together. Returns the numbers that are completely written."""
         changed = {number: change(document) for number, document in documents.items()}
         written = {number: document for number, document in changed.items() if document == documents[number]}
         for db, numbers in _grouped({number: number_db(number) for number in changed.keys() - written}).items():
@@ -125,15 +125,15 @@ class NumberDocuments:
         return {number for number in copied if current.get(number, {}).get("_rev") == written[number]["_rev"]}
 
     def _copy_all(self, documents: dict[str, Document]) -> set[str]:
-        """Write the copies of these numbers. Returns those of which the owner's copy is right and the only one."""
+        """Write the copies of these numbers. Returns the numbers with a correct copy and no leftover copy."""
         owners, previous = (
             {number: account_db(document[name]) for number, document in documents.items() if _is_text(document, name)}
             for name in ("pvt_assigned_to", "pvt_previously_assigned_to")
         )
-        undone: set[str] = set()
+        unfinished: set[str] = set()
         for db, numbers in _grouped({n: db for n, db in previous.items() if owners.get(n) != db}).items():
-            # What is left of a move to another account is rare, and removed alone.
-            undone |= self._store.find_docs(db, numbers).keys()
+            # Copies left with a previous owner are rare, so they are removed one by one.
+            unfinished |= self._store.find_docs(db, numbers).keys()
         for db, numbers in _grouped(owners).items():
             copies = self._store.find_docs(db, numbers)
             revisions = {number: {"_rev": copy["_rev"]} for number, copy in copies.items()}
@@ -142,11 +142,11 @@ class NumberDocuments:
             written: dict[str, Document] = {}
             with suppress(DatabaseMissing):
                 written = self._write_all(db, stale)
-            undone |= {body["_id"] for body in stale} - written.keys()
-        return documents.keys() - undone
+            unfinished |= {body["_id"] for body in stale} - written.keys()
+        return documents.keys() - unfinished
 
     def _write_all(self, db: str, documents: list[Document]) -> dict[str, Document]:
-        """Write these documents, and tell of it. Returns those that were written, as stored, by id."""
+        """Write these documents and notify the other nodes. Returns the written ones as stored, by id."""
         revisions = self._store.save_docs(db, documents) if documents else {}
         written = {}
         for document in documents:
@@ -156,21 +156,21 @@ class NumberDocuments:
         return written
 
     def delete(self, document: Document) -> None:
-        """Remove the number from the system: first the document, then the copy. Raises Conflict."""
+        """Delete a number from the system: first its document, then the copy. Raises Conflict."""
         self._tombstone(number_db(document["_id"]), document)
-        self._follow(document, None)
+        self._set_copies(document, None)
 
     def copy_to_accounts(self, document: Document) -> None:
         """Write the document to the owner's database, and remove it from the previous owner's.
 
-        Another writer may change or delete the number before the copies are written, and write its own copies first.
-        So the number is read again afterwards, until the copies are those of its current revision.
+        Another writer may change or delete the number before this copy is written, and write its own copy first. So
+        this reads the number again afterwards, until the copies match its current revision.
         """
         for _ in contention.attempts():
-            self._follow(document, document)
+            self._set_copies(document, document)
             current = self.find(document["_id"])
             if current is None:
-                self._follow(document, None)
+                self._set_copies(document, None)
                 return
             if current["_rev"] == document["_rev"]:
                 return
@@ -178,20 +178,20 @@ class NumberDocuments:
         self._failed(document["_id"])
 
     def copy_to(self, account_id: str, number: str) -> None:
-        """Make an account's database hold the number's body if the account is its owner, else no copy of it."""
+        """Write the copy to an account's database if the account owns the number. Otherwise delete the copy."""
         document = self.find(number)
         owner_id = document.get("pvt_assigned_to") if document else None
         self._set_copy(account_id, number, document if owner_id == account_id else None)
 
-    def _follow(self, document: Document, body: Document | None) -> None:
-        """Set the copies of the number's owners to this body, or remove them."""
+    def _set_copies(self, document: Document, body: Document | None) -> None:
+        """Write this body to the owner's copy and remove the previous owner's. If the body is None, remove both."""
         owner_id, previous_id = document.get("pvt_assigned_to"), document.get("pvt_previously_assigned_to")
         self._set_copy(owner_id, document["_id"], body)
         if previous_id != owner_id:
             self._set_copy(previous_id, document["_id"], None)
 
     def _set_copy(self, account_id: object, number: str, document: Document | None) -> None:
-        """Let an account's database hold this body, or none. Accounts without a database have no copies."""
+        """Write a copy to an account's database, or delete it. An account without a database has no copies."""
         if not isinstance(account_id, str):
             return
         db, body = account_db(account_id), fields.without_revision(document) if document else None
@@ -212,7 +212,7 @@ class NumberDocuments:
 
     def _failed(self, number: str) -> None:
         self._on_failure()
-        log.warning("the copy of number %s is not up to date: other writers keep changing it", number)
+        log.warning("the copy of number %s is out of date: other writers keep changing it", number)
 
     def _write(self, db: str, document: Document, is_new: bool = False) -> Document:
         stored = {**document, "_rev": self._store.save_doc(db, document)}
@@ -229,7 +229,7 @@ def _is_text(document: Document, name: str) -> bool:
 
 
 def _grouped(databases: dict[str, str]) -> dict[str, list[str]]:
-    """The numbers of each database."""
+    """Group numbers by database."""
     numbers: dict[str, list[str]] = {}
     for number, db in databases.items():
         numbers.setdefault(db, []).append(number)

@@ -1,4 +1,4 @@
-"""The features of numbers: which ones a number has, which ones it may have, and how a save changes them.
+"""The features of numbers: which features a number has or may have, and how a save changes them.
 
 Spec: docs/kazoo/documents.md, section 7.4.
 """
@@ -24,7 +24,7 @@ from app.numbers.feature_names import (
     PORT,
     PREPEND,
     RINGBACK,
-    today,
+    current_name,
 )
 from app.store.cache import DocumentCache
 
@@ -32,7 +32,7 @@ _KAZOO = (FAILOVER, FORCE_OUTBOUND, PREPEND, RINGBACK)
 _EXTERNAL = (CNAM, INBOUND_CNAM, OUTBOUND_CNAM, E911, PORT, *MESSAGING)
 _ADMIN_ONLY = (CARRIER_NAME,)
 # The public members that request a feature.
-_ASKING = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
+_REQUESTING_MEMBERS = (CNAM, E911, FAILOVER, FORCE_OUTBOUND, PORT, PREPEND, CARRIER_NAME, RINGBACK)
 # When a number is saved, features of the same provider are allowed or denied together.
 _PROVIDERS = {INBOUND_CNAM: CNAM, OUTBOUND_CNAM: CNAM}
 
@@ -44,7 +44,7 @@ _RESELLERS_DOCUMENT = f"configs_{CONFIG}"
 class Policy:
     """Which features an account's numbers may have.
 
-    `denied` is the reseller's or else the system's list, None if neither has one.
+    `denied` is the reseller's list, else the system's, or None.
     """
 
     allowed: tuple[str, ...]
@@ -54,12 +54,12 @@ class Policy:
 
 
 def reseller_setting(cache: DocumentCache, account_id: str | None, *path: str, default: Any = None) -> Any:
-    """A value of the account's reseller for `number_manager`, or else the system's value."""
+    """A `number_manager` setting of the account's reseller, else of the system."""
     reseller_id = configuration.reseller_id(cache, account_id) if account_id else None
     if reseller_id and reseller_id != account_id:
-        own = object_member(cache.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
-        if own is not None:
-            return own
+        value = object_member(cache.find_doc(account_db(reseller_id), _RESELLERS_DOCUMENT), *path)
+        if value is not None:
+            return value
     return cache.setting(CONFIG, *path, default=default)
 
 
@@ -77,21 +77,21 @@ def policy(cache: DocumentCache, account_id: str | None, is_admin: bool) -> Poli
 
 
 def held(document: Document) -> dict[str, Any]:
-    """The features that a number has, by name, as Kazoo reads them: `local` follows from the carrier.
+    """The features that a number has, by name, as in Kazoo. The carrier decides about `local`.
 
-    A number of Kazoo 3 must be upgraded first (`app.numbers.legacy`).
+    A number from Kazoo 3 must be upgraded first (`app.numbers.legacy`).
     """
     stored = document.get("pvt_features")
     features = stored if isinstance(stored, dict) else {}
-    kept = {name: value for name, value in features.items() if name != LOCAL}
+    others = {name: value for name, value in features.items() if name != LOCAL}
     is_local = carrier_of(document) in LOCAL_CARRIERS
-    return {LOCAL: features.get(LOCAL) or {}, **kept} if is_local else kept
+    return {LOCAL: features.get(LOCAL) or {}, **others} if is_local else others
 
 
 def available(document: Document, rules: Policy) -> list[str]:
     """The features that a number may have, sorted.
 
-    Messaging is never among them, because only Kazoo knows which carriers support it.
+    Messaging is never included, because only Kazoo knows which carriers support it.
     """
     return _available(
         rules,
@@ -104,7 +104,7 @@ def available(document: Document, rules: Policy) -> list[str]:
 
 
 def available_as_listed(row: Document, rules: Policy) -> list[str]:
-    """The same for a row of the list of numbers. There Kazoo ignores the number's own lists."""
+    """`available` for a row of the number list, where Kazoo ignores the number's own lists."""
     return _available(
         rules,
         is_local=LOCAL in (row.get("features") or ()),
@@ -142,13 +142,14 @@ def _denied(rules: Policy, is_local: bool, is_assigned: bool, used_by: Any) -> l
 
 
 def refused(public: Document, document: Document, rules: Policy) -> list[str]:
-    """The features that a save requests, or that the number already has, although it may not. Sorted.
+    """The features that a number has, or that a save requests, but that it may not have. Sorted.
 
-    `public` are the number's public members after the save, `document` is the number as stored.
+    `public` has the number's public members after the save. `document` is the stored number.
     """
-    asked = {name for name in _ASKING if public.get(name) is not None} | held(document).keys() - {LOCAL, *MESSAGING}
+    requested = {name for name in _REQUESTING_MEMBERS if public.get(name) is not None}
+    present = held(document).keys() - {LOCAL, *MESSAGING}
     allowed = {_provider(name) for name in available(document, rules)}
-    return sorted(name for name in asked if _provider(name) not in allowed)
+    return sorted(name for name in requested | present if _provider(name) not in allowed)
 
 
 def saved(public: Document, document: Document) -> dict[str, Any]:
@@ -157,19 +158,18 @@ def saved(public: Document, document: Document) -> dict[str, Any]:
     state = ownership.state(document)
     in_service = state == ownership.IN_SERVICE
     for name in (PREPEND, FAILOVER, FORCE_OUTBOUND):
-        wanted = _wanted(name, public) if in_service else None
-        _set(features, name, wanted)
+        _set(features, name, _requested(name, public) if in_service else None)
     if state in (ownership.RESERVED, ownership.IN_SERVICE, ownership.PORT_IN):
         looks_up = is_true(object_member(public, CNAM, "inbound_lookup"))
-        shown = object_member(public, CNAM, "display_name")
+        display_name = object_member(public, CNAM, "display_name")
         _set(features, INBOUND_CNAM, {"inbound_lookup": True} if looks_up else None)
-        _set(features, OUTBOUND_CNAM, {"display_name": shown} if shown else None)
+        _set(features, OUTBOUND_CNAM, {"display_name": display_name} if display_name else None)
         features.pop(CNAM, None)
     return features
 
 
-def _wanted(name: str, public: Document) -> Any:
-    """The value that the public members request for a feature; None if they turn the feature off."""
+def _requested(name: str, public: Document) -> Any:
+    """The value that public members request for a feature, or None if they turn it off."""
     value = public.get(name)
     if is_empty(value) or (name == PREPEND and not is_true(object_member(value, "enabled"))):
         return None
@@ -188,5 +188,6 @@ def _provider(feature: str) -> str:
 
 
 def _names(features: Any) -> tuple[str, ...]:
-    """A list of features under their current names."""
-    return tuple(today(name) for name in features if isinstance(name, str)) if isinstance(features, list) else ()
+    """The current names in a list of features."""
+    names = features if isinstance(features, list) else []
+    return tuple(current_name(name) for name in names if isinstance(name, str))

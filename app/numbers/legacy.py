@@ -1,4 +1,4 @@
-"""Numbers that Kazoo 3 has stored, as Kazoo 4 reads them (docs/kazoo/documents.md, section 7.4)."""
+"""Upgrades numbers that Kazoo 3 stored, as Kazoo 4 does (docs/kazoo/documents.md, section 7.4)."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ from app.numbers.feature_names import (
     OUTBOUND_CNAM,
     PREPEND,
     RINGBACK,
-    today,
+    current_name,
 )
 
 _INBOUND_LOOKUP = "inbound_lookup"
-_GONE = ("im", *OLD_E911)
+_REMOVED = ("im", *OLD_E911)
 _KEPT_MEMBERS = {RINGBACK: ("early", "transfer"), FAILOVER: ("e164", "sip")}
 
 
 def upgraded(document: Document) -> Document:
     """The number with `e911` and `pvt_features` as Kazoo 4 stores them. The argument is not changed.
 
-    In Kazoo 3 the features were a list of names, and their data were the public members alone.
+    In Kazoo 3, features were a list of names, and their data was only in public members.
     """
     number = with_e911(document)
     stored = number.get("pvt_features")
@@ -32,12 +32,12 @@ def upgraded(document: Document) -> Document:
         stored = _from_names([name for name in stored if isinstance(name, str)], number)
     if not isinstance(stored, dict):
         return number
-    features = {name: value for name, value in with_e911(stored).items() if name not in _GONE}
+    features = {name: value for name, value in with_e911(stored).items() if name not in _REMOVED}
     return number | {"pvt_features": features}
 
 
 def with_e911(members: Document) -> Document:
-    """The members with `e911` also where Kazoo 3 or the old kazoo-ui has put it: under the name of a provider."""
+    """The members with `e911` filled in from a provider's name, where Kazoo 3 or the old kazoo-ui put it."""
     old = next((members[name] for name in OLD_E911 if not is_empty(members.get(name))), None)
     return {**members, E911: old} if old is not None else members
 
@@ -47,14 +47,14 @@ def _from_names(names: list[str], public: Document) -> dict[str, Any]:
     for name in names:
         if name == _INBOUND_LOOKUP:
             features[INBOUND_CNAM] = {_INBOUND_LOOKUP: True}
-        elif today(name) == E911:
+        elif current_name(name) == E911:
             features[E911] = public.get(name)
         else:
-            features[name] = _data_of(name, public)
+            features[name] = _feature_data(name, public)
     return {name: value for name, value in features.items() if value is not None}
 
 
-def _data_of(name: str, public: Document) -> Any:
+def _feature_data(name: str, public: Document) -> Any:
     if name == FORCE_OUTBOUND:
         return is_true(public.get(name))
     if name == OUTBOUND_CNAM:

@@ -1,4 +1,4 @@
-"""Telephone numbers in E.164 form, by Kazoo's rules (docs/kazoo/documents.md, section 7.3)."""
+"""Converts phone numbers to E.164 form, by Kazoo's rules (docs/kazoo/documents.md, section 7.3)."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Converters = tuple[tuple[str, str, str], ...]
 
 
 def converters(config: Config) -> Converters:
-    """The rules of `number_manager` as (regex, prefix, suffix), in stored order, or else Kazoo's built-in ones."""
+    """The rules of `number_manager` as (regex, prefix, suffix), in stored order, else Kazoo's built-in rules."""
     stored = config("number_manager", "e164_converters")
     if not isinstance(stored, dict):
         return BUILT_IN_CONVERTERS
@@ -29,7 +29,7 @@ def converters(config: Config) -> Converters:
 
 
 def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
-    """The number in E.164 form; unchanged if no rule matches."""
+    """The number in E.164 form, or unchanged if no rule matches."""
     if number.startswith("+"):
         return number
     for regex, prefix, suffix in rules:
@@ -42,28 +42,28 @@ def normalise(number: str, rules: Converters = BUILT_IN_CONVERTERS) -> str:
 
 
 def is_reconcilable(number: str, regex: str = BUILT_IN_RECONCILE) -> bool:
-    """Whether a normalised number matches the pattern of numbers for which Kazoo checks and marks ownership."""
+    """Whether a normalised number is one that Kazoo checks and marks the ownership of."""
     return matches(regex, number)
 
 
 def matches(regex: str, number: str) -> bool:
-    """Whether an operator's pattern is found in a number. A pattern that Python cannot read is found in none."""
+    """Whether an operator's pattern matches part of a number. A pattern that Python cannot compile never matches."""
     pattern = _compiled(regex)
     return bool(pattern and pattern.search(number))
 
 
-def known_numbers(typed: Iterable[str], config: Config) -> dict[str, str]:
-    """The reconcilable numbers among the DIDs that a client typed, as {typed: normalised}."""
+def known_numbers(dids: Iterable[str], config: Config) -> dict[str, str]:
+    """The reconcilable numbers among DIDs as clients write them, as {DID: normalised number}."""
     rules = converters(config)
     regex = config("number_manager", "reconcile_regex")
     regex = regex if isinstance(regex, str) else BUILT_IN_RECONCILE
-    found = {did: normalise(did, rules) for did in typed if did}
-    return {did: number for did, number in found.items() if is_reconcilable(number, regex)}
+    numbers = {did: normalise(did, rules) for did in dids if did}
+    return {did: number for did, number in numbers.items() if is_reconcilable(number, regex)}
 
 
 @cache
 def _compiled(regex: str) -> re.Pattern[str] | None:
-    """The compiled pattern; None if Python cannot read it."""
+    """The compiled pattern, or None if Python cannot compile it."""
     try:
         return re.compile(regex, re.ASCII)
     except re.error:

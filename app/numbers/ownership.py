@@ -1,4 +1,4 @@
-"""The check that an account may use a number (docs/kazoo/documents.md, section 7.1)."""
+"""Checks whether an account may use a number (docs/kazoo/documents.md, section 7.1)."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,27 +10,27 @@ from app.store import Store
 from app.store.cache import DocumentCache
 
 AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
-# The value of `pvt_used_by` for numbers that trunks use.
+# The `pvt_used_by` of numbers that trunks use.
 TRUNKSTORE = "trunkstore"
 
 
 def refused(store: Store, cache: DocumentCache, caller_id: str, dids: Collection[str]) -> list[str]:
     """The normalised numbers that the caller's account may not use, in descending order.
 
-    Numbers that the system does not know have no owner, so they are not refused.
+    Unknown numbers have no owner, so they are not refused.
     """
     if not dids:
         return []
     numbers = set(known_numbers(dids, cache.setting).values())
-    found = number_documents(store, numbers)
+    documents = number_documents(store, numbers)
     return sorted(
-        (number for number, document in found.items() if not may_use(cache, caller_id, document)),
+        (number for number, document in documents.items() if not may_use(cache, caller_id, document)),
         reverse=True,
     )
 
 
 def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document]:
-    """The documents of these numbers, by number. Numbers that the system does not know are left out."""
+    """The documents of these numbers, by number. Unknown numbers are left out."""
     by_db: dict[str, list[str]] = {}
     for number in numbers:
         by_db.setdefault(number_db(number), []).append(number)
@@ -38,17 +38,17 @@ def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document
 
 
 def state(document: Document) -> str | None:
-    """The number's state, which older documents have under another name."""
+    """The number's state. Older documents have it under another name."""
     return document.get("pvt_state") or document.get("pvt_number_state")
 
 
 def may_use(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether an account may use a number: it is available, or the account may change it."""
+    """Whether an account may use a number, because it is available or the account may change it."""
     return state(document) == AVAILABLE or may_change(cache, account_id, document)
 
 
 def may_change(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether an account may change a number: it holds the number, or an ancestor has it reserved."""
+    """Whether an account may change a number, because it holds the number or an ancestor reserved it."""
     if holds(cache, account_id, document):
         return True
     owner_id = document.get("pvt_assigned_to")
@@ -60,7 +60,7 @@ def may_change(cache: DocumentCache, account_id: str, document: Document) -> boo
 
 
 def holds(cache: DocumentCache, account_id: str, document: Document) -> bool:
-    """Whether a number is the account's or a descendant's. Superduper admins have all."""
+    """Whether a number belongs to the account or a descendant. Superduper admins hold all numbers."""
     if hierarchy.is_superduper_admin(hierarchy.account(cache, account_id)):
         return True
     owner_id = document.get("pvt_assigned_to")

@@ -1,4 +1,4 @@
-"""Finds numbers whose marks do not match the trunk documents, and copies that do not match their numbers.
+"""Finds and repairs marks that do not match the trunks, and copies that do not match their numbers.
 
 Spec: docs/kazoo/documents.md, section 7.2.
 """
@@ -17,17 +17,17 @@ from app.store.cache import DocumentCache
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A number whose mark is `found` but should be `wanted`. None means no mark."""
+class WrongMark:
+    """A number whose mark is `current` but should be `expected`. None means no mark."""
 
     account_id: str
     number: str
-    found: str | None
-    wanted: str | None
+    current: str | None
+    expected: str | None
 
 
-def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Difference]:
-    """The numbers whose mark does not match the account's trunk documents, sorted by number."""
+def wrong_marks(store: Store, cache: DocumentCache, account_id: str) -> list[WrongMark]:
+    """The numbers whose mark does not match the account's trunks, sorted by number."""
     db = account_db(account_id)
     dids = {
         did
@@ -37,23 +37,23 @@ def differences(store: Store, cache: DocumentCache, account_id: str) -> list[Dif
     }
     used = set(known_numbers(dids, cache.setting).values())
     marked = {row.key for row in _rows(store, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
-    found = []
+    wrong = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):
         if not takes_marks(document) or not ownership.may_use(cache, account_id, document):
             continue
-        wanted = TRUNKSTORE if number in used else None
-        if needs_mark(document, wanted):
-            found.append(Difference(account_id, number, document.get(USED_BY), wanted))
-    return found
+        expected = TRUNKSTORE if number in used else None
+        if needs_mark(document, expected):
+            wrong.append(WrongMark(account_id, number, document.get(USED_BY), expected))
+    return wrong
 
 
-def mend(
+def repair(
     store: Store, cache: DocumentCache, documents: NumberDocuments, assignment: Assignment, account_id: str
 ) -> None:
-    """Correct the marks and copies of an account's numbers. Raises Unavailable if a mark is still wrong then."""
-    wrong = differences(store, cache, account_id)
+    """Correct the marks and copies of an account's numbers. Raises Unavailable if a mark cannot be written."""
+    wrong = wrong_marks(store, cache, account_id)
     for app in (None, TRUNKSTORE):
-        numbers = [difference.number for difference in wrong if difference.wanted == app]
+        numbers = [mark.number for mark in wrong if mark.expected == app]
         if not assignment.mark_all(account_id, numbers, app):
             raise Unavailable("marks")
     for number in stale_copies(store, account_id):
@@ -61,9 +61,9 @@ def mend(
 
 
 def stale_copies(store: Store, account_id: str) -> list[str]:
-    """The numbers whose copy in the account's database is not what the number database holds, sorted.
+    """The numbers whose copy in the account's database differs from the number database, sorted.
 
-    Some are no longer the account's and should have no copy.
+    If a number no longer belongs to the account, it should have no copy.
     """
     copies = {row.key: row.doc for row in _rows(store, account_db(account_id), include_docs=True) if row.doc}
     numbers = ownership.number_documents(store, copies)
@@ -77,7 +77,7 @@ def _is_copy(copy: Document, document: Document | None, account_id: str) -> bool
 
 
 def _rows(store: Store, db: str, include_docs: bool = False) -> list[Row]:
-    """The view rows of the account's copies of numbers; none if an account that never had a number lacks the view."""
+    """The view rows of the account's copies. Empty if the view is missing, because the account never had a number."""
     try:
         return store.query_view(db, NUMBERS_VIEW, include_docs=include_docs)
     except ViewMissing:

@@ -1,4 +1,4 @@
-"""Releasing a number from its account (docs/kazoo/documents.md, section 7.7)."""
+"""Releases a number from its account (docs/kazoo/documents.md, section 7.7)."""
 
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
@@ -11,9 +11,9 @@ from app.store.cache import DocumentCache
 
 
 def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> bool:
-    """Whether a trunk uses a number, according to its mark or to the owner's trunk documents.
+    """Whether a trunk uses a number, according to its mark or the owner's trunks.
 
-    The mark alone is not enough, because a PUT writes no marks in Kazoo.
+    The mark alone is not enough, because in Kazoo a PUT does not write marks.
     """
     if document.get("pvt_used_by") == ownership.TRUNKSTORE:
         return True
@@ -23,7 +23,7 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
     try:
         rows = store.query_view(account_db(owner_id), TRUNKS_VIEW, include_docs=True)
     except (ViewMissing, DatabaseMissing):
-        # Without the view the account never had a trunk.
+        # Without the view, the account never had a trunk.
         return False
     dids = {did for row in rows if row.doc for did in connectivity.dids(row.doc)}
     return document["_id"] in known_numbers(dids, cache.setting).values()
@@ -32,17 +32,17 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
 def released(document: Document) -> Document:
     """The document of a number after its release.
 
-    The account that reserved the number before becomes its owner; if there is none, the state is `deleted`. All
-    members that the owner had set are removed.
+    The account that reserved the number before becomes its owner. If there is none, the state is `deleted`. All
+    members that the owner set are removed.
     """
-    kept = fields.private(document)
+    members = fields.private(document)
     for name in ("pvt_used_by", "pvt_features", "pvt_number_state", "pvt_reserve_history", "pvt_assigned_to"):
-        kept.pop(name, None)
-    kept |= {"pvt_features": {LOCAL: {}}, "pvt_modified": gregorian_now()}
+        members.pop(name, None)
+    members |= {"pvt_features": {LOCAL: {}}, "pvt_modified": gregorian_now()}
     history = document.get("pvt_reserve_history")
     if not isinstance(history, list) or len(history) < 2 or not isinstance(history[1], str):
-        return kept | {"pvt_state": ownership.DELETED}
-    return kept | {
+        return members | {"pvt_state": ownership.DELETED}
+    return members | {
         "pvt_state": ownership.RESERVED,
         "pvt_assigned_to": history[1],
         "pvt_previously_assigned_to": document.get("pvt_assigned_to"),

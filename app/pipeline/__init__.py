@@ -1,4 +1,4 @@
-"""The stages of a request, in order. A stage returns or raises Stop; it never calls an earlier stage.
+"""The stages of a request, in order. A stage returns or raises Stop. It never calls an earlier stage.
 
 Spec: docs/kazoo/http.md, section 0.
 """
@@ -9,7 +9,7 @@ from app.pipeline.authenticate import authenticate
 from app.pipeline.authorize import authorize
 from app.pipeline.execute import execute
 from app.pipeline.identify import identify_early, locate_token
-from app.pipeline.methods import allow_methods, answer_options, known_method, refuse_below
+from app.pipeline.methods import allow_methods, answer_options, known_method, refuse_server_methods
 from app.pipeline.negotiate import accept_content, negotiate
 from app.pipeline.parse import parse
 from app.pipeline.preconditions import check_preconditions
@@ -17,7 +17,7 @@ from app.pipeline.route import route, split_path
 from app.pipeline.validate import validate
 
 STAGES = (
-    refuse_below,
+    refuse_server_methods,
     split_path,
     parse,
     locate_token,

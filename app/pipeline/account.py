@@ -1,4 +1,4 @@
-"""The account that a path names, loaded before the credentials are checked (docs/kazoo/http.md, sections 0 and 1)."""
+"""Loads the account that the path names, before credentials are checked (docs/kazoo/http.md, sections 0 and 1)."""
 
 from app.auth import hierarchy
 from app.crossbar.context import Context, not_found_error, system_error
@@ -7,7 +7,7 @@ from app.documents.names import is_account_id
 
 
 def load_account(context: Context) -> None:
-    """Fill in `account` if the path names one. Stops with 404 on a malformed id or a missing account."""
+    """Fill in `account` if the path names one. Stops with 404 if the id is malformed or the account missing."""
     if context.method == "OPTIONS":
         return
     for noun, params in context.nouns:

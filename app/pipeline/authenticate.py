@@ -1,4 +1,4 @@
-"""Who is calling: the bucket is charged first, then the credentials are accepted or refused.
+"""Authenticates the caller: charges the bucket, then accepts or refuses the credentials.
 
 Spec: docs/kazoo/auth.md, section 0.
 """
@@ -12,16 +12,16 @@ from app.pipeline.identify import BASIC, TOKEN
 
 
 def authenticate(context: Context) -> None:
-    """Fill in `auth` if the credentials are good.
+    """Fill in `auth` if the credentials are valid.
 
-    Stops with 429 where the bucket holds too little, and with 400 where basic credentials belong to an expired
-    trial. Stops with 401 where good credentials are missing and the resource needs them.
+    Stops with 429 if the bucket holds too little, and with 400 if basic credentials belong to an expired trial. Stops
+    with 401 if the resource needs credentials, and they are missing or invalid.
     """
     if context.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     if context.token_kind in (TOKEN, BASIC):
         charge(context)
-    auth = _identified(context)
+    auth = _identify(context)
     if auth and context.services.settings.strict_tokens:
         auth = auth if _is_account_enabled(context, auth) else None
     if auth is not None:
@@ -30,7 +30,7 @@ def authenticate(context: Context) -> None:
         raise invalid_credentials()
 
 
-def _identified(context: Context) -> AuthDoc | None:
+def _identify(context: Context) -> AuthDoc | None:
     if context.token_kind == TOKEN:
         return context.early_auth
     if context.token_kind != BASIC or context.token is None:

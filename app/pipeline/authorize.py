@@ -1,4 +1,4 @@
-"""Whether the request is allowed: by the rule between tenants and by the operator's restrictions.
+"""Checks whether the request is allowed, by the rule between tenants and by the operator's restrictions.
 
 Spec: docs/kazoo/auth.md, section 5.
 """
@@ -8,7 +8,7 @@ from app.crossbar.context import Context, system_error
 
 
 def authorize(context: Context) -> None:
-    """Stop with 403 if either forbids the request, or with 404 if the path lacks the account that it needs."""
+    """Stop with 403 if either forbids the request. Stop with 404 if the path lacks an account but needs one."""
     if context.method == "OPTIONS" and context.resource.ANSWERS_PREFLIGHTS:
         return
     resource = context.resource

@@ -1,4 +1,4 @@
-"""The write itself. If another writer was faster, the write is applied again to the fresh revision."""
+"""Writes the document. If another writer was faster, applies the write again to the new revision."""
 
 from app import contention, metrics
 from app.crossbar.context import Context, conflict_error, empty
@@ -6,12 +6,11 @@ from app.store import Conflict
 
 
 def execute(context: Context) -> None:
-    """Let the resource write what it validated. A GET is already answered.
+    """Let the resource write what it validated. A GET has already been answered.
 
-    Stops with 409 if another writer changed the document.
-    Without If-Match the last writer wins: after a lost race the request is validated against the fresh revision
-    and written again, for up to five seconds. If the client has chosen the revision with If-Match, there is no
-    second attempt: its condition no longer holds, which is a 412. A PUT has only one attempt, too.
+    Without If-Match the last writer wins. After a lost race, the request is validated against the new revision and
+    written again, for up to five seconds. Then it stops with 409. If the client chose the revision with If-Match,
+    there is no second attempt: the condition no longer holds, so it stops with 412. A PUT has only one attempt.
     """
     if context.verb == "GET" or _is_written(context):
         return

@@ -1,4 +1,4 @@
-"""Where the token is, and whose it is, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
+"""Finds the token, and whom it belongs to, before authentication (docs/kazoo/auth.md, sections 0 and 1)."""
 
 from app.auth import AuthDoc, hierarchy
 from app.crossbar.admission import stop_if_expired, verified_claims
@@ -10,7 +10,7 @@ _KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
 
 
 def locate_token(context: Context) -> None:
-    """Take the token from the first place that has one, even if it is empty there."""
+    """Take the token from the first place that has one, even an empty one."""
     header = context.header("x-auth-token")
     if header is not None:
         context.token = header
@@ -32,37 +32,37 @@ def _kind_of(authorization: str) -> tuple[str, str]:
 
 
 def identify_early(context: Context) -> None:
-    """Verify the token, if there is one. A bad token is not an error yet. Stops with 400 on an expired trial."""
+    """Verify the token, if there is one. An invalid token is not an error yet. Stops with 400 on an expired trial."""
     if context.token_kind != TOKEN or not context.token:
         return
     auth = token_auth(context, context.token)
     if auth:
         stop_if_expired(context, auth)
-        context.early_auth = _switched(context, auth) if auth.claims.get("as") else auth
+        context.early_auth = _switch(context, auth) if auth.claims.get("as") else auth
 
 
 def token_auth(context: Context, token: str) -> AuthDoc | None:
-    """The identity that a token proves; None where the token is not good for this request."""
+    """The identity that a token proves, or None if the token is not valid for this request."""
     claims = verified_claims(context, token)
     if claims is None:
         return None
-    wanted = context.header("x-auth-account-id")
-    if wanted is not None and wanted != claims["account_id"]:
+    expected_id = context.header("x-auth-account-id")
+    if expected_id is not None and expected_id != claims["account_id"]:
         return None
     return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
 
 
-def _switched(context: Context, auth: AuthDoc) -> AuthDoc | None:
-    """The identity that the `as` claim asks for; None where that account is not a descendant.
+def _switch(context: Context, auth: AuthDoc) -> AuthDoc | None:
+    """The identity in the `as` claim, or None if its account is not a descendant.
 
-    A malformed claim leaves the identity as it is.
+    A malformed claim does not change the identity.
 
     Spec: docs/kazoo/auth.md, section 7.
     """
-    wanted = auth.claims["as"]
-    if not isinstance(wanted, dict):
+    identity = auth.claims["as"]
+    if not isinstance(identity, dict):
         return auth
-    account_id, owner_id = wanted.get("account_id"), wanted.get("owner_id")
+    account_id, owner_id = identity.get("account_id"), identity.get("owner_id")
     if not isinstance(account_id, str) or not isinstance(owner_id, str):
         return auth
     descendant = context.services.cache.find_doc(account_db(account_id), account_id)

@@ -1,15 +1,15 @@
-"""Which verbs a path allows, and which verb the request means (docs/kazoo/http.md, sections 3 and 4)."""
+"""The verbs that a path allows, and the verb of the request (docs/kazoo/http.md, sections 3 and 4)."""
 
 from app.crossbar.context import Context, bare, empty, system_error
 from app.kazoo.constants import METHODS
 
-_REFUSED_BELOW = ("TRACE", "CONNECT")
+_REFUSED_BY_SERVER = ("TRACE", "CONNECT")
 CORS_REQUEST_HEADERS = ("origin", "access-control-request-method", "access-control-request-headers")
 
 
-def refuse_below(context: Context) -> None:
-    """Stop with a bare 501 on a method that crossbar's HTTP server refuses by itself, whatever the path."""
-    if context.method in _REFUSED_BELOW:
+def refuse_server_methods(context: Context) -> None:
+    """Stop with a bare 501 on a method that crossbar's HTTP server refuses by itself, on every path."""
+    if context.method in _REFUSED_BY_SERVER:
         raise bare(501)
 
 
@@ -26,19 +26,19 @@ def allow_methods(context: Context) -> None:
     """
     method, resource, params = context.method, context.resource, context.params
     verb = context.verb = _verb(context)
-    takes = resource.allowed_methods(context, *params)
-    tunnels = method == "POST" and verb != "POST" and verb in takes
-    if takes != METHODS:
-        context.allowed = (*takes, "POST") if tunnels else takes
+    allowed = resource.allowed_methods(context, *params)
+    is_tunnelled = method == "POST" and verb != "POST" and verb in allowed
+    if allowed != METHODS:
+        context.allowed = (*allowed, "POST") if is_tunnelled else allowed
     context.is_cors = is_cors(context)
     if method == "OPTIONS" and context.is_cors:
         return
-    if verb not in resource.served_methods(context, *params) or not (verb == method or tunnels):
+    if verb not in resource.served_methods(context, *params) or not (verb == method or is_tunnelled):
         raise system_error(405, "invalid_method", {"message": "method not allowed"})
 
 
 def is_cors(context: Context) -> bool:
-    """Whether a browser asks for a page of another origin."""
+    """Whether a browser sent the request for a page of another origin."""
     return any(context.header(name) is not None for name in CORS_REQUEST_HEADERS)
 
 

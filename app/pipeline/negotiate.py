@@ -1,4 +1,4 @@
-"""The media types that the client accepts (406) and sends (415), and the language, which is only echoed.
+"""Checks the media types that the client accepts (406) and sends (415). The language is only echoed.
 
 Spec: docs/kazoo/http.md, section 4.
 """
@@ -19,7 +19,7 @@ _LANGUAGES = ("en", "en-us", "en-gb")
 
 
 def negotiate(context: Context) -> None:
-    """Fill in `language`. Stops with 406 if the client does not accept JSON, and with 400 on malformed headers."""
+    """Fill in `language`. Stops with 406 if the client does not accept JSON, and with 400 on a malformed header."""
     accept = context.header("accept")
     if accept is not None and not _accepts_json(accept):
         raise empty(406)
@@ -33,7 +33,7 @@ def accept_content(context: Context) -> None:
 
 
 def _accepts_json(accept: str) -> bool:
-    """Whether the header allows JSON. Ranges whose first parameter is not `q` do not count; q's value is ignored."""
+    """Whether the header allows JSON. Ranges whose first parameter is not `q` are ignored, and so is q's value."""
     accepts = False
     for item in accept.split(","):
         if not item.strip():
@@ -41,16 +41,16 @@ def _accepts_json(accept: str) -> bool:
         match = _MEDIA_RANGE.fullmatch(item.strip(" \t"))
         if not match:
             raise empty(400)
-        kind, subtype = match.group(1).lower(), match.group(2).lower()
+        media_type = f"{match.group(1)}/{match.group(2)}".lower()
         names = [name.lower() for name in _PARAMETER_NAME.findall(match.group(3))]
         if names[:1] not in ([], ["q"]):
             continue
-        accepts |= f"{kind}/{subtype}" in (*JSON_TYPES, "*/*", "application/*")
+        accepts |= media_type in (*JSON_TYPES, "*/*", "application/*")
     return accepts
 
 
 def _language(header: str | None) -> str:
-    """The language that the client prefers among English and the first one in its list, in lower case."""
+    """The client's preferred language, in lower case. The choices are English and the first one in its list."""
     if header is None:
         return _LANGUAGES[0]
     ranges = []

@@ -1,4 +1,4 @@
-"""Query string and body of a request, for every method (docs/kazoo/http.md, section 2)."""
+"""Parses the query string and the body of a request, for every method (docs/kazoo/http.md, section 2)."""
 
 import string
 from typing import Any
@@ -15,14 +15,14 @@ MAX_ANONYMOUS_UPLOAD_SIZE = 256_000
 MOST_PAIRS = 10_000
 JSON_TYPES = ("application/json", "application/x-json")
 FORM_TYPE = "application/x-www-form-urlencoded"
-_NORMAL = str.maketrans(string.ascii_uppercase + "-", string.ascii_lowercase + "_")
+_NORMALISED = str.maketrans(string.ascii_uppercase + "-", string.ascii_lowercase + "_")
 _HEX = set("0123456789abcdefABCDEF")
 
 
 def parse(context: Context) -> None:
     """Fill in `query`, `envelope`, `data` and `content_type`. Stops with 400 on malformed or too large input.
 
-    A body without a good token in the headers or the query is small, and its address is charged for reading it.
+    Without a valid token in the headers or query, a body must be small, and the client's address is charged for it.
     """
     context.query = _parse_pairs(context.query_string)
     context.content_type = _media_type(context.header("content-type"))
@@ -35,7 +35,7 @@ def parse(context: Context) -> None:
 
 
 def decode_percent(text: str) -> str:
-    """The text with every %XX decoded, as UTF-8. Raises ValueError on a malformed one."""
+    """Decode each %XX in a text as UTF-8. Raises ValueError on a malformed escape."""
     position = text.find("%")
     if position < 0:
         return text
@@ -47,25 +47,25 @@ def decode_percent(text: str) -> str:
 
 
 def _media_type(header: str | None) -> str:
-    """The media type of a body without its parameters; JSON where the header is missing or empty."""
+    """The media type without parameters. JSON if the header is missing or empty."""
     if header is None or not header.strip():
         return JSON_TYPES[0]
     return header.split(";")[0].strip().lower()
 
 
 def _read(context: Context) -> bytes:
-    announced = context.content_length
-    if announced == 0:
+    length = context.content_length
+    if length == 0:
         return b""
     is_anonymous = _is_anonymous(context)
     limit = _limit(context, "max_upload_size", MAX_UPLOAD_SIZE)
     if is_anonymous:
         limit = min(limit, _limit(context, "max_anonymous_upload_size", MAX_ANONYMOUS_UPLOAD_SIZE))
-    if announced is not None and announced > limit:
+    if length is not None and length > limit:
         raise too_large_error(limit)
     body = context.read_body(limit + 1)
-    # The HTTP server cuts bodies that are far too large.
-    if len(body) > limit or (announced is not None and len(body) < announced):
+    # The HTTP server truncates bodies that are far too large.
+    if len(body) > limit or (length is not None and len(body) < length):
         raise too_large_error(limit)
     if is_anonymous and body:
         charge_body(context, len(body))
@@ -78,7 +78,7 @@ def _limit(context: Context, name: str, default: int) -> int:
 
 
 def _is_anonymous(context: Context) -> bool:
-    """Whether there is no good token outside of the body."""
+    """Whether the request has no valid token outside the body."""
     header = context.header("x-auth-token")
     token = context.query_value("auth_token") if header is None else header
     return not isinstance(token, str) or verified_claims(context, token) is None
@@ -114,13 +114,13 @@ def _take_envelope(context: Context, decoded: Any) -> None:
 
 
 def _normal_name(name: str) -> str:
-    return name.translate(_NORMAL)
+    return name.translate(_NORMALISED)
 
 
 def _form_envelope(body: bytes) -> Any:
-    """The envelope in a form's body: its pairs, or JSON that curl has labelled as a form.
+    """The envelope in a form's body: its pairs, or JSON that curl labels as a form.
 
-    A body is read as JSON if it is one name without a value, or if it has a `%` that is not an escape.
+    A body is JSON if it is a single name without a value, or if it has a `%` that is not an escape.
     """
     try:
         pairs = _parse_pairs(body.decode("utf-8", "replace"))
@@ -132,7 +132,7 @@ def _form_envelope(body: bytes) -> Any:
 
 
 def _parse_pairs(text: str) -> list[tuple[str, str | bool]]:
-    """The pairs of a query string or form, in order. The value of a name without `=` is True."""
+    """The pairs of a query string or form, in order. A name without `=` has the value True."""
     pairs: list[tuple[str, str | bool]] = []
     if text.count("&") > MOST_PAIRS:
         raise validation_error(error("query_string", "invalid", message="too many parameters", target=MOST_PAIRS))

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match (docs/kazoo/http.md, section 7)."""
+"""Checks If-Match and If-None-Match (docs/kazoo/http.md, section 7)."""
 
 import re
 
@@ -8,7 +8,7 @@ _TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 def check_preconditions(context: Context) -> None:
-    """Stop with 412 or 304 as the headers demand."""
+    """Stop with 412 or 304 if the headers say so."""
     if_match, if_none_match = context.header("if-match"), context.header("if-none-match")
     if if_match is None and if_none_match is None:
         return
@@ -20,7 +20,7 @@ def check_preconditions(context: Context) -> None:
         raise empty(412)
     if if_none_match is None:
         return
-    # An answer without an ETag, such as a list of ids: Kazoo takes any tag as a match and answers 412.
+    # For an answer without an ETag, such as a list of ids, Kazoo treats any tag as a match and answers 412.
     if context.etag is None and if_none_match.strip() != "*":
         _tags(if_none_match)
         raise empty(412)

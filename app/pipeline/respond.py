@@ -1,4 +1,4 @@
-"""The answer: Kazoo's envelope and headers around the result of the pipeline.
+"""Builds the answer: wraps the result of the pipeline in Kazoo's envelope and headers.
 
 Spec: docs/kazoo/http.md, sections 4 to 6.
 """
@@ -37,7 +37,7 @@ _EXPIRED = "Fri, 01 Jan 1999 00:00:00 GMT"
 
 @dataclass
 class Answer:
-    """What goes over the wire. Header names are lower-case."""
+    """An answer as it is sent. Header names are lower-case."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -123,12 +123,12 @@ def _allowed_methods(context: Context) -> str:
     if context.allowed is None:
         return _ALL_METHODS
     methods = ["OPTIONS", *(verb for verb in _ORDER if verb in context.allowed)]
-    asked = context.header("access-control-request-method")
-    return ", ".join(methods if asked is None or asked in methods else [asked, *methods])
+    requested = context.header("access-control-request-method")
+    return ", ".join(methods if requested is None or requested in methods else [requested, *methods])
 
 
 def _location(target: str, doc_id: str) -> str:
-    """The path of the new document: the request's path as the client wrote it, and the encoded id.
+    """The path of a new document: the request's path as the client wrote it, and the encoded id.
 
     A `%` in the id is encoded twice, because segments are decoded twice (docs/kazoo/http.md, section 1).
     """
@@ -156,7 +156,7 @@ def _compress(context: Context, answer: Answer) -> None:
 
 
 def _may_compress(context: Context) -> bool:
-    """The operator's setting; True where the store fails, because that must not spoil a finished answer."""
+    """The operator's setting, or True if the store fails, because the answer is already complete."""
     try:
         return context.services.config("crossbar", "compress_response_body", default=True) is not False
     except StoreError:

@@ -1,4 +1,4 @@
-"""The path as nouns with their params (docs/kazoo/http.md, section 1)."""
+"""Splits the path into nouns with their params (docs/kazoo/http.md, section 1)."""
 
 import re
 
@@ -24,7 +24,7 @@ def split_path(context: Context) -> None:
     if not version:
         raise Stop(200, text=LANDING_PAGE)
     context.version = "v1" if segments[1] == "v1" else "v2"
-    # Kazoo accepts v1.5 as a version, but finds no noun below it.
+    # Kazoo accepts v1.5 as a version, but knows no nouns there.
     context.segments = [""] if version.group(1) else segments[2:]
     while context.segments and context.segments[-1] == "" and not version.group(1):
         context.segments.pop()
@@ -41,7 +41,7 @@ def _decode_twice(segment: str) -> str:
 def route(context: Context) -> None:
     """Fill in `nouns` and `resource`. Stops with 404 on a path that does not exist.
 
-    `account` stands for the account of the token: 401 without a good one.
+    `account` means the account of the token. Stops with 401 without a valid token.
     """
     segments = context.segments
     if segments and segments[0] == "account":
@@ -54,15 +54,15 @@ def route(context: Context) -> None:
     if not context.resource.resource_exists(context, *params):
         context.allowed, context.is_cors = (), is_cors(context)
         if context.is_cors and context.method == "OPTIONS":
-            # The browser then sees the 404 of the request itself.
+            # The browser then gets the 404 from the request itself.
             raise empty(200)
         raise system_error(404, "not_found")
 
 
 def parse_nouns(segments: list[str]) -> list[tuple[str, list[str]]]:
-    """``[("accounts", [A]), ("connectivity", [D])]``: each known noun with the segments up to the next one.
+    """Each known noun with the segments up to the next one: ``[("accounts", [A]), ("connectivity", [D])]``.
 
-    A path that does not begin with a known noun is one unknown noun, ``"404"``. `schemas` takes all that follows.
+    A path that begins with an unknown noun becomes the noun ``"404"``. All segments after `schemas` are its params.
     """
     if not segments or segments[0] not in NOUNS:
         return [("404", segments)]

@@ -1,4 +1,4 @@
-"""The registry of nouns: one resource per crossbar module. A new endpoint is a file here and an entry below."""
+"""The registry of nouns, with one resource per crossbar module. To add an endpoint, add a file and an entry here."""
 
 from app.crossbar.resource import Resource
 from app.resources.about import About

@@ -1,4 +1,4 @@
-"""What answers the requests: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about`.
+"""About this service: `/about`, for superduper admins, and `/accounts/{ACCOUNT_ID}/about`.
 
 Spec: docs/kazoo/http.md, section 10.
 """
@@ -13,12 +13,12 @@ from app.kazoo.constants import VERSION
 
 
 class About(Resource):
-    """Facts about this process, under the names that Kazoo uses for its own."""
+    """Facts about this process, under the names that Kazoo uses for its own process."""
 
     METHODS = {0: ("GET",)}
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with version, peak memory in bytes, threads (`processes`), workers (`ports`) and Python version."""
+        """Answer with versions, peak memory in bytes, threads (`processes`) and workers (`ports`)."""
         context.respond(
             {
                 "version": VERSION,

@@ -1,4 +1,4 @@
-"""The accounts around an account: `/accounts/{ACCOUNT_ID}/children` and the like, for UIs' account switchers.
+"""The relatives of an account: `/accounts/{ACCOUNT_ID}/children` and so on, for the account switchers of UIs.
 
 Spec: docs/kazoo/auth.md, section 5.4.
 """
@@ -18,7 +18,7 @@ CONFIG = "crossbar.accounts"
 
 
 def load(context: Context, relation: str) -> None:
-    """Answer with the accounts that stand in this relation, one of RELATIONS, to that of the path."""
+    """Answer with the path's account's relatives of one of the RELATIONS."""
     _LOAD[relation](context)
 
 
@@ -31,23 +31,23 @@ def _descendants(context: Context) -> None:
 
 
 def _siblings(context: Context) -> None:
-    """The children of the parent, the account itself included. One's own only for superduper admins."""
+    """The parent's children, including the account itself. Only superduper admins may list their own siblings."""
     cache, caller = context.services.cache, context.auth.account_id
-    may_ask = caller != context.account_id and context.services.config(CONFIG, "allow_sibling_listing") is not False
-    if not may_ask and not hierarchy.is_superduper_admin(hierarchy.account(cache, caller)):
+    may_list = caller != context.account_id and context.services.config(CONFIG, "allow_sibling_listing") is not False
+    if not may_list and not hierarchy.is_superduper_admin(hierarchy.account(cache, caller)):
         raise system_error(403, "forbidden")
     ancestors = hierarchy.tree(context.account)
     _load_page(context, CHILDREN, ancestors[-1] if ancestors else None)
 
 
 def _ancestors(context: Context) -> None:
-    """The accounts above, from the caller's down; none where the caller is not above."""
+    """The ancestors, from the caller's account down. Empty if the caller's account is not an ancestor."""
     ancestors = hierarchy.tree(context.account)
     caller = context.auth.account_id
-    seen = ancestors[ancestors.index(caller) :] if caller in ancestors else []
-    found = context.services.store.find_docs(ACCOUNTS, seen)
-    shown = [_summary(found[account_id]) for account_id in seen if account_id in found]
-    context.respond_document(context.account, shown)
+    visible_ids = ancestors[ancestors.index(caller) :] if caller in ancestors else []
+    accounts = context.services.store.find_docs(ACCOUNTS, visible_ids)
+    summaries = [_summary(accounts[account_id]) for account_id in visible_ids if account_id in accounts]
+    context.respond_document(context.account, summaries)
 
 
 def _summary(account: Document) -> Document:
@@ -60,34 +60,34 @@ def _summary(account: Document) -> Document:
 
 
 def _load_page(context: Context, view: str, account_id: str | None) -> None:
-    """Rows of a view keyed by [account, name], in ascending order of names; fills in `paging`.
+    """Answer with a page of a view keyed by [account, name], in ascending order of names. Fills in `paging`.
 
-    `next_start_key` is the name that the next page begins with. Unlike in lists of trunks, `page_size` is the number
-    of accounts on the page, and `start_key` is always there.
+    `next_start_key` is the first name on the next page. Unlike in lists of trunks, `page_size` is the number of
+    accounts on the page, and `start_key` is always set.
     """
-    pages = crossbar_doc.paginates(context)
-    first = crossbar_doc.asked_start_key(context, default="")
-    size = crossbar_doc.page_size(context) if pages else None
-    rows = _rows(context, view, account_id, first, size)
+    is_paginated = crossbar_doc.is_paginated(context)
+    first_name = crossbar_doc.requested_start_key(context, default="")
+    size = crossbar_doc.page_size(context) if is_paginated else None
+    rows = _rows(context, view, account_id, first_name, size)
     page, following = rows[:size], rows[size:] if size else []
     context.respond([row.value for row in page])
-    if pages:
+    if is_paginated:
         if following:
             context.paging["next_start_key"] = start_key.encode(str(following[0].key[1]))
-        context.paging |= {"page_size": len(page), "start_key": start_key.encode(first)}
+        context.paging |= {"page_size": len(page), "start_key": start_key.encode(first_name)}
     if page:
         crossbar_doc.tag_answer(context)
 
 
-def _rows(context: Context, view: str, account_id: str | None, first: Any, size: int | None) -> list[Row]:
-    """One more than a page holds; all of them where they are not paged, or a filter has to look at them."""
+def _rows(context: Context, view: str, account_id: str | None, first_name: Any, size: int | None) -> list[Row]:
+    """The rows of a page, and one more. All rows if the list has no pages, or a filter must see every row."""
     if account_id is None:
         return []
     has_filter = any(filters.is_filter(name) for name, _ in context.query)
     rows = context.services.store.query_view(
         ACCOUNTS,
         view,
-        startkey=[account_id, first] if first != "" else [account_id],
+        startkey=[account_id, first_name] if first_name != "" else [account_id],
         endkey=[account_id, {}],
         limit=size + 1 if size and not has_filter else None,
         include_docs=has_filter,

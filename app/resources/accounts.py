@@ -1,4 +1,4 @@
-"""The account document as UIs use it: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
+"""Accounts, for UIs: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
 from app.accounts import save_aggregate
 from app.auth import configuration
@@ -19,22 +19,25 @@ UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
 
 class Accounts(Resource):
-    """One account. A POST may set the members that UIs keep in it; only Kazoo changes the others."""
+    """An account. A POST may set the members that UIs keep in it. Only Kazoo can change the others."""
 
     METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE"), 2: ("GET",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """An account, and the accounts around it."""
-        return super().resource_exists(context, *params) and params[1:] in ((), *((one,) for one in RELATIONS))
+        """An account, and its relatives."""
+        return super().resource_exists(context, *params) and params[1:] in (
+            (),
+            *((relation,) for relation in RELATIONS),
+        )
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """GET, and the POST with which UIs save their members."""
+        """GET, and the POST that UIs use to save their members."""
         return ((), ("GET", "POST"), ("GET",))[len(params)]
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the account or with the accounts around it.
+        """Answer with the account or its relatives.
 
-        For a POST, fill in `doc` with the UIs' members set; 403 if others differ.
+        For a POST, fill in `doc` with the new members of UIs. Stops with 403 if other members differ.
         """
         if params[1:]:
             account_tree.load(context, params[1])
@@ -42,12 +45,12 @@ class Accounts(Resource):
         document = crossbar_doc.load(context, params[0], TYPE)
         if context.verb == "POST":
             context.doc = _with_ui_members(context, document)
-        context.respond_document(document, shown(context, document))
+        context.respond_document(document, _account_data(context, document))
 
     def execute(self, context: Context, *params: str) -> None:
-        """Save the account's own copy, then the one in `accounts`, which has revisions of its own."""
+        """Save the account in its own database, then its copy in `accounts`, which has its own revisions."""
         stored = crossbar_doc.save(context, context.doc)
-        context.respond(shown(context, stored))
+        context.respond(_account_data(context, stored))
         services = context.services
         services.cache.forget(context.db, stored["_id"])
         services.notices.edited(context.db, stored)
@@ -72,7 +75,7 @@ def _with_ui_members(context: Context, document: Document) -> Document:
 
 
 def _check_member(name: str, value: object) -> None:
-    """UIs read objects there. Stops with 400 on anything else, and on more than a UI stores."""
+    """Stop with 400 unless the value is an object of a reasonable size."""
     if not isinstance(value, dict):
         raise validation_error(
             error(name, "type", message="Value did not match type(s): object", target="object", value=value)
@@ -82,8 +85,8 @@ def _check_member(name: str, value: object) -> None:
         raise validation_error(error(name, "maxLength", message=message, target=LARGEST_MEMBER))
 
 
-def shown(context: Context, document: Document) -> Document:
-    """An account's public members, and the private ones that Kazoo shows."""
+def _account_data(context: Context, document: Document) -> Document:
+    """The public members of an account, and the private ones that Kazoo shows."""
     cache = context.services.cache
     account_id = document["_id"]
     reseller_id = configuration.reseller_id(cache, account_id)

@@ -1,4 +1,4 @@
-"""System alerts: `/accounts/{ACCOUNT_ID}/alerts`. Kazoo's applications raise them; here there are none."""
+"""System alerts: `/accounts/{ACCOUNT_ID}/alerts`. Kazoo's applications raise them, but this service has none."""
 
 from app.crossbar.context import Context
 from app.crossbar.resource import ReadOnly

@@ -1,4 +1,4 @@
-"""Logging in with an account's API key: `PUT /api_auth` (docs/kazoo/auth.md, section 3.7)."""
+"""Login with an account's API key: `PUT /api_auth` (docs/kazoo/auth.md, section 3.7)."""
 
 from app.auth import AuthDoc, credentials
 from app.crossbar.context import Context, plain_error
@@ -9,7 +9,7 @@ METHOD = "cb_api_auth"
 
 
 class ApiAuth(Anonymous):
-    """Answers with a token of the account itself; disabled and expired accounts get one too."""
+    """Answers with a token for the account itself, even if it is disabled or expired."""
 
     METHODS = {0: ("PUT",)}
 

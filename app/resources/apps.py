@@ -1,4 +1,4 @@
-"""The one application that this service lists for UIs: the PBX Connector (docs/kazoo/clients.md, section 1a)."""
+"""The only application that this service lists for UIs: the PBX Connector (docs/kazoo/clients.md, section 1a)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from app.services import Services
 
 
 def available(services: Services) -> list[dict[str, Any]]:
-    """The apps as logins list them. The address is PBXS_API_URL, else that of the app's document; none without."""
+    """The apps as logins list them. Empty if neither PBXS_API_URL nor the app's document has an address."""
     url, app_id = services.settings.pbxs_api_url, PBXS
     if not url:
         document = apps.find(services.store, services.config("accounts", "master_account_id"), PBXS)
@@ -19,7 +19,7 @@ def available(services: Services) -> list[dict[str, Any]]:
 
 
 def store(services: Services) -> list[dict[str, Any]]:
-    """The apps as the store lists them."""
+    """The apps as the apps store lists them."""
     return [
         {
             **app,

@@ -1,4 +1,4 @@
-"""The applications a UI offers: `/accounts/{ACCOUNT_ID}/apps_store[/{APP_ID}]`, read-only."""
+"""The applications that UIs offer: `/accounts/{ACCOUNT_ID}/apps_store[/{APP_ID}]`, read-only."""
 
 from app.crossbar.context import Context, not_found_error
 from app.crossbar.resource import ReadOnly
@@ -12,12 +12,12 @@ class AppsStore(ReadOnly):
     NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with what may be installed, or with one application."""
-        offered = apps.store(context.services)
+        """Answer with all applications, or with one of them."""
+        available = apps.store(context.services)
         if not params:
-            context.respond(offered)
+            context.respond(available)
             return
-        app = next((app for app in offered if app["id"] == params[0]), None)
+        app = next((app for app in available if app["id"] == params[0]), None)
         if app is None:
             raise not_found_error(params[0])
         context.respond(app)

@@ -1,4 +1,4 @@
-"""Tokens as UIs ask about them: `/auth/tokeninfo`, by which a reloaded page finds out who it is.
+"""Information about a token: `/auth/tokeninfo`. A UI reads it when its page is reloaded, to identify the user.
 
 Spec: docs/kazoo/auth.md, section 3.8.
 """
@@ -14,7 +14,7 @@ TOKEN_INFO = "tokeninfo"
 
 
 class Auth(Anonymous):
-    """Shows the identity of any good token. `PUT /auth` stays Kazoo's (docs/deviations.md)."""
+    """Shows the identity in any valid token. Only Kazoo serves `PUT /auth` (docs/deviations.md)."""
 
     METHODS = {0: ("PUT",), 1: ("GET", "POST")}
 
@@ -23,14 +23,14 @@ class Auth(Anonymous):
         return params in ((), (TOKEN_INFO,))
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """Those of `tokeninfo` alone."""
+        """Only those of `tokeninfo`."""
         return self.allowed_methods(context, *params) if params else ()
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the account and user of the token. Stops with 404 without a token, 401 with a bad one."""
+        """Answer with the token's account and user. Stops with 404 if there is no token, and 401 if it is invalid."""
         charge(context, advertised=login.LOGIN_COST, draining=True)
-        token = _asked_about(context)
-        auth = _identity_of(context, token)
+        token = _requested_token(context)
+        auth = _identify(context, token)
         if auth is None:
             raise _refused(context, token)
         stop_if_expired(context, auth)
@@ -38,7 +38,7 @@ class Auth(Anonymous):
         context.respond(login.particulars(context, auth))
 
 
-def _asked_about(context: Context) -> str:
+def _requested_token(context: Context) -> str:
     if context.verb == "GET":
         token, place = context.query_value("token"), "params"
     else:
@@ -48,8 +48,8 @@ def _asked_about(context: Context) -> str:
     return token if isinstance(token, str) else ""
 
 
-def _identity_of(context: Context, token: str) -> AuthDoc | None:
-    """By the rules of any other request, those of STRICT_TOKENS included."""
+def _identify(context: Context, token: str) -> AuthDoc | None:
+    """The identity in the token, by the same rules as for other requests, including STRICT_TOKENS."""
     services = context.services
     claims = verified_claims(context, token)
     if claims is None:
@@ -61,6 +61,6 @@ def _identity_of(context: Context, token: str) -> AuthDoc | None:
 
 
 def _refused(context: Context, token: str) -> Stop:
-    """Kazoo tells a signature that does not fit from all else."""
+    """The 401 for an invalid token. Kazoo has its own message for an invalid signature."""
     has_bad_signature = context.services.tokens.has_bad_signature(token)
     return plain_error(401, "invalid_jwt_signature" if has_bad_signature else "invalid_jwt")

@@ -1,7 +1,7 @@
-"""What UIs ask about money: `ledgers`, `transactions`, `services` and credits of an account.
+"""Billing, as far as UIs need it: the `ledgers`, `transactions`, `services` and credits of an account.
 
-Trunks are not billed here (docs/kazoo/documents.md, section 10), so nothing was bought and nothing is owed. The pages
-of UIs that show it get well-formed answers; billing itself stays Kazoo's.
+This service does not bill trunks (docs/kazoo/documents.md, section 10), so every balance is zero. UIs get well-formed
+answers. Only Kazoo does the actual billing.
 """
 
 import calendar
@@ -21,48 +21,48 @@ TOTAL, SUMMARY, CREDITS = "total", "summary", "credits"
 
 
 class Ledgers(ReadOnly):
-    """`/accounts/{ACCOUNT_ID}/ledgers[/total]`: a balance of zero; `ledgers/{LEDGER}`: no entries."""
+    """`/accounts/{ACCOUNT_ID}/ledgers[/total]`: a balance of zero. `ledgers/{LEDGER}`: no entries."""
 
     METHODS = {0: ("GET",), 1: ("GET",)}
     NEEDS_ACCOUNT = True
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """GET, and what an account is credited and debited with."""
+        """GET, except for credits and debits."""
         return ("PUT",) if params in (("credit",), ("debit",)) else ("GET",)
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the sum of each ledger, with the sum of all, or with the entries of one."""
+        """Answer with the sum of each ledger, the sum of all ledgers, or the entries of one."""
         if params == (TOTAL,):
             context.respond({"amount": 0.0})
         elif params:
-            _page(context, 0)
+            _set_paging(context, 0)
             context.respond([])
         else:
-            _page(context, 1)
+            _set_paging(context, 1)
             context.respond({"rollovers": {"amount": 0.0, "usage": {"quantity": 0}}})
             crossbar_doc.tag_answer(context)
 
 
 class Transactions(ReadOnly):
-    """`/accounts/{ACCOUNT_ID}/transactions`: none."""
+    """`/accounts/{ACCOUNT_ID}/transactions`: an empty list."""
 
     METHODS = {0: ("GET",)}
     NEEDS_ACCOUNT = True
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with no transactions."""
-        _page(context, 0)
+        _set_paging(context, 0)
         context.respond([])
 
 
 class Braintree(ReadOnly):
-    """`/accounts/{ACCOUNT_ID}/braintree/credits`: a credit of zero, for which the old kazoo-ui waits at its start."""
+    """`/accounts/{ACCOUNT_ID}/braintree/credits`: a credit of zero. The old kazoo-ui waits for it when it starts."""
 
     METHODS = {1: ("GET", "PUT")}
     NEEDS_ACCOUNT = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """The credit. There is no customer, and there are no cards."""
+        """Only the credit. There are no customers or cards."""
         return params == (CREDITS,)
 
     def validate(self, context: Context, *params: str) -> None:
@@ -71,7 +71,7 @@ class Braintree(ReadOnly):
 
 
 class ServicesSummary(ReadOnly):
-    """`/accounts/{ACCOUNT_ID}/services[/summary]`: no plans, and how much of what there is."""
+    """`/accounts/{ACCOUNT_ID}/services[/summary]`: no plans, and the quantities in use."""
 
     METHODS = {0: ("GET", "POST"), 1: ("GET",)}
     NEEDS_ACCOUNT = True
@@ -81,13 +81,13 @@ class ServicesSummary(ReadOnly):
         return params in ((), (SUMMARY,))
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the summary, or with no plans."""
+        """Answer with the summary, or with an empty set of plans."""
         context.respond(_summary(context) if params else {})
 
 
-def _page(context: Context, size: int) -> None:
-    """The paging of lists by time, which begin with the latest."""
-    if crossbar_doc.paginates(context):
+def _set_paging(context: Context, size: int) -> None:
+    """Fill in `paging` for a list by time, newest first."""
+    if crossbar_doc.is_paginated(context):
         context.paging = {"page_size": size, "start_key": start_key.encode(gregorian_now())}
 
 
@@ -124,7 +124,7 @@ def _summary(context: Context) -> Document:
 
 
 def _rows(context: Context, view: str) -> list[Row]:
-    """All rows of a view of the account; none where the account has no such view."""
+    """All rows of a view in the account's database. Empty if the view is missing."""
     try:
         return context.services.store.query_view(context.db, view)
     except ViewMissing:

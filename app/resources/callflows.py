@@ -1,4 +1,4 @@
-"""Callflows, for UIs: `/accounts/{ACCOUNT_ID}/callflows`, only the list."""
+"""Callflows, for UIs: `/accounts/{ACCOUNT_ID}/callflows`. Only the list is served."""
 
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context
@@ -8,7 +8,7 @@ LISTING = "callflows/crossbar_listing"
 
 
 class Callflows(ReadOnly):
-    """The list is empty if the view is missing: Kazoo creates it with an account's first callflow."""
+    """The list. It is empty if the view is missing, because Kazoo creates the view with the first callflow."""
 
     METHODS = {0: ("GET", "PUT")}
     NEEDS_ACCOUNT = True

@@ -1,6 +1,6 @@
 """Trunks: `/accounts/{ACCOUNT_ID}/connectivity[/{CONNECTIVITY_ID}]`, crossbar's cb_connectivity.
 
-With the setting HISTORY also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, which Kazoo lacks.
+With the setting HISTORY, also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, which Kazoo lacks.
 """
 
 import logging
@@ -18,29 +18,30 @@ from app.trunks.service import SCHEMA, NumbersRefused
 
 log = logging.getLogger(__name__)
 
-_GIVEN_ID = re.compile(r"[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,254}")
-# Kazoo and this service look up documents by these names to decide what the account may do.
+_CLIENT_ID = re.compile(r"[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,254}")
+# Documents with these ids decide what the account may do.
 _SETTINGS = (restrictions.DOCUMENT, limits.DOCUMENT)
 _SETTINGS_PREFIX = "configs_"
 
 
 class Connectivity(Resource):
-    """The collection and the items. PUT creates, POST replaces, PATCH merges, DELETE deletes softly
-    unless the client asks for a hard delete.
+    """The list of trunks, and single trunks. PUT creates, POST replaces, PATCH merges, and DELETE deletes.
+
+    A DELETE is soft unless the client asks for a hard one.
     """
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "PATCH", "DELETE"), 2: ("GET",), 3: ("GET", "POST")}
     NEEDS_ACCOUNT = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """The collection, an item and, if versions are kept, the versions of an item."""
+        """The list, a trunk and, if versions are kept, the versions of a trunk."""
         if len(params) < 2:
             return True
         is_history = context.services.history is not None and params[1] == connectivity_history.SEGMENT
         return is_history and len(params) in self.METHODS
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer a GET. Otherwise fill in `doc`, to be written, and `stored`, the current one (not for a PUT)."""
+        """Answer a GET. Otherwise fill in `doc`, the new document, and `stored`, the current one (not for a PUT)."""
         match context.verb, params:
             case "GET", ():
                 crossbar_doc.load_list(context, names.TRUNKS_VIEW)
@@ -62,7 +63,7 @@ class Connectivity(Resource):
                 _validate_restore(context, trunk_id, revision)
 
     def execute(self, context: Context, *params: str) -> None:
-        """Write `doc`, tell the other nodes, and (except for a PUT) mark its numbers."""
+        """Write `doc`, notify the other nodes, and (except for a PUT) mark its numbers."""
         match context.verb, params:
             case "PUT", ():
                 _create(context)
@@ -81,23 +82,23 @@ def _read(context: Context, trunk_id: str) -> None:
 
 def _validate_create(context: Context) -> None:
     data = context.data
-    given = fields.given_id(data) if isinstance(data, dict) else None
-    if given is not None:
-        _check_id(given)
-    # An empty array, PHP's way to write an empty object, skips the schema in Kazoo and so has no defaults.
+    client_id = fields.given_id(data) if isinstance(data, dict) else None
+    if client_id is not None:
+        _check_id(client_id)
+    # In Kazoo an empty array, which PHP sends for an empty object, skips the schema and gets no defaults.
     checked = {} if data == [] else request_data.validated(context, SCHEMA, request_data.public_data(context))
-    document = {**checked, "pvt_type": connectivity.TYPE, "_id": given or names.new_id()}
+    document = {**checked, "pvt_type": connectivity.TYPE, "_id": client_id or names.new_id()}
     _accept(context, document)
 
 
-def _check_id(given: object) -> None:
+def _check_id(client_id: object) -> None:
     message = None
-    if not isinstance(given, str) or not _GIVEN_ID.fullmatch(given):
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
         message = "Must be up to 255 characters, not begin with '_' and have no control characters"
-    elif given in _SETTINGS or given.startswith(_SETTINGS_PREFIX):
+    elif client_id in _SETTINGS or client_id.startswith(_SETTINGS_PREFIX):
         message = "Is the name of a document of settings"
     if message:
-        raise validation_error(error("id", "invalid", message=message, value=given))
+        raise validation_error(error("id", "invalid", message=message, value=client_id))
 
 
 def _validate_replace(context: Context, trunk_id: str) -> None:
@@ -106,36 +107,36 @@ def _validate_replace(context: Context, trunk_id: str) -> None:
 
 
 def _validate_patch(context: Context, trunk_id: str) -> None:
-    """Where the document is missing, the patch alone is checked before the 404."""
+    """If the document is missing, check the patch by itself before the 404."""
     stored = crossbar_doc.find(context, trunk_id)
     if stored is None:
         request_data.validated(context, SCHEMA, request_data.public_data(context))
         raise not_found_error(trunk_id)
     checked = request_data.patched(context, SCHEMA, stored)
-    crossbar_doc.write_upon(context, crossbar_doc.of_type(stored, trunk_id, connectivity.TYPE))
+    crossbar_doc.set_stored(context, crossbar_doc.require_type(stored, trunk_id, connectivity.TYPE))
     _accept(context, {**checked, **fields.private(stored)})
 
 
 def _validate_restore(context: Context, trunk_id: str, revision: str) -> None:
-    """What the version had, put upon the current document or, if that is deleted, in its place."""
+    """Restore the version over the current document, even a deleted one."""
     stored = context.services.trunks.find(context.account_id, trunk_id, to_write=True)
     version = connectivity_history.find_version(context, trunk_id, revision, stored)
     if stored is None and crossbar_doc.find(context, trunk_id):
         raise not_found_error(trunk_id)
     checked = request_data.validated(context, SCHEMA, fields.public(version), lambda: stored)
     if stored and not fields.is_deleted(stored):
-        crossbar_doc.write_upon(context, stored)
+        crossbar_doc.set_stored(context, stored)
     context.stored = stored or {}
     _accept(context, connectivity.put_back(trunk_id, checked, stored))
 
 
 def _validate_delete(context: Context, trunk_id: str) -> None:
     context.doc = crossbar_doc.load(context, trunk_id, connectivity.TYPE)
-    crossbar_doc.write_upon(context, context.doc)
+    crossbar_doc.set_stored(context, context.doc)
 
 
 def _accept(context: Context, document: Document) -> None:
-    """Fill in `doc` with the document as it will be saved. Stops with 403 on numbers of others."""
+    """Fill in `doc` with the document as it will be saved. Stops with 403 if it has numbers of others."""
     trunks = context.services.trunks
     try:
         context.doc = trunks.accepted(context.account, document, context.auth.account_id)
@@ -164,7 +165,7 @@ def _restore(context: Context, revision: str) -> None:
 
 
 def _delete(context: Context) -> None:
-    """The answer is the document from before (docs/kazoo/documents.md, sections 3.4 and 4.2)."""
+    """Delete, and answer with the document before deletion (docs/kazoo/documents.md, sections 3.4 and 4.2)."""
     data = fields.answer_data(context.doc) | {"_read_only": {"deleted": True}}
     context.respond_document(context.doc, data)
     softly = is_true(context.req_value("should_soft_delete", True))

@@ -14,30 +14,30 @@ from app.history.versions import Write, is_revision
 from app.store import Unavailable
 
 SEGMENT = "history"
-# In one answer, even if the client asks for all.
+# The limit for an answer, even if the client requests all versions.
 MOST_ENTRIES = 1000
 
 
 def load_versions(context: Context, trunk_id: str) -> None:
-    """Answer with the versions, newest first, one page of them. Stops with 404 if there are none."""
-    asked = crossbar_doc.asked_start_key(context)
-    first = asked if isinstance(asked, str) and is_revision(asked) else None
-    entries = context.services.trunks.timeline(context.account_id, trunk_id, first)
-    pages = crossbar_doc.paginates(context)
-    size = min(crossbar_doc.page_size(context), MOST_ENTRIES) if pages else MOST_ENTRIES
+    """Answer with a page of versions, newest first. Stops with 404 if there are none."""
+    key = crossbar_doc.requested_start_key(context)
+    revision = key if isinstance(key, str) and is_revision(key) else None
+    entries = context.services.trunks.timeline(context.account_id, trunk_id, revision)
+    is_paginated = crossbar_doc.is_paginated(context)
+    size = min(crossbar_doc.page_size(context), MOST_ENTRIES) if is_paginated else MOST_ENTRIES
     page = list(itertools.islice(_in_time(entries), size))
-    if not page and first is None:
+    if not page and revision is None:
         raise not_found_error(trunk_id)
-    if pages:
-        following = next(entries, None)
-        context.paging = {"page_size": len(page)} | ({"start_key": start_key.encode(first)} if first else {})
-        if following:
-            context.paging["next_start_key"] = start_key.encode(following["revision"])
+    if is_paginated:
+        next_entry = next(entries, None)
+        context.paging = {"page_size": len(page)} | ({"start_key": start_key.encode(revision)} if revision else {})
+        if next_entry:
+            context.paging["next_start_key"] = start_key.encode(next_entry["revision"])
     context.respond(page)
 
 
 def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The same, until the time of the request is over. Raises Unavailable."""
+    """The same entries. Raises Unavailable after the request's deadline."""
     for entry in entries:
         if deadline.is_over():
             raise Unavailable("the versions take too long to compare: ask for fewer")
@@ -45,14 +45,14 @@ def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def load_version(context: Context, trunk_id: str, revision: str) -> None:
-    """Answer with the document as it was. Stops with 404 if that version was not kept."""
+    """Answer with a version of the document. Stops with 404 if it was not kept."""
     stored = context.services.trunks.find(context.account_id, trunk_id)
     document = find_version(context, trunk_id, revision, stored)
     context.respond_document(document, fields.answer_data(document))
 
 
 def find_version(context: Context, trunk_id: str, revision: str, stored: Document | None) -> Document:
-    """A version, the stored one included. Stops with 404 if there is none."""
+    """A kept version or the stored document. Stops with 404 if there is none."""
     version = context.services.trunks.find_version(context.account_id, trunk_id, revision, stored)
     if version is None:
         raise not_found_error(revision)
@@ -60,7 +60,7 @@ def find_version(context: Context, trunk_id: str, revision: str, stored: Documen
 
 
 def write_of(context: Context, restored: str | None = None) -> Write:
-    """The write that this request makes, for the version that it replaces."""
+    """Describes this request's write, for the version that it replaces."""
     author = context.author
     return Write(
         verb=context.verb,

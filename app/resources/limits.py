@@ -23,7 +23,7 @@ _DEFAULTS = {
 
 
 class Limits(ReadOnly):
-    """The account's limits document, or Kazoo's defaults where there is none."""
+    """The account's limits document, or Kazoo's defaults if there is none."""
 
     METHODS = {0: ("GET", "POST")}
     NEEDS_ACCOUNT = True
@@ -34,7 +34,7 @@ class Limits(ReadOnly):
         if document is None:
             context.respond({**_DEFAULTS, "id": DOCUMENT})
             return
-        crossbar_doc.of_type(document, DOCUMENT, TYPE)
+        crossbar_doc.require_type(document, DOCUMENT, TYPE)
         data = fields.answer_data(document)
         if context.version != "v1":
             data["allow_postpay"] = document.get("pvt_allow_postpay", False)

@@ -1,4 +1,4 @@
-"""What all ways to log in share: whether they are enabled, the minted token, and the account's particulars."""
+"""Shared by all logins: checks whether the login is enabled, mints the token, and describes the account."""
 
 from typing import Any
 
@@ -29,7 +29,8 @@ def validated(context: Context, schema: str) -> dict[str, Any]:
 def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None:
     """Mint a token for this identity and answer with it and the account's particulars.
 
-    Stops with 401 where this way to log in is disabled or asks for a second factor.
+    Stops with 401 if this kind of login is disabled, or needs a second factor.
+
     Spec: docs/kazoo/auth.md, sections 2.4 and 3.5.
     """
     services = context.services
@@ -37,7 +38,7 @@ def answer_token(context: Context, auth: AuthDoc, switch_to: Any = None) -> None
     if module.get("enabled", True) is False:
         raise plain_error(401, "invalid credentials")
     if object_member(module, "multi_factor", "enabled") is True:
-        # This service cannot check the second factor; Kazoo still can.
+        # This service cannot check a second factor. Kazoo can.
         raise plain_error(401, "invalid credentials")
     claims = {
         "account_id": auth.account_id,
@@ -79,7 +80,7 @@ def _record(context: Context, auth: AuthDoc, succeeded: bool) -> None:
 
 
 def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
-    """The account as logins and token_auth describe it (docs/kazoo/auth.md, section 4.5)."""
+    """The account and user as logins and token_auth describe them (docs/kazoo/auth.md, section 4.5)."""
     services = context.services
     account = hierarchy.account(services.cache, auth.account_id) or {}
     user = services.cache.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None
@@ -101,8 +102,8 @@ def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def refused(context: Context, looked_up: bool = False) -> Stop:
-    """The 401 of a login. After a look-up in a view (`looked_up`), the envelope shows that it had no rows."""
-    if looked_up:
+def refused(context: Context, view_was_empty: bool = False) -> Stop:
+    """The 401 for a login. If a view had no rows, the envelope's `page_size` says so."""
+    if view_was_empty:
         context.paging = {"page_size": 0}
     return invalid_credentials()

@@ -29,7 +29,7 @@ _E911_REFUSED = (
     "set it in Kazoo or at the provider"
 )
 _E911_DEFAULT: tuple[str, object] = ("notification_contact_emails", [])
-# Members of answers that follow from private ones; what clients send back under these names is not stored.
+# Members of answers that are derived from private ones. They are not stored if clients send them back.
 _DERIVED = ("id", "used_by", "features", "state")
 _NUMBER = ("PUT", "POST", "PATCH", "DELETE", "GET")
 _METHODS = {
@@ -45,15 +45,15 @@ _METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), "
 
 
 class PhoneNumbers(Resource):
-    """The list comes from the account's database, a single number from its number database, as in Kazoo.
+    """As in Kazoo, the list comes from the account's database, and a single number from its number database.
 
-    Buying, porting and what concerns carriers is left to Kazoo: 501.
+    Only Kazoo can buy or port numbers and talk to carriers. Here these requests are a 501.
     """
 
     NEEDS_ACCOUNT = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """The list, numbers and what Kazoo does with them."""
+        """The list, single numbers, and Kazoo's actions on them."""
         if len(params) == 2:
             return params[0] in (CLASSIFIERS, "fix") or params[1] in _METHODS_BELOW
         return len(params) < 2
@@ -70,7 +70,7 @@ class PhoneNumbers(Resource):
     def validate(self, context: Context, *params: str) -> None:
         """Answer a GET. For a POST, PATCH or DELETE of a number, fill in `stored` and `doc`."""
         if not params:
-            _list(context)
+            _show_list(context)
         elif params[0] == CLASSIFIERS:
             _show_classes(context, *params[1:])
         elif params[0] == CARRIERS_INFO:
@@ -81,29 +81,29 @@ class PhoneNumbers(Resource):
             _VALIDATE[context.verb](context, params[0])
 
     def execute(self, context: Context, *params: str) -> None:
-        """Save or release the number, in both databases, and tell the other nodes."""
+        """Save or release the number in both databases, and notify the other nodes."""
         if context.verb == "DELETE":
             _release(context)
         else:
             _save(context)
 
 
-def _list(context: Context) -> None:
+def _show_list(context: Context) -> None:
     if context.query_value("prefix"):
-        # A search for numbers to buy, of which there are none here.
+        # This is a search for numbers to buy, and there are none.
         context.respond([])
         return
     context.query = [(_RENAMED_FILTERS.get(name, name), value) for name, value in context.query]
     rows = crossbar_doc.load_rows(context, NUMBERS_VIEW)
     rules = _policy(context, context.account_id)
-    # The first version of the API shows the rows as they are.
-    numbers = {row.key: row.value if context.version == "v1" else _listed(row.value, rules) for row in rows}
+    # API version 1 shows the rows unchanged.
+    numbers = {row.key: row.value if context.version == "v1" else _row_data(row.value, rules) for row in rows}
     context.respond({"numbers": numbers, "cascade_quantity": 0})
     if numbers:
         crossbar_doc.tag_answer(context)
 
 
-def _listed(value: Document, rules: features.Policy) -> Document:
+def _row_data(value: Document, rules: features.Policy) -> Document:
     return fields.public(value) | {"features_available": features.available_as_listed(value, rules)}
 
 
@@ -129,37 +129,37 @@ def _creation_states(context: Context) -> list[str]:
     return ["in_service", "reserved"] if is_true(caller.get("pvt_wnm_allow_additions")) else []
 
 
-def _show_classes(context: Context, typed: str | None = None) -> None:
-    """All classes of numbers, or that of one number."""
+def _show_classes(context: Context, raw_number: str | None = None) -> None:
+    """Answer with all classes of numbers, or with the class of one number."""
     classes = classifiers(context.services.config)
-    if typed is None:
+    if raw_number is None:
         context.respond(classes)
         return
-    number = normalise(typed, converters(context.services.config))
+    number = normalise(raw_number, converters(context.services.config))
     name = classify(number, classes)
-    described = {**classes[name], "name": name} if name else {}
-    context.respond({**described, "number": typed, "e164": number})
+    description = {**classes[name], "name": name} if name else {}
+    context.respond({**description, "number": raw_number, "e164": number})
 
 
-def _show(context: Context, typed: str) -> None:
-    document = _find(context, typed)
+def _show(context: Context, raw_number: str) -> None:
+    document = _find(context, raw_number)
     if document is None or not ownership.may_use(context.services.cache, context.auth.account_id, document):
         raise _not_found()
-    context.respond(_shown(context, document))
+    context.respond(_number_data(context, document))
 
 
-def _find(context: Context, typed: str) -> Document | None:
-    number = normalise(typed, converters(context.services.config))
+def _find(context: Context, raw_number: str) -> Document | None:
+    number = normalise(raw_number, converters(context.services.config))
     numbers = context.services.numbers
     document = numbers.find(number) if context.verb == "GET" else numbers.find_to_write(number)
     return legacy.upgraded(document) if document else None
 
 
-def _changeable(context: Context, typed: str) -> Document:
+def _find_to_change(context: Context, raw_number: str) -> Document:
     """A number that the caller may change. Stops with 400, 403 and 404 as Kazoo does."""
-    if not known_numbers([typed], context.services.config):
+    if not known_numbers([raw_number], context.services.config):
         raise plain_error(400, "client error", "not_reconcilable")
-    document = _find(context, typed)
+    document = _find(context, raw_number)
     if document is None or ownership.state(document) == ownership.DELETED:
         raise _not_found()
     is_mobile = carriers.carrier_of(document) == carriers.MDN_CARRIER
@@ -168,27 +168,27 @@ def _changeable(context: Context, typed: str) -> Document:
     return document
 
 
-def _validate_save(context: Context, typed: str) -> None:
-    """The data is checked before the number; a PATCH's alone, without what is stored."""
-    data = _own_members(request_data.validated(context, SCHEMA, request_data.public_data(context)))
-    document = context.stored = _changeable(context, typed)
-    before = _own_members(fields.public(document))
+def _validate_save(context: Context, raw_number: str) -> None:
+    """Check the data before the number. For a PATCH, check the data without merging it into the number."""
+    data = _settable_members(request_data.validated(context, SCHEMA, request_data.public_data(context)))
+    document = context.stored = _find_to_change(context, raw_number)
+    before = _settable_members(fields.public(document))
     public = merge(data, before if context.verb == "PATCH" else {})
     if features.refused(public, document, _policy(context, document.get("pvt_assigned_to"))):
         raise _unauthorized()
     _check_providers(context, public)
-    context.doc = _with(document, public)
+    context.doc = _updated(document, public)
 
 
-def _own_members(public: Document) -> Document:
-    """The public members without those that answers derive from private ones, and with `e911` in its place."""
+def _settable_members(public: Document) -> Document:
+    """The public members without derived ones, and with `e911` in the current form."""
     return legacy.with_e911({name: value for name, value in public.items() if name not in _DERIVED})
 
 
 def _check_providers(context: Context, public: Document) -> None:
-    """Stop with 501 if a provider would have to be told, because only Kazoo can tell providers.
+    """Stop with 501 if a provider must be notified, because only Kazoo can do that.
 
-    An emergency address that nobody has provisioned can cost a life, so it is never stored.
+    An emergency address that is not provisioned can cost a life, so it is never stored.
     """
     document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
     if not _is_provisioned(public.get(E911), document):
@@ -205,24 +205,24 @@ def _check_providers(context: Context, public: Document) -> None:
 
 
 def _is_provisioned(address: object, document: Document) -> bool:
-    """Whether a number has this emergency address already, as a public member or as the provider answered it.
+    """Whether a number already has this emergency address, as a public member or as its provider returned it.
 
-    Without one it may have none.
+    No address counts as provisioned if the number has none.
     """
     held = features.held(document).get(E911)
-    known = [document.get(E911), held] if held else [document.get(E911) or None]
-    return _comparable(address) in [_comparable(one) for one in known]
+    addresses = [document.get(E911), held] if held else [document.get(E911) or None]
+    return _comparable(address) in [_comparable(stored) for stored in addresses]
 
 
 def _comparable(address: object) -> object:
-    """An emergency address without the schema's default, which addresses of former versions lack."""
+    """An emergency address without the schema's default, which addresses from older versions lack."""
     if not isinstance(address, dict):
         return address or None
     return {name: value for name, value in address.items() if (name, value) != _E911_DEFAULT} or None
 
 
-def _with(document: Document, public: Document) -> Document:
-    """The number with these public members and the features that follow from them."""
+def _updated(document: Document, public: Document) -> Document:
+    """The number with these public members, and the features that they request."""
     changed = {**public, **fields.private(document), "pvt_features": features.saved(public, document)}
     if not changed["pvt_features"]:
         del changed["pvt_features"]
@@ -230,7 +230,7 @@ def _with(document: Document, public: Document) -> Document:
 
 
 def _new_display_name(before: Document, after: Document) -> str | None:
-    """The name that callers are to see from now on; None if it does not change or there is none."""
+    """The new outbound caller id name, or None if it does not change or there is none."""
     old, new = (features.held(document).get(OUTBOUND_CNAM) for document in (before, after))
     return new["display_name"] if new and new != old else None
 
@@ -244,28 +244,28 @@ def _save(context: Context) -> None:
             number = pretty(document["_id"], classifiers(services.config))
             services.notices.cnam_requested(document, number, display_name, context.auth.account_id)
     else:
-        # A save that failed before the copy was written can be sent again.
+        # A client may repeat a save that failed before the copy was written.
         services.numbers.copy_to_accounts(document)
-    context.respond(_shown(context, document))
+    context.respond(_number_data(context, document))
 
 
-def _validate_delete(context: Context, typed: str) -> None:
-    document = context.stored = _changeable(context, typed)
+def _validate_delete(context: Context, raw_number: str) -> None:
+    document = context.stored = _find_to_change(context, raw_number)
     if not ownership.holds(context.services.cache, context.auth.account_id, document):
         raise _unauthorized()
     if carriers.carrier_of(document) != carriers.LOCAL_CARRIER:
-        raise _kept(document, "is a carrier's: only Kazoo can tell the carrier that it is released")
+        raise _not_released(document, "is a carrier's: only Kazoo can tell the carrier that it is released")
     if ownership.state(document) == ownership.PORT_IN:
-        raise _kept(document, "is being ported: only Kazoo can stop that")
+        raise _not_released(document, "is being ported: only Kazoo can stop that")
     if E911 in features.held(document):
-        raise _kept(document, "has an address for emergency calls (e911): only Kazoo can tell the provider")
+        raise _not_released(document, "has an address for emergency calls (e911): only Kazoo can tell the provider")
     if release.is_used_by_trunk(context.services.store, context.services.cache, document):
-        raise _kept(document, "is used by a trunk: take it away from the PBX first")
+        raise _not_released(document, "is used by a trunk: take it away from the PBX first")
     context.doc = release.released(document)
 
 
-def _kept(document: Document, reason: str) -> Stop:
-    """The 409 of a number that is not released. Monster UI shows the message of each member of the data."""
+def _not_released(document: Document, reason: str) -> Stop:
+    """The 409 for a number that is not released. Monster UI shows the message of each member of the data."""
     number, message = document["_id"], f"{document['_id']} {reason}"
     return system_error(409, "number_not_released", {"message": message, number: {"message": message}})
 
@@ -278,12 +278,12 @@ def _release(context: Context) -> None:
         else:
             document = services.numbers.save(document)
     except Conflict:
-        # A second release of a number that another request has just released would take it from its next owner.
+        # Another request may have just released the number. A second release would take it from its next owner.
         raise conflict_error() from None
-    context.respond(_shown(context, document))
+    context.respond(_number_data(context, document))
 
 
-def _shown(context: Context, document: Document) -> Document:
+def _number_data(context: Context, document: Document) -> Document:
     state, used_by = ownership.state(document), document.get("pvt_used_by")
     rules = _policy(context, document.get("pvt_assigned_to"))
     read_only = {
@@ -292,14 +292,14 @@ def _shown(context: Context, document: Document) -> Document:
         "state": state,
         "used_by": used_by,
         "features": {"available": features.available(document, rules), "settings": {}},
-        "carrier_module": _carrier(document),
+        "carrier_module": _carrier_name(document),
     }
-    shown = _own_members(fields.public(document)) | {"id": document["_id"]}
+    members = _settable_members(fields.public(document)) | {"id": document["_id"]}
     derived = {"features": sorted(features.held(document)), "used_by": used_by, "state": state}
-    return shown | _without_empty(derived) | {"_read_only": _without_empty(read_only)}
+    return members | _without_empty(derived) | {"_read_only": _without_empty(read_only)}
 
 
-def _carrier(document: Document) -> str | None:
+def _carrier_name(document: Document) -> str | None:
     module = carriers.carrier_of(document)
     return module.removeprefix("knm_") if module.startswith("knm_") else None
 
@@ -325,8 +325,8 @@ def _unauthorized() -> Stop:
     return system_error(403, "forbidden", data)
 
 
-def _left_to_kazoo(what: str) -> Stop:
-    message = f"this service does not talk to carriers and providers: {what} is left to Kazoo"
+def _left_to_kazoo(action: str) -> Stop:
+    message = f"this service does not talk to carriers and providers: {action} is left to Kazoo"
     return system_error(501, message)
 
 

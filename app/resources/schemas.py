@@ -1,4 +1,4 @@
-"""The JSON schemas, and validation without storing: `/schemas[/{ID}[/validation]]`.
+"""JSON schemas, and validation without saving: `/schemas[/{ID}[/validation]]`.
 
 Spec: docs/kazoo/http.md, section 10.
 """
@@ -12,16 +12,16 @@ VALIDATION = "validation"
 
 
 class SchemaDocuments(Public):
-    """The raw files of `schemas/`, for everybody."""
+    """The raw files of `schemas/`, for everyone."""
 
     METHODS = {0: ("GET",), 1: ("GET",), 2: ("PUT",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """Below a schema, only `validation` exists."""
+        """The list, a schema, and `validation` below it."""
         return super().resource_exists(context, *params) and params[1:] in ((), (VALIDATION,))
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the list of schemas, with one schema, or with the data validated and completed by defaults."""
+        """Answer with the list of schemas, with one schema, or with the validated data and its defaults."""
         if not params:
             context.respond(context.services.schemas.ids())
         elif len(params) == 1:
@@ -46,9 +46,9 @@ def _validate_data(context: Context, name: str) -> None:
         message = f"schema {name} not found."
         raise system_error(500, message, {"message": message}) from None
     data = fields.public(context.data) if isinstance(context.data, dict) else {}
-    given = fields.given_id(context.data) if isinstance(context.data, dict) else None
+    client_id = fields.given_id(context.data) if isinstance(context.data, dict) else None
     try:
         validated = schema.validate(data)
     except Invalid as invalid:
         raise validation_error(invalid.errors) from None
-    context.respond(validated if given is None else {**validated, "_id": given}, 201)
+    context.respond(validated if client_id is None else {**validated, "_id": client_id}, 201)

@@ -1,7 +1,7 @@
-"""Logging in with a token from another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
+"""Login with a token from another address of the same cluster: `PUT /shared_auth`, for the old kazoo-ui.
 
-Kazoo 4.3 has such a module but does not load it. The UI uses it if an app has an `api_url` of its own
-(docs/kazoo/clients.md, section 1b). A request without `shared_token` gets the 404 that Kazoo gives to all.
+Kazoo 4.3 has this module but does not load it. The UI uses it if an app has its own `api_url`
+(docs/kazoo/clients.md, section 1b). A request without `shared_token` gets a 404, as every request does in Kazoo.
 """
 
 from app.auth import AuthDoc, hierarchy
@@ -12,17 +12,17 @@ from app.resources import login
 
 
 class SharedAuth(Anonymous):
-    """Answers like user_auth, with a fresh token, to callers whose shared token is good here."""
+    """Answers like user_auth, with a new token, if the shared token is valid here."""
 
     METHODS = {0: ("PUT",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """Only for callers with a `shared_token`, and for preflights."""
+        """Exists for requests with a `shared_token`, and for preflights."""
         has_token = context.req_value("shared_token") is not None or context.method == "OPTIONS"
         return super().resource_exists(context, *params) and has_token
 
     def validate(self, context: Context, *params: str) -> None:
-        """Check that the shared token belongs to the given account, and answer with a fresh one."""
+        """Check that the shared token belongs to the given account, and answer with a new token."""
         charge(context, advertised=login.LOGIN_COST, draining=True)
         auth = _shared_auth(context)
         if auth is None:
@@ -32,7 +32,7 @@ class SharedAuth(Anonymous):
 
 
 def _shared_auth(context: Context) -> AuthDoc | None:
-    """The identity in the shared token; None where it is not good for the given account and realm."""
+    """The identity in the shared token, or None if it is not valid for the given account and realm."""
     token, account_id = context.req_value("shared_token"), context.req_value("account_id")
     claims = verified_claims(context, token) if isinstance(token, str) else None
     if claims is None or claims["account_id"] != account_id:

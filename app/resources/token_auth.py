@@ -1,4 +1,4 @@
-"""Who a token belongs to: `GET /token_auth` (docs/kazoo/auth.md, section 3.8)."""
+"""The owner of a token: `GET /token_auth` (docs/kazoo/auth.md, section 3.8)."""
 
 from app.crossbar.context import Context
 from app.crossbar.resource import Resource
@@ -7,12 +7,12 @@ from app.resources import login
 
 
 class TokenAuth(Resource):
-    """Shows the claims. DELETE answers as in Kazoo, and as in Kazoo the token stays good."""
+    """Shows the claims. DELETE answers as in Kazoo and, as in Kazoo, the token stays valid."""
 
     METHODS = {0: ("GET", "DELETE")}
 
     def authorize(self, context: Context) -> bool:
-        """For everybody who has a good token."""
+        """Everyone with a valid token is allowed."""
         return True
 
     def validate(self, context: Context, *params: str) -> None:

@@ -1,4 +1,4 @@
-"""A path whose first noun is unknown: 404 for callers with a good token, 401 for others.
+"""A path whose first noun is unknown: 404 for callers with a valid token, 401 for others.
 
 Spec: docs/kazoo/http.md, section 1.
 """
@@ -9,7 +9,7 @@ from app.kazoo.constants import METHODS
 
 
 class Unknown(Resource):
-    """Stands in for a module that is not there."""
+    """Stands in for a missing module."""
 
     ANSWERS_PREFLIGHTS = False
 
@@ -18,7 +18,7 @@ class Unknown(Resource):
         return True
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """All of them."""
+        """All verbs."""
         return METHODS
 
     def authorize(self, context: Context) -> bool:

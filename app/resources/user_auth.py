@@ -1,4 +1,4 @@
-"""Logging in with a user's credentials: `PUT /user_auth` (docs/kazoo/auth.md, sections 3.1 to 3.6)."""
+"""Login with a user's credentials: `PUT /user_auth` (docs/kazoo/auth.md, sections 3.1 to 3.6)."""
 
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
@@ -13,20 +13,20 @@ METHOD = "cb_user_auth"
 
 
 class UserAuth(Resource):
-    """Answers with a token. `GET /user_auth/{TOKEN}` is Kazoo's 403 for every authenticated caller."""
+    """Answers with a token. `GET /user_auth/{TOKEN}` is a 403 for every authenticated caller, as in Kazoo."""
 
     METHODS = {0: ("PUT",), 1: ("GET",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """`recovery` is not served: it sends e-mail, which only Kazoo does."""
+        """All but `recovery`, which sends e-mail. Only Kazoo does that."""
         return super().resource_exists(context, *params) and params != ("recovery",)
 
     def is_anonymous(self, context: Context) -> bool:
-        """Logging in needs no credentials; asking about a token does."""
+        """A login needs no token; a GET does."""
         return context.verb == "PUT"
 
     def authorize(self, context: Context) -> bool:
-        """Everybody may log in, but not with an `action`. A GET gets its 403 from `validate`."""
+        """Everyone may log in, but not with an `action`. `validate` refuses a GET."""
         return context.verb == "GET" or context.req_value("action") is None
 
     def validate(self, context: Context, *params: str) -> None:
@@ -34,26 +34,26 @@ class UserAuth(Resource):
         if context.verb == "GET":
             raise system_error(403, "forbidden")
         data = login.validated(context, "user_auth")
-        account_ids = _accounts(context, data)
+        account_ids = _find_accounts(context, data)
         if not account_ids:
             raise login.refused(context)
-        auth = _user(context, account_ids, data)
+        auth = _find_user(context, account_ids, data)
         if auth is None:
             login.record_failure(context, account_ids[0], METHOD)
-            raise login.refused(context, looked_up=True)
+            raise login.refused(context, view_was_empty=True)
         context.paging = {"page_size": 1}
         _check_account(context, auth)
         login.answer_token(context, auth, data.get("as"))
 
 
-def _accounts(context: Context, data: Document) -> list[str]:
+def _find_accounts(context: Context, data: Document) -> list[str]:
     store = context.services.store
     realm, name = data.get("account_realm") or data.get("realm"), data.get("account_name")
-    found = credentials.accounts_by_realm(store, realm) if isinstance(realm, str) else []
-    return found or (credentials.accounts_by_name(store, name) if isinstance(name, str) else [])
+    account_ids = credentials.accounts_by_realm(store, realm) if isinstance(realm, str) else []
+    return account_ids or (credentials.accounts_by_name(store, name) if isinstance(name, str) else [])
 
 
-def _user(context: Context, account_ids: list[str], data: Document) -> AuthDoc | None:
+def _find_user(context: Context, account_ids: list[str], data: Document) -> AuthDoc | None:
     for account_id in account_ids:
         users = credentials.users_with(context.services.store, account_id, data["credentials"], data["method"])
         if users:

@@ -12,61 +12,61 @@ from app.schema import Invalid
 SCHEMA = "users"
 TYPE = "user"
 ADMIN = "admin"
-_UIS_OWN = ("appList", "language", "timezone")
-# Kazoo keeps a password's hashes only; a document written by hand may have the password itself.
+_UI_MEMBERS = ("appList", "language", "timezone")
+# Kazoo stores only hashes of passwords. A document written by hand may have the password itself.
 SECRETS = ("password",)
 
 
 class Users(Resource):
-    """Public members of user documents. A POST or PATCH sets what UIs keep there; the rest is Kazoo's to change."""
+    """Users. A POST or PATCH may set the members that UIs keep in them. Only Kazoo can change the others."""
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "DELETE", "PATCH")}
     NEEDS_ACCOUNT = True
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """GET; on one user POST and PATCH as well."""
+        """GET and, on a single user, POST and PATCH."""
         return ("GET", "POST", "PATCH") if params else ("GET",)
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the summaries of all users, or with one. For a POST or PATCH, fill in `doc` and `stored`."""
+        """Answer with all users' summaries, or with one user. For a POST or PATCH, fill in `doc` and `stored`."""
         if not params:
             crossbar_doc.load_summaries(context, USERS_VIEW)
         elif context.verb == "GET":
             document = crossbar_doc.load(context, params[0], TYPE)
-            context.respond_document(document, _shown(document))
+            context.respond_document(document, _user_data(document))
         else:
             _validate_change(context, params[0])
 
     def execute(self, context: Context, *params: str) -> None:
-        """Save the changed user and tell the other nodes."""
+        """Save the user and notify the other nodes."""
         stored = crossbar_doc.save(context, context.doc)
-        context.respond(_shown(stored))
+        context.respond(_user_data(stored))
         context.services.cache.forget(context.db, stored["_id"])
         context.services.notices.edited(context.db, stored)
 
 
-def _shown(document: Document) -> Document:
+def _user_data(document: Document) -> Document:
     return {name: value for name, value in fields.answer_data(document).items() if name not in SECRETS}
 
 
 def _validate_change(context: Context, user_id: str) -> None:
     _check_caller(context, user_id)
     if context.verb == "PATCH":
-        crossbar_doc.write_upon(context, crossbar_doc.load(context, user_id, TYPE))
-        checked = request_data.patched(context, SCHEMA, context.stored)
+        crossbar_doc.set_stored(context, crossbar_doc.load(context, user_id, TYPE))
+        members = request_data.patched(context, SCHEMA, context.stored)
     else:
-        checked = request_data.replacement(context, SCHEMA, user_id, TYPE)
-    refused = _changed_members(context, checked)
+        members = request_data.replacement(context, SCHEMA, user_id, TYPE)
+    refused = _refused_members(context, members)
     if refused:
         message = f"only what UIs keep in a user can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
-    kept = {name: value for name, value in context.stored.items() if not _is_uis_own(name)}
-    asked = {name: value for name, value in checked.items() if _is_uis_own(name) or name in _schema_members(context)}
-    context.doc = {**asked, **kept}
+    stored = {name: value for name, value in context.stored.items() if not _is_ui_member(name)}
+    new = {name: value for name, value in members.items() if _is_ui_member(name) or name in _schema_members(context)}
+    context.doc = {**new, **stored}
 
 
 def _check_caller(context: Context, user_id: str) -> None:
-    """Stop with 403 where the caller is a user, but neither an admin nor this one. An API key is of no user."""
+    """Stop with 403 if the caller is a user, but neither this user nor an admin. An API key belongs to no user."""
     auth = context.auth
     if auth.owner_id is None or (auth.account_id, auth.owner_id) == (context.account_id, user_id):
         return
@@ -75,20 +75,20 @@ def _check_caller(context: Context, user_id: str) -> None:
         raise system_error(403, "forbidden")
 
 
-def _is_uis_own(name: str) -> bool:
-    """Whether UIs keep this member of a user, and may change it."""
-    return name.startswith("ui_") or name in _UIS_OWN
+def _is_ui_member(name: str) -> bool:
+    """Whether UIs keep this member in a user, and may change it."""
+    return name.startswith("ui_") or name in _UI_MEMBERS
 
 
-def _changed_members(context: Context, checked: Document) -> list[str]:
-    """The members that the request changes and may not, sorted. Those that a POST leaves out stay as they are.
+def _refused_members(context: Context, members: Document) -> list[str]:
+    """The members that the request changes but may not, sorted. Members that a POST omits do not change.
 
-    Members that nobody knows are no change: Monster UI sends some that it has added for itself.
+    Unknown members are ignored, because Monster UI sends some of its own.
     """
     before = _with_defaults(context, fields.public(context.stored))
     known = {*before, *_schema_members(context)}
-    asked = [name for name in fields.public(context.data) if name in known and not _is_uis_own(name)]
-    return sorted(name for name in asked if checked.get(name, MISSING) != before.get(name, MISSING))
+    sent = [name for name in fields.public(context.data) if name in known and not _is_ui_member(name)]
+    return sorted(name for name in sent if members.get(name, MISSING) != before.get(name, MISSING))
 
 
 def _schema_members(context: Context) -> Document:
@@ -97,7 +97,7 @@ def _schema_members(context: Context) -> Document:
 
 
 def _with_defaults(context: Context, document: Document) -> Document:
-    """Stored members with the schema's defaults; as they are where the schema of today refuses them."""
+    """The document with the schema's defaults, or unchanged if the current schema refuses it."""
     try:
         return context.services.schemas.get(SCHEMA).validate(copy.deepcopy(document))
     except Invalid:

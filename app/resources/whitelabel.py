@@ -1,4 +1,4 @@
-"""Branding of UIs: `/whitelabel/{HOST}`. UIs ask for it before the login, and accept a 404."""
+"""Branding of UIs: `/whitelabel/{HOST}`. UIs request it before the login, and accept a 404."""
 
 from app.crossbar.context import Context, not_found_error
 from app.crossbar.resource import Public
@@ -7,7 +7,7 @@ PARTS = ("logo", "icon", "welcome")
 
 
 class Whitelabel(Public):
-    """No host has a brand here."""
+    """No host has a brand in this service."""
 
     METHODS = {1: ("GET",), 2: ("GET",)}
 
@@ -16,6 +16,6 @@ class Whitelabel(Public):
         return super().resource_exists(context, *params) and params[1:] in ((), *((part,) for part in PARTS))
 
     def validate(self, context: Context, *params: str) -> None:
-        """Stops with Kazoo's 404 for a look-up without rows."""
+        """Stop with Kazoo's 404 for a lookup without rows."""
         context.paging = {"page_size": 0}
         raise not_found_error(params[0])

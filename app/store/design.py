@@ -1,4 +1,4 @@
-"""The design documents of `couchdb_views/`, with which this service creates databases."""
+"""The design documents in `couchdb_views/`. New databases get them."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SPIDERMONKEY_ONLY = re.compile(r"\bIterator\s*\(|\bfor\s+each\s*\(")
 
 
 def folder_for(db: str) -> str | None:
-    """The folder of `couchdb_views/` for a database; None if it has no design documents."""
+    """The folder of `couchdb_views/` for a database, or None if it has no design documents."""
     if db == ACCOUNTS:
         return "accounts"
     if account_of(db):
@@ -29,13 +29,13 @@ def documents_for(db: str) -> list[Document]:
 
 
 def check_files() -> None:
-    """Make sure that there are design documents for each kind of database. Raises FilesMissing."""
+    """Check that each kind of database has design documents. Raises FilesMissing."""
     for folder in ("account", ACCOUNTS):
         _load(folder)
 
 
 def needs_old_engine(map_source: str) -> bool:
-    """Whether a map function uses syntax that only the JavaScript engine of CouchDB before 3.0 has."""
+    """Whether a map function needs the JavaScript engine of CouchDB before 3.0."""
     return bool(_SPIDERMONKEY_ONLY.search(map_source))
 
 

@@ -1,4 +1,4 @@
-"""The engines by name. A new engine is a file in this package and an entry here."""
+"""The engines by name. To add an engine, add a file to this package and an entry here."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ ENGINES: dict[str, Callable[[Settings, bool], Store]] = {
 
 
 def open_store(settings: Settings, creates: bool = True) -> Store:
-    """The store that the settings select. With `creates`, it may begin as an empty one. Raises Unavailable.
+    """Open the store that the settings select. With `creates`, it may be a new one. Raises Unavailable.
 
-    Workers do not create a store. It may have been removed since the start, and an empty one would hide that.
+    Workers never create a store. If it was removed after the start, an empty store would hide that.
     """
     return ENGINES[settings.engine](settings, creates)

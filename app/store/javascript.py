@@ -1,4 +1,4 @@
-"""Runs the map functions of design documents, as CouchDB's view server does (docs/kazoo/documents.md, section 8)."""
+"""Runs the map functions of design documents, like CouchDB's view server (docs/kazoo/documents.md, section 8)."""
 
 import json
 import logging
@@ -9,12 +9,12 @@ import quickjs
 
 log = logging.getLogger(__name__)
 
-# Characters of the values that one map function emits for one document.
+# The limit for the values that a map function emits for a document, in characters.
 MOST_EMITTED = 16_000_000
 _MEMORY_LIMIT = 256 * 2**20
 _SECONDS_A_DOCUMENT = 5
 
-# As in CouchDB, a function that throws an error emits no rows for that document, but keeps its other rows.
+# As in CouchDB, a function that throws emits no rows for that document. Its rows for other documents stay.
 _VIEW_SERVER = """
 var emitted, left, maps = [];
 function emit(key, value) {
@@ -42,11 +42,11 @@ function mapDocument(text, handle, most) {
 
 
 class EmitsTooMuch(Exception):
-    """A map function emits more for a document than a store should hold."""
+    """A map function emits too much for a document."""
 
 
 class MapFunctions:
-    """The map functions of one process. Each is compiled only once. Safe with threads."""
+    """The map functions of a process. Each is compiled only once. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,10 +54,10 @@ class MapFunctions:
         self._start_engine()
 
     def rows(self, sources: list[str], document: dict[str, Any]) -> list[list[tuple[Any, str]]]:
-        """The pairs of key and value that each map function emits for a document, in the order of `sources`.
+        """The key and value of each row that each map function emits for a document, in the order of `sources`.
 
-        Values are JSON texts. A function that exceeds the limits of memory or time emits nothing. Raises EmitsTooMuch
-        if one emits more than MOST_EMITTED.
+        Values are JSON texts. A function that exceeds the memory or time limit emits nothing. Raises EmitsTooMuch if
+        one emits more than MOST_EMITTED.
         """
         if not sources:
             return []
@@ -69,7 +69,7 @@ class MapFunctions:
         try:
             emitted = self._map_document(text, self._handle(source), MOST_EMITTED)
         except (quickjs.JSException, quickjs.StackOverflow) as error:
-            # Out of memory or time. The engine's state is unknown, so the next function gets a new engine.
+            # The limit of memory or time. The engine's state is unknown, so the next function gets a new engine.
             log.warning("a view emits nothing for a document: %s", str(error)[:200])
             self._start_engine()
             return []

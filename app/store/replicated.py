@@ -1,4 +1,4 @@
-"""What a store adds that has its databases on several nodes."""
+"""The additional interface of stores that replicate their databases to several nodes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from app.store.couchdb.leaves import Leaf
 
 
 class Replicated(ABC):
-    """Nodes, and documents with several leaves. Every method may raise Unavailable."""
+    """A store with nodes, and documents with several leaves. Every method may raise Unavailable."""
 
-    # Called with a database and a document after conflicting leaves were merged into it.
+    # Called with a database and the document that leaves were merged into.
     on_repair: Callable[[str, Document], None] = staticmethod(lambda db, document: None)
 
     @abstractmethod
     def nodes(self) -> dict[str, bool]:
-        """The nodes by host and port, and whether this process finds them up. A single server is one node."""
+        """Whether each node, named by host and port, is up for this process. A single server is one node."""
 
     @abstractmethod
     def coordinator(self, db: str) -> str:
@@ -23,11 +23,11 @@ class Replicated(ABC):
 
     @abstractmethod
     def documents_with_leaves(self, db: str) -> Iterator[str]:
-        """The ids of documents with more than one leaf, deleted ones included. Raises DatabaseMissing."""
+        """The ids of documents with several leaves, counting deleted leaves. Raises DatabaseMissing."""
 
     @abstractmethod
     def leaves(self, db: str, doc_id: str) -> list[Leaf]:
-        """All leaves of a document, deleted ones included; none if it or its database is missing."""
+        """All leaves of a document, including deleted ones. Empty if it or its database is missing."""
 
     @abstractmethod
     def repair(self, db: str, doc_id: str) -> None:

@@ -1,6 +1,6 @@
-"""Whether two map functions emit the same rows, for the documents of a database and for built-in samples.
+"""Compares map functions by the rows that they emit, for a database's documents and for built-in samples.
 
-Comparing their texts is not enough: Kazoo's views and ours differ in text but emit the same rows.
+Comparing the source text is not enough. Kazoo's views and ours differ in text, but emit the same rows.
 """
 
 import json
@@ -60,42 +60,42 @@ _ACCOUNT: Document = {
 _APP: Document = {"pvt_type": "app", "name": "pbxs", "api_url": "https://api.example.com/v2/", "published": True}
 _SAMPLES: tuple[Document, ...] = tuple(
     {"_id": f"made-{number}", "_rev": "1-a", "pvt_account_id": f"made-{number}", **document}
-    for number, made in enumerate((_TRUNK, _USER, _NUMBER, _ACCOUNT, _APP))
-    for document in (made, {**made, "pvt_deleted": True}, {**made, "pvt_type": "other"})
+    for number, sample in enumerate((_TRUNK, _USER, _NUMBER, _ACCOUNT, _APP))
+    for document in (sample, {**sample, "pvt_deleted": True}, {**sample, "pvt_type": "other"})
 )
 
 
 class ViewComparison:
     """Compares stored design documents with those of `couchdb_views/`, in many databases of one engine.
 
-    Functions that several databases share are compiled, and run on the samples, only once.
+    Functions that databases share are compiled, and run on the samples, only once.
     """
 
     def __init__(self, engine: str) -> None:
         self.runs_iterator = _runs_iterator(engine)
         self._maps = MapFunctions()
-        self._in_samples: dict[tuple[str, str], str | None] = {}
+        self._sample_differences: dict[tuple[str, str], str | None] = {}
 
     def findings(self, db: str, designs: Mapping[str, Document], documents: Iterable[Document]) -> list[str]:
         """The findings on a database's design documents, sorted, each as ``design: finding``.
 
-        `designs` are the stored ones by id. `documents` are read only if there are functions to compare.
+        `designs` are the stored design documents by id. `documents` are read only if functions must be compared.
         """
         findings: list[str] = []
         pairs: dict[str, tuple[str, str]] = {}
-        for wanted in documents_for(db):
-            design = wanted["_id"].removeprefix("_design/")
-            stored = designs.get(wanted["_id"])
+        for expected in documents_for(db):
+            design = expected["_id"].removeprefix("_design/")
+            stored = designs.get(expected["_id"])
             if stored is None:
                 findings.append(f"{design}: missing")
                 continue
-            for name, view in wanted["views"].items():
+            for name, view in expected["views"].items():
                 problem = self._problem(name, (stored.get("views") or {}).get(name), view)
                 if problem:
                     findings.append(f"{design}: {problem}")
                 else:
                     pairs[f"{design}: view {name}"] = (stored["views"][name]["map"], view["map"])
-        # Functions with the same text emit the same rows.
+        # Functions with the same source emit the same rows.
         pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
         if pairs:
             differing = self.differing(pairs, documents)
@@ -103,33 +103,34 @@ class ViewComparison:
         return sorted(findings)
 
     def differing(self, pairs: dict[str, tuple[str, str]], documents: Iterable[Document]) -> dict[str, str]:
-        """The pairs of functions that emit different rows, as {name: id of the first document with a difference}.
+        """The pairs of functions that emit different rows, as {name: id of the first document that differs}.
 
-        Reading stops as soon as every pair has a difference.
+        Stops reading when every pair has a difference.
         """
-        found: dict[str, str] = {}
+        differing: dict[str, str] = {}
         for name, pair in pairs.items():
-            if pair not in self._in_samples:
-                self._in_samples[pair] = next((one["_id"] for one in _SAMPLES if self._differ(pair, one)), None)
-            if sample := self._in_samples[pair]:
-                found[name] = sample
-        for document in documents if len(found) < len(pairs) else ():
+            if pair not in self._sample_differences:
+                ids = (sample["_id"] for sample in _SAMPLES if self._differ(pair, sample))
+                self._sample_differences[pair] = next(ids, None)
+            if sample_id := self._sample_differences[pair]:
+                differing[name] = sample_id
+        for document in documents if len(differing) < len(pairs) else ():
             for name, pair in pairs.items():
-                if name not in found and self._differ(pair, document):
-                    found[name] = document["_id"]
-            if len(found) == len(pairs):
+                if name not in differing and self._differ(pair, document):
+                    differing[name] = document["_id"]
+            if len(differing) == len(pairs):
                 break
-        return found
+        return differing
 
-    def _problem(self, name: str, found: Any, wanted: Document) -> str | None:
-        """The fault of a stored view that shows before its rows are compared; None if there is none."""
-        if not isinstance(found, dict) or not isinstance(found.get("map"), str):
+    def _problem(self, name: str, stored: Any, expected: Document) -> str | None:
+        """A problem with a stored view that does not depend on its rows, or None."""
+        if not isinstance(stored, dict) or not isinstance(stored.get("map"), str):
             return f"view {name} is missing"
-        if needs_old_engine(found["map"]):
+        if needs_old_engine(stored["map"]):
             if self.runs_iterator:
                 return f"view {name} uses Iterator(), so its rows were not compared"
             return f"view {name} uses Iterator(), which this CouchDB lacks: it is empty"
-        if "reduce" in wanted and found.get("reduce") != wanted["reduce"]:
+        if "reduce" in expected and stored.get("reduce") != expected["reduce"]:
             return f"view {name} counts otherwise"
         return None
 
@@ -137,7 +138,7 @@ class ViewComparison:
         return self._rows(pair[0], document) != self._rows(pair[1], document)
 
     def _rows(self, source: str, document: Document) -> list[tuple[Any, Any]] | None:
-        """The rows of a function; None if they are too many."""
+        """The rows that a function emits, or None if there are too many."""
         try:
             (rows,) = self._maps.rows([source], document)
         except EmitsTooMuch:
@@ -146,6 +147,6 @@ class ViewComparison:
 
 
 def _runs_iterator(engine: str) -> bool:
-    """Whether the engine's JavaScript has Iterator(), as that of CouchDB up to 2.x does."""
+    """Whether the engine's JavaScript has Iterator(), as in CouchDB up to 2.x."""
     name, _, version = engine.partition(" ")
     return name == "couchdb" and version.split(".")[0] in ("1", "2")

@@ -1,1 +1,1 @@
-"""A trunk's life (`service.py`), without requests: what is saved, kept, told to other nodes and marked."""
+"""The operations on trunks (`service.py`), independent of HTTP requests."""

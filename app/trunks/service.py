@@ -1,10 +1,10 @@
 """Finds, creates, replaces, deletes and restores trunks, and lists their versions.
 
-Data that the schema accepts goes through `accepted` and then into a write. A write has four parts, in this order: the
-document, its replaced version (if versions are kept), the notices to other nodes, and the marks on numbers
-(docs/kazoo/documents.md, sections 3 and 7). Writes raise Conflict if another writer was faster. Every method raises
-the store's other errors. A version or a mark that cannot be written is logged and counted, and the trunk stays saved.
-Such marks are tried again later.
+Data that the schema accepts goes through `accepted`, and then into a write. A write saves the document, keeps the
+replaced version (if versions are kept), notifies the other nodes, and marks the numbers, in this order
+(docs/kazoo/documents.md, sections 3 and 7). It raises Conflict if another writer was faster. Every method raises the
+store's other errors. If a version or a mark cannot be written, this is logged and counted, and the trunk stays saved.
+Such marks are retried later.
 """
 
 import itertools
@@ -38,8 +38,8 @@ class NumbersRefused(Exception):
 class Trunks:
     """The trunks of all accounts. `history` is None if versions are not kept.
 
-    `account` is an account's document, and `stored` the trunk with the revision that is replaced. A `Write` says who
-    writes and how, for the version.
+    `account` is the account's document. `stored` is the trunk that is replaced. A `Write` describes the write, for
+    the kept version.
     """
 
     store: Store
@@ -47,19 +47,19 @@ class Trunks:
     notices: Notices
     assignment: Assignment
     history: History | None = None
-    # Marks that could not be written, by account.
+    # Retries marks that could not be written, by account.
     late_marks: Later | None = None
 
     def find(self, account_id: str, trunk_id: str, to_write: bool = False) -> Document | None:
-        """The trunk as it is stored, even if it is softly deleted; None if there is none."""
+        """The stored trunk, even if it is soft-deleted, or None."""
         if not is_document_id(trunk_id):
             return None
-        find = self.store.find_to_write if to_write else self.store.find_doc
-        stored = find(account_db(account_id), trunk_id)
+        find_doc = self.store.find_to_write if to_write else self.store.find_doc
+        stored = find_doc(account_db(account_id), trunk_id)
         return stored if stored and fields.has_type(stored, connectivity.TYPE) else None
 
     def find_version(self, account_id: str, trunk_id: str, revision: str, stored: Document | None) -> Document | None:
-        """A version of a trunk: the stored one or a kept one. None if there is none."""
+        """A version of a trunk, either stored or kept, or None."""
         if stored and stored["_rev"] == revision:
             return stored
         if not self.history or not is_document_id(trunk_id) or not is_revision(revision):
@@ -68,7 +68,7 @@ class Trunks:
         return version.document if version else None
 
     def timeline(self, account_id: str, trunk_id: str, first: str | None = None) -> Iterator[Entry]:
-        """The history of a trunk, newest first; with `first`, from that revision on. Empty if there is no trunk."""
+        """The history of a trunk, newest first. With `first`, it begins at that revision. Empty without a trunk."""
         if not self.history or not is_document_id(trunk_id):
             return iter(())
         stored = self.find(account_id, trunk_id)
@@ -90,7 +90,7 @@ class Trunks:
         return connectivity.with_realm(document, account.get("realm"))
 
     def create(self, account: Document, document: Document, author: Author) -> Document:
-        """Save a new trunk. Its numbers are not marked, as in Kazoo. Returns it as stored."""
+        """Save a new trunk. As in Kazoo, its numbers are not marked. Returns the trunk as stored."""
         created = self._stamped(account, document, author)
         created["_rev"] = self.store.save_doc(_db(account), created)
         self._flush_registrations(account)
@@ -100,27 +100,27 @@ class Trunks:
     def replace(
         self, account: Document, stored: Document, document: Document, author: Author, write: Write
     ) -> Document:
-        """Save a trunk in place of the stored one. Returns it as stored."""
-        replaced = self._save_upon(account, stored, document, author, write)
+        """Replace the stored trunk. Returns the new one as stored."""
+        replaced = self._save_over(account, stored, document, author, write)
         self.notices.edited(_db(account), replaced)
-        self._track(account, connectivity.dids(stored), connectivity.dids(replaced))
+        self._update_marks(account, connectivity.dids(stored), connectivity.dids(replaced))
         return replaced
 
     def restore(
         self, account: Document, stored: Document | None, document: Document, author: Author, write: Write
     ) -> Document:
-        """Save an earlier version of a trunk, upon the stored one or, after a hard deletion, anew."""
+        """Save an earlier version of a trunk. `stored` is None after a hard delete. Returns the trunk as stored."""
         is_live = stored is not None and not fields.is_deleted(stored)
-        restored = self._save_upon(account, stored, document, author, write)
+        restored = self._save_over(account, stored, document, author, write)
         if not is_live:
             self._flush_registrations(account)
         self.notices.saved(_db(account), restored, is_new=stored is None)
         before = connectivity.dids(stored) if stored and is_live else []
-        self._track(account, before, connectivity.dids(restored))
+        self._update_marks(account, before, connectivity.dids(restored))
         return restored
 
     def delete(self, account: Document, stored: Document, author: Author, write: Write, softly: bool) -> Document:
-        """Delete a trunk. Returns it as it is then stored, or its tombstone."""
+        """Delete a trunk. Returns the deleted trunk as stored, or its tombstone."""
         if softly:
             deleted = self._stamped(account, {**stored, "pvt_deleted": True}, author)
             deleted["_rev"] = self.store.save_doc(_db(account), deleted)
@@ -131,10 +131,10 @@ class Trunks:
             self.history.keep(account["_id"], stored, write.making(deleted["_rev"]))
         self._flush_registrations(account)
         self.notices.deleted(_db(account), deleted)
-        self._track(account, connectivity.dids(stored), [])
+        self._update_marks(account, connectivity.dids(stored), [])
         return deleted
 
-    def _save_upon(
+    def _save_over(
         self, account: Document, stored: Document | None, document: Document, author: Author, write: Write
     ) -> Document:
         saved = self._stamped(account, document, author)
@@ -152,7 +152,7 @@ class Trunks:
         if isinstance(realm, str):
             self.notices.registrations_flushed(realm)
 
-    def _track(self, account: Document, before: list[str], after: list[str]) -> None:
+    def _update_marks(self, account: Document, before: list[str], after: list[str]) -> None:
         if not self.assignment.track(account["_id"], before, after) and self.late_marks:
             self.late_marks.note(account["_id"])
 

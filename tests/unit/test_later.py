@@ -53,7 +53,7 @@ def test_the_thread_ends_when_it_is_idle_and_starts_again(monkeypatch):
 
 
 def test_the_list_has_an_end(monkeypatch):
-    monkeypatch.setattr(later, "MOST", 2)
+    monkeypatch.setattr(later, "MOST_TASKS", 2)
     noted = []
     work_later = Later("work", noted.append)
     for number in range(4):

@@ -1,1 +1,1 @@
-"""The store on CouchDB. `store.py` has the operations; `cluster.py` chooses a node, `session.py` asks it."""
+"""The store on CouchDB. `store.py` has the operations; `cluster.py` chooses a node, and `session.py` talks to it."""

@@ -1,4 +1,4 @@
-"""Documents that many threads want written at the same time, written together by one thread."""
+"""Collects the documents that many threads write at the same time. One thread writes them in batches."""
 
 import logging
 import threading
@@ -9,13 +9,13 @@ from app.documents import Document
 from app.kazoo import json_text
 from app.store import StoreError, Unavailable
 
-# In bytes of JSON; a longer document is alone in its batch.
+# In bytes of JSON. A longer document gets a batch of its own.
 LARGEST_BATCH = 2_000_000
 SECONDS_IDLE = 30.0
-# While there are several documents in a batch, the next one waits for so many, or for so long.
-ENOUGH, SECONDS_FOR_OTHERS = 8, 0.02
+# After a batch of several documents, the next batch waits for this many documents, or this many seconds.
+FULL_BATCH, SECONDS_TO_FILL = 8, 0.02
 
-# Writes these documents, as JSON, to a database. Returns the error of each, None for one that was written.
+# Writes JSON documents to a database. Returns an error for each, or None if it was written.
 WriteBatch = Callable[[str, list[bytes]], list[StoreError | None]]
 _Item = tuple[str, bytes, Future[StoreError | None]]
 
@@ -24,28 +24,28 @@ log = logging.getLogger(__name__)
 
 
 class Batches:
-    """Writes what has come in since the last batch, one batch after the other, in a thread that ends when idle."""
+    """Writes one batch at a time, with all documents since the previous one. Its thread ends when it is idle."""
 
     def __init__(self, write: WriteBatch):
         self._write = write
         self._items: list[_Item] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._are_many = False
+        self._is_busy = False
 
     def put(self, db: str, document: Document) -> Future[StoreError | None]:
-        """Write a document with the next batch. The future has its error, None if it was written."""
+        """Write a document with the next batch. The future's result is the error, or None if it was written."""
         done: Future[StoreError | None] = Future()
         with self._changed:
             self._items.append((db, json_text.dumps(document).encode(), done))
             self._changed.notify()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
                 self._thread.start()
         return done
 
-    def _work(self) -> None:
-        while batch := self._next():
+    def _run(self) -> None:
+        while batch := self._next_batch():
             for (_, _, done), error in zip(batch, self._errors(batch), strict=True):
                 done.set_result(error)
 
@@ -54,21 +54,21 @@ class Batches:
             errors = self._write(batch[0][0], [text for _, text, _ in batch])
             if len(errors) == len(batch):
                 return errors
-            error: StoreError = Unavailable("the answer to a batch has too few or too many parts")
+            error: StoreError = Unavailable("the answer to a batch has the wrong number of rows")
         except StoreError as fault:
             error = fault
         except Exception as fault:
-            # Those who wait must not wait for ever.
+            # Otherwise the callers would wait forever.
             log.exception("a batch was not written")
             error = Unavailable(type(fault).__name__)
         return [error] * len(batch)
 
-    def _next(self) -> list[_Item]:
-        """The next documents of one database; none if nothing came for a while."""
+    def _next_batch(self) -> list[_Item]:
+        """The next batch, for one database. It is empty after SECONDS_IDLE without documents."""
         with self._changed:
-            if self._are_many:
-                # Others will come: one batch costs CouchDB's disk as much as one document.
-                self._changed.wait_for(lambda: len(self._items) >= ENOUGH, SECONDS_FOR_OTHERS)
+            if self._is_busy:
+                # More documents will come soon. A batch costs CouchDB as many disk writes as one document.
+                self._changed.wait_for(lambda: len(self._items) >= FULL_BATCH, SECONDS_TO_FILL)
             while not self._items:
                 if not self._changed.wait(SECONDS_IDLE):
                     self._thread = None
@@ -80,5 +80,5 @@ class Batches:
                 if batch and size > LARGEST_BATCH:
                     break
                 batch.append(self._items.pop(0))
-            self._are_many = len(batch) > 1
+            self._is_busy = len(batch) > 1
             return batch

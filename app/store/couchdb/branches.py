@@ -1,4 +1,4 @@
-"""The merge of two versions of a document that were changed apart from each other."""
+"""Merges two versions of a document that were changed independently."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,18 +8,18 @@ from app.documents import MISSING, Document, fields
 
 @dataclass(frozen=True)
 class Merged:
-    """A document with the changes of both versions, and the paths where a change of one of them had to give way."""
+    """A document with the changes of both versions. `lost` has the paths of changes that were overridden."""
 
     document: Document
     lost: tuple[str, ...]
 
 
 def merge_branches(base: Document | None, earlier: Document, later: Document) -> Merged:
-    """Merge two versions, given the version that both were made from.
+    """Merge two versions, given the version that both started from.
 
-    Objects are merged member by member, arrays are one value. Where both changed the same value, the later version
-    counts. Without a base nobody knows what was changed, so all of the later version counts. What every save
-    stamps is that of the later version, and no loss. The arguments are not changed.
+    Objects are merged member by member; an array is a single value. If both versions changed the same value, the
+    later one wins. Without a base, nobody knows what was changed, so the later version wins everywhere. Stamps, which
+    every save sets, come from the later version and do not count as lost. The arguments are not changed.
     """
     if base is None:
         return Merged(dict(later), tuple(differing_paths(earlier, later)))
@@ -28,44 +28,44 @@ def merge_branches(base: Document | None, earlier: Document, later: Document) ->
     return Merged(merged, tuple(sorted(path for path in lost if not _is_stamp(path))))
 
 
-def differing_paths(one: Document, other: Document) -> list[str]:
-    """The paths of the members that `one` has and `other` lacks or has otherwise, stamps left out, sorted."""
-    found: list[str] = []
-    _collect(one, other, (), found)
-    return sorted(path for path in found if not _is_stamp(path))
+def differing_paths(document: Document, other: Document) -> list[str]:
+    """The sorted paths of members that `other` lacks or has with a different value. Stamps are left out."""
+    paths: list[str] = []
+    _collect_paths(document, other, (), paths)
+    return sorted(path for path in paths if not _is_stamp(path))
 
 
-def _collect(one: Document, other: Document, path: tuple[str, ...], found: list[str]) -> None:
-    for name, value in one.items():
-        against = other.get(name, MISSING)
-        if isinstance(value, dict) and isinstance(against, dict):
-            _collect(value, against, (*path, name), found)
-        elif not same(value, against):
-            found.append(".".join((*path, name)))
+def _collect_paths(document: Document, other: Document, parent: tuple[str, ...], paths: list[str]) -> None:
+    for name, value in document.items():
+        other_value = other.get(name, MISSING)
+        if isinstance(value, dict) and isinstance(other_value, dict):
+            _collect_paths(value, other_value, (*parent, name), paths)
+        elif not same(value, other_value):
+            paths.append(".".join((*parent, name)))
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON. Python finds 1, 1.0 and true equal."""
-    if type(one) is not type(other):
+def same(value: Any, other: Any) -> bool:
+    """Whether two values are the same JSON. For Python, 1, 1.0 and true are equal."""
+    if type(value) is not type(other):
         return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(same(value[name], other[name]) for name in value)
+    if isinstance(value, list):
+        return len(value) == len(other) and all(map(same, value, other))
+    return bool(value == other)
 
 
 def _merge(base: Document, earlier: Document, later: Document, path: tuple[str, ...], lost: list[str]) -> Document:
     merged: Document = {}
     for name in [*later, *(name for name in earlier if name not in later)]:
         values = base.get(name, MISSING), earlier.get(name, MISSING), later.get(name, MISSING)
-        value = _value(*values, (*path, name), lost)
+        value = _merge_value(*values, (*path, name), lost)
         if value is not MISSING:
             merged[name] = value
     return merged
 
 
-def _value(base: Any, earlier: Any, later: Any, path: tuple[str, ...], lost: list[str]) -> Any:
+def _merge_value(base: Any, earlier: Any, later: Any, path: tuple[str, ...], lost: list[str]) -> Any:
     if same(earlier, later) or same(base, earlier):
         return later
     if same(base, later):

@@ -1,8 +1,8 @@
-"""Which node of a CouchDB cluster is asked, and when another one is.
+"""Chooses the node of a CouchDB cluster for each request, and tries the next one after a fault.
 
-Two nodes that take writes of one document at the same time may each keep one of them. So all instances choose the
-same node for a database, without talking to each other: the order of the nodes depends on their addresses and the
-name of the database only (rendezvous hashing). A node that does not answer is passed over until it does again.
+If two nodes take writes to the same document at the same time, each may keep a different one. So all instances send
+a database's requests to the same node. They need not talk to each other: the order of the nodes depends only on their
+addresses and the database's name (rendezvous hashing). A node that does not answer is skipped until it is up again.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from app.kazoo import json_text
 from app.store import Unavailable
 from app.store.couchdb.session import InvalidAnswer, NotConnected, Refusal, Session, decoded, server_of
 
-# How much of its time a request gives to a node while there are others to ask: a share, and a limit in seconds.
-SHARE, MOST_SECONDS = 0.4, 2.0
-# The same for a first attempt while a copy is out of reach: before CouchDB refuses a write, it waits for that copy.
-# What became of the write can be read from the others meanwhile.
-MOST_SECONDS_OF_A_FIRST_ATTEMPT = 0.25
-# How long a copy counts as out of reach after a request took too long although all nodes are up, in seconds. They may
-# not reach each other.
+# How long a request waits for a node before it tries the next one: a share of the time left, and a limit in seconds.
+SHARE_OF_TIME, SECONDS_A_NODE = 0.4, 2.0
+# The limit for a first attempt while a copy is out of reach. CouchDB waits for that copy before it refuses a write.
+# It is faster to ask the other nodes whether the write was done.
+SECONDS_OF_A_FIRST_ATTEMPT = 0.25
+# After a timeout although all nodes are up, how long copies count as out of reach. The nodes may be cut off from each
+# other.
 SECONDS_OF_TROUBLE = 20.0
-# How long a node may take to tell that it is up, and how often one that is down is asked; in seconds.
+# How long a node may take to answer a probe, and the pause between probes.
 SECONDS_TO_ANSWER = 0.5
 SECONDS_BETWEEN_PROBES = 1.0
 MOST_DATABASES = 16_384
 
-# No answer, or none that makes sense.
+# No answer, or an invalid one.
 FAULTS = (OSError, InvalidAnswer)
 _ANSWERS_TO_WRITES = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class LostAnswer(Unavailable):
-    """A write was sent to `node`, and there was no answer, or one of a fault. It may have happened, or may yet."""
+    """A write was sent to `node`, which failed to answer. The write may have been done, or may be done later."""
 
     def __init__(self, text: str, node: "Node | None" = None):
         super().__init__(text)
@@ -52,11 +52,11 @@ class LostAnswer(Unavailable):
 
 
 class _NotAnswered(Exception):
-    """A node did not answer; nothing is lost if another one is asked."""
+    """A node did not answer, and it is safe to ask another one."""
 
 
 class Node:
-    """A node of a cluster. `is_down` while it is passed over."""
+    """A node of a cluster. It is skipped while `is_down`."""
 
     def __init__(self, url: str):
         address = parse_address(url)
@@ -69,14 +69,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Call:
-    """One request to CouchDB, whichever node is asked.
+    """A request to CouchDB, for any node.
 
-    `path` has the segments of the path, unencoded; the first one is the database. `body` is JSON, or its text.
-    `decode` makes the answer of its bytes, and may raise InvalidAnswer. A write is not sent to another node if it may
-    have happened. Other calls are repeated after any fault.
+    `path` has the unencoded segments of the path; the first is the database. `body` is a JSON value, or JSON text.
+    `decode` turns the answer's bytes into a value, and may raise InvalidAnswer. A write that may have been done is
+    not sent to another node. Other calls are repeated after any fault.
 
-    `end` is a time of `time.monotonic`. `is_first` means that there will be another attempt if this one takes too
-    long. `failed` is the node of the attempt before.
+    `end` is a time as in `time.monotonic`. `is_first` means that there will be another attempt if this one takes too
+    long. `failed` is the node that failed in the previous attempt.
     """
 
     method: str
@@ -91,11 +91,11 @@ class Call:
 
     @property
     def db(self) -> str:
-        """The database; empty for a call to the server itself."""
+        """The database, or "" for a call to the server itself."""
         return self.path[0] if self.path else ""
 
     def target(self) -> str:
-        """Path and query, encoded."""
+        """The encoded path and query."""
         segments = (quote(segment, safe="") for segment in self.path[1:])
         query = f"?{urlencode(self.params)}" if self.params else ""
         return "/".join(["", encoded(self.db), *segments]) + query
@@ -108,9 +108,9 @@ class Call:
 
 
 class Cluster:
-    """Nodes of one CouchDB cluster, or a single server. Safe with threads.
+    """The nodes of a CouchDB cluster, or a single server. Thread-safe.
 
-    `timeout` is how long one request may take in seconds, all nodes together.
+    `timeout` is the limit for a request in seconds, including attempts at several nodes.
     """
 
     def __init__(self, urls: list[str], timeout: float):
@@ -122,33 +122,33 @@ class Cluster:
         self._order = lru_cache(MOST_DATABASES)(self._order_by_score)
 
     def close(self) -> None:
-        """Close all connections that nobody uses."""
+        """Close all idle connections."""
         self._session.connection_pool.close()
 
     @property
     def is_troubled(self) -> bool:
-        """Whether copies on some node are out of reach."""
+        """Whether some copies may be out of reach."""
         return any(node.is_down for node in self.nodes) or time.monotonic() < self._troubled_until
 
     def coordinator(self, db: str) -> Node:
-        """The node that requests about a database go to now."""
+        """The node that a database's requests currently go to."""
         return self._candidates(db)[0]
 
     def request(self, call: Call) -> tuple[int, Any]:
-        """Status and decoded answer of the first node that gives one.
+        """The status and decoded answer of the first node that answers.
 
-        Raises Unavailable, LostAnswer, and Refusal for the statuses 404 and, of a write, 409 and 412.
+        Raises Unavailable, LostAnswer, and Refusal for a 404. For a write, it also raises Refusal for a 409 or 412.
         """
         end = deadline.within(self.timeout) if call.end is None else call.end
         tried: list[Node] = []
         fault: _NotAnswered | None = None
-        # What is found out about a node meanwhile counts at once.
+        # Look at the candidates again each time, because nodes may go down or come up meanwhile.
         while nodes := [node for node in self._candidates(call.db) if node not in tried]:
             if time.monotonic() >= end:
                 break
             nodes.sort(key=lambda node: node is call.failed)
-            has_more = len(nodes) > 1 or (call.is_first and len(self.nodes) > 1)
-            limit = self._limit(call.is_first, end) if has_more else end
+            can_retry = len(nodes) > 1 or (call.is_first and len(self.nodes) > 1)
+            limit = self._limit(call.is_first, end) if can_retry else end
             try:
                 return self._ask(nodes[0], call, limit)
             except _NotAnswered as error:
@@ -157,7 +157,7 @@ class Cluster:
         raise Unavailable(str(fault or "no time is left")) from (fault and fault.__cause__)
 
     def _ask(self, node: Node, call: Call, limit: float) -> tuple[int, Any]:
-        """Status and decoded answer of this node. Raises as `request`, or _NotAnswered if another node may answer."""
+        """The status and decoded answer of one node. Raises as `request`, or _NotAnswered if another node may do."""
         body = call.text()
         headers = {} if body is None else {"Content-Type": "application/json"}
 
@@ -174,30 +174,30 @@ class Cluster:
             except ConnectionError:
                 if call.is_write or node.is_down:
                     raise
-            # If the server has closed this connection, it has probably closed the others too.
+            # If the server closed this connection, it has probably closed the others too.
             self._session.connection_pool.close()
             return send()
         except (*FAULTS, Refusal) as error:
-            if isinstance(error, Refusal) and _is_answer(error, call.is_write):
+            if isinstance(error, Refusal) and _is_for_caller(error, call.is_write):
                 raise
-            told = f"{node.server}: {_describe(error)}"[:300]
+            message = f"{node.server}: {_describe(error)}"[:300]
             if _is_final(error):
-                raise Unavailable(told) from error
+                raise Unavailable(message) from error
             self._note_fault(node, error)
             if call.is_write and not isinstance(error, NotConnected):
-                raise LostAnswer(told, node) from error
-            raise _NotAnswered(told) from error
+                raise LostAnswer(message, node) from error
+            raise _NotAnswered(message) from error
 
     def _limit(self, is_first: bool, end: float) -> float:
-        """Until when a node may take, while there are others to ask."""
+        """When to give up on a node and try again."""
         now = time.monotonic()
-        most = MOST_SECONDS_OF_A_FIRST_ATTEMPT if is_first and self.is_troubled else MOST_SECONDS
-        return now + min((end - now) * SHARE, most)
+        seconds = SECONDS_OF_A_FIRST_ATTEMPT if is_first and self.is_troubled else SECONDS_A_NODE
+        return now + min((end - now) * SHARE_OF_TIME, seconds)
 
-    # Which nodes
+    # The order of nodes
 
     def _candidates(self, db: str) -> tuple[Node, ...]:
-        """The nodes to ask, in this order: those that are up, or all if none is."""
+        """The nodes to ask, in order: those that are up, or all nodes if none is up."""
         order = self._order(db)
         return tuple(node for node in order if not node.is_down) or order
 
@@ -207,52 +207,52 @@ class Cluster:
 
         return tuple(sorted(self.nodes, key=score, reverse=True))
 
-    # The circuit breaker
+    # Nodes that are down
 
     def _note_fault(self, node: Node, error: Exception) -> None:
-        """Pass over nodes that are down: this one, or another one for whose copy it has waited."""
+        """Find the node that is down: this one, or after a timeout another one whose copy this one waited for."""
         metrics.node_failed(node.name)
         if len(self.nodes) == 1 or node.is_down:
             return
-        if not self._answers(node):
-            self._pass_over(node, error)
+        if not self._is_up(node):
+            self._mark_down(node, error)
             return
         if not isinstance(error, TimeoutError):
             return
         for other in self.nodes:
-            if other is not node and not other.is_down and not self._answers(other):
-                self._pass_over(other, error)
+            if other is not node and not other.is_down and not self._is_up(other):
+                self._mark_down(other, error)
         if not self.is_troubled:
             self._troubled_until = time.monotonic() + SECONDS_OF_TROUBLE
             log.warning("node %s is slow although all nodes are up", node.name)
 
-    def _pass_over(self, node: Node, error: Exception) -> None:
+    def _mark_down(self, node: Node, error: Exception) -> None:
         with self._mutex:
             if node.is_down:
                 return
             node.is_down = True
-        metrics.node_is_down(node.name, True)
+        metrics.node_down(node.name, True)
         log.warning("node %s is down: %s", node.name, type(error).__name__)
-        # Whoever waits for it need not wait any longer.
+        # Release the requests that wait for this node.
         self._session.connection_pool.abort(node.server)
         threading.Thread(target=self._wait_until_up, args=(node,), name=f"probe {node.name}", daemon=True).start()
 
     def _wait_until_up(self, node: Node) -> None:
-        """Ask a node that is down until it answers. No request waits for that."""
+        """Probe a node until it is up. Requests do not wait for this."""
         time.sleep(SECONDS_BETWEEN_PROBES)
-        while not self._answers(node):
+        while not self._is_up(node):
             time.sleep(SECONDS_BETWEEN_PROBES)
         node.is_down = False
-        metrics.node_is_down(node.name, False)
+        metrics.node_down(node.name, False)
         log.warning("node %s is up again", node.name)
 
-    def _answers(self, node: Node) -> bool:
-        """Whether a node says that it is up. Old servers know no `/_up`."""
+    def _is_up(self, node: Node) -> bool:
+        """Probe a node. Old servers do not have `/_up`."""
         session = Session(SECONDS_TO_ANSWER)
         try:
             session.request("GET", f"{node.url}/_up", credentials=node.credentials)
         except Refusal as error:
-            # A node in maintenance answers with a status instead of an error.
+            # An old server's 404 has an `error`. The 404 of a node in maintenance mode has a `status` instead.
             return error.status == HTTPStatus.NOT_FOUND and bool(error.error)
         except FAULTS:
             return False
@@ -260,15 +260,15 @@ class Cluster:
 
 
 def _describe(error: BaseException) -> str:
-    # Why there is no connection is in its text.
+    # The text of NotConnected already names the type of the error.
     return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
-def _is_answer(refusal: Refusal, is_write: bool) -> bool:
-    """Whether the caller wants to know it."""
+def _is_for_caller(refusal: Refusal, is_write: bool) -> bool:
+    """Whether the caller handles this refusal."""
     return (is_write and refusal.status in _ANSWERS_TO_WRITES) or refusal.status == HTTPStatus.NOT_FOUND
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether the node has decided that it does not do this, as every other node would."""
+    """Whether every other node would refuse this request too."""
     return isinstance(error, Refusal) and 400 <= error.status < 500

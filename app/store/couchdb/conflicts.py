@@ -1,7 +1,8 @@
-"""Conflicting leaves of documents: what became of a write, and one document again from several leaves."""
+"""Conflicting leaves: finds out whether a write was done, and merges the leaves of a document."""
 
 import logging
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Protocol
 
 from app import contention, metrics
@@ -11,7 +12,7 @@ from app.store import Conflict
 from app.store.couchdb.branches import Merged, merge_branches
 from app.store.couchdb.leaves import Leaf, common_ancestor, has_content, living, rank_of
 
-# In a deleted leaf that keeps the body of the version that had to give way: the paths of what it lost, sorted.
+# In a deleted leaf that keeps the body of the overridden version: the sorted paths of the overridden values.
 LOST = "pvt_conflict_lost"
 REQUEST_ID = "pvt_request_id"
 ATTACHMENTS = "_attachments"
@@ -22,37 +23,37 @@ log = logging.getLogger(__name__)
 
 
 class Leaves(Protocol):
-    """What a store with leaves offers. Every method may raise Unavailable."""
+    """A store whose documents have leaves. Every method may raise Unavailable."""
 
-    # Called with a database and the document into which leaves were merged.
+    # Called with a database and the document that leaves were merged into.
     on_repair: Callable[[str, Document], None]
 
     def leaves(self, db: str, doc_id: str) -> list[Leaf]:
-        """All leaves, those that are deleted as well; none if the document or its database is missing."""
+        """All leaves, including deleted ones. Empty if the document or its database is missing."""
 
     def open_revision(self, db: str, doc_id: str, revision: str) -> Document | None:
-        """The body of a revision; None if it is no longer there."""
+        """The body of a revision, or None if it is gone."""
 
     def open_ancestor(self, db: str, doc_id: str, revision: str) -> Document | None:
-        """The same, when all copies have been asked. Raises Unavailable if some are out of reach."""
+        """The same, after asking all copies. Raises Unavailable if it is not found and copies are out of reach."""
 
     def save_merged(self, db: str, document: Document) -> str:
-        """Write a merged document. Raises Conflict, even if another instance has written the same."""
+        """Write a merged document. Raises Conflict, even if another instance wrote the same content."""
 
     def save_leaves(self, db: str, documents: list[Document]) -> None:
-        """Replace these leaves, each named by `_rev`. Those that are no longer leaves are left out."""
+        """Replace leaves, each named by `_rev`. Revisions that are no longer leaves are skipped."""
 
 
-def fate(store: Leaves, db: str, document: Document) -> str | None:
-    """What became of a write whose answer was lost: its revision; None if it did not happen and may be sent again.
+def find_lost_write(store: Leaves, db: str, document: Document) -> str | None:
+    """The revision of a write whose answer was lost, or None if it was not done and may be sent again.
 
-    To send the same document again upon the same revision gives the same revision, so it happens once even if the
-    first one arrives late. Raises Conflict if another write came first.
+    Sending the same document again, on the same revision, gives the same revision. So it is written once, even if the
+    first request arrives late. Raises Conflict if another write came first.
     """
     leaves = store.leaves(db, document["_id"])
-    own = _own_revision(store, db, document, leaves)
-    if own is not None:
-        return own[1]
+    written = _find_write(store, db, document, leaves)
+    if written is not None:
+        return written[1]
     parent = document.get("_rev")
     current = [leaf.revision for leaf in living(leaves)]
     if (parent is None and not current) or parent in current:
@@ -61,21 +62,20 @@ def fate(store: Leaves, db: str, document: Document) -> str | None:
 
 
 def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
-    """Look at the leaves after a write was refused. Returns its revision if it was carried out nevertheless.
+    """Look at the leaves after a write was refused. Returns its revision if it was kept all the same and stays.
 
-    CouchDB up to 3.5 may keep a refused write in some copy, beside another write. Then it is withdrawn, and its
-    client learns that it was refused. A write is withdrawn only if a rival leaf has a higher rank. So exactly one of
-    several such writes stays, even if each instance sees only some of them. A document without the id of its request
-    is left alone, because nobody can say whose write it is.
+    CouchDB up to 3.5 may keep a refused write in some copy, beside another write. A leaf with a rival of higher rank
+    is withdrawn, so that the refusal is true. The leaf with the highest rank always stays, even if each instance sees
+    only some of the leaves. A document without a request id is left alone: nobody can tell whose write it is.
     """
     if REQUEST_ID not in document:
         return None
     leaves = store.leaves(db, document["_id"])
-    own = _own_revision(store, db, document, leaves)
-    if own is None:
+    written = _find_write(store, db, document, leaves)
+    if written is None:
         return None
-    leaf, revision = own
-    if _stays(leaf.revision, revision, document, leaves):
+    leaf, revision = written
+    if _wins(leaf.revision, revision, document, leaves):
         return revision
     if leaf.revision == revision and not leaf.is_deleted:
         _withdraw(store, db, document["_id"], revision)
@@ -83,23 +83,23 @@ def settle_refusal(store: Leaves, db: str, document: Document) -> str | None:
 
 
 def settle_acceptance(store: Leaves, db: str, document: Document, revision: str) -> bool:
-    """Look at the leaves after fewer copies than a majority have taken a write. Returns whether it stays.
+    """Look at the leaves after a minority of copies accepted a write. Returns whether the write stays.
 
-    In CouchDB up to 3.5 another write may have come first at the other copies. Then this one is withdrawn, by the
-    rules of `settle_refusal`.
+    In CouchDB up to 3.5, the other copies may have accepted another write first. Then this one may be withdrawn, by
+    the rules of `settle_refusal`.
     """
-    if REQUEST_ID not in document or _stays(revision, revision, document, store.leaves(db, document["_id"])):
+    if REQUEST_ID not in document or _wins(revision, revision, document, store.leaves(db, document["_id"])):
         return True
     _withdraw(store, db, document["_id"], revision)
     return False
 
 
-def _stays(leaf: str, own: str, document: Document, leaves: list[Leaf]) -> bool:
-    """Whether this leaf outranks those of all other writes upon the same revision.
+def _wins(leaf: str, written: str, document: Document, leaves: list[Leaf]) -> bool:
+    """Whether this leaf outranks the leaves of all other writes on the same revision.
 
-    The leaf is our write, `own`, or what was later written upon it.
+    The leaf is our write, whose revision is `written`, or a later revision of it.
     """
-    rivals = (other for other in living(leaves) if other.revision != leaf and _is_rival(other, document, own))
+    rivals = (other for other in living(leaves) if other.revision != leaf and _is_rival(other, document, written))
     return all(rank_of(leaf) > rival.rank for rival in rivals)
 
 
@@ -108,13 +108,13 @@ def _withdraw(store: Leaves, db: str, doc_id: str, revision: str) -> None:
     metrics.conflict_met("withdrawn")
 
 
-def _is_rival(leaf: Leaf, document: Document, own: str) -> bool:
-    """Whether the leaf comes from another write upon the revision that the document names."""
-    return any(revision != own for revision in leaf.children_of(document.get("_rev")))
+def _is_rival(leaf: Leaf, document: Document, written: str) -> bool:
+    """Whether the leaf comes from another write on the document's `_rev`."""
+    return any(revision != written for revision in leaf.children_of(document.get("_rev")))
 
 
-def _own_revision(store: Leaves, db: str, document: Document, leaves: list[Leaf]) -> tuple[Leaf, str] | None:
-    """The revision that has this content and replaced the revision that the document names, and its leaf."""
+def _find_write(store: Leaves, db: str, document: Document, leaves: list[Leaf]) -> tuple[Leaf, str] | None:
+    """The revision that this document was saved as, after the leaf whose history has it."""
     for leaf in leaves:
         for revision in leaf.children_of(document.get("_rev")):
             is_leaf = revision == leaf.revision
@@ -125,20 +125,20 @@ def _own_revision(store: Leaves, db: str, document: Document, leaves: list[Leaf]
 
 
 def repair(store: Leaves, db: str, doc_id: str) -> None:
-    """Merge the conflicting leaves of a document into the one that CouchDB shows, and delete the others.
+    """Merge the conflicting leaves of a document into the winner, and delete the other leaves.
 
-    Several instances may do this at once: they make the same document of the same leaves. The merged document is
-    written before the leaves are deleted. So nothing is gone if this is interrupted, and it can be done again. What
-    had to give way is logged, and its body is kept in a deleted leaf. Documents of types that this service does
-    not write are left alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that
-    may have the common revision is out of reach.
+    Several instances may do this at once: from the same leaves, they make the same document. The merged document is
+    written before the leaves are deleted, so nothing is lost if this is interrupted, and it can run again. Overridden
+    values are logged, and a deleted leaf keeps the overridden version. Documents of types that this service does not
+    write are left alone. Raises Conflict if other writers keep coming first, and Unavailable while a copy that may
+    have the common ancestor is out of reach.
     """
     for _ in contention.attempts():
         leaves = living(store.leaves(db, doc_id))
         if len(leaves) < 2 or not is_repaired(leaves[0].document):
             return
         try:
-            _merge_into_first(store, db, leaves)
+            _merge_into_winner(store, db, leaves)
             return
         except Conflict:
             continue
@@ -147,40 +147,40 @@ def repair(store: Leaves, db: str, doc_id: str) -> None:
 
 
 def is_repaired(document: Document) -> bool:
-    """Whether the conflicts of such a document are repaired."""
+    """Whether this service repairs conflicts of this document."""
     return document.get("pvt_type") in REPAIRED_TYPES or str(document.get("_id")).startswith("_design/")
 
 
-def _merge_into_first(store: Leaves, db: str, leaves: list[Leaf]) -> None:
-    first, *others = leaves
-    merged, tombstones = first, []
+def _merge_into_winner(store: Leaves, db: str, leaves: list[Leaf]) -> None:
+    winner, *others = leaves
+    merged, tombstones = winner, []
     for leaf in others:
-        result, earlier = merge_leaves(store, db, merged, leaf), min(merged, leaf, key=lambda one: one.age)
-        # The result is what comes next after the first leaf.
-        merged = Leaf(result.document | {"_rev": first.revision}, first.history)
+        result, earlier = merge_leaves(store, db, merged, leaf), min(merged, leaf, key=attrgetter("age"))
+        # The merged document will replace the winner.
+        merged = Leaf(result.document | {"_rev": winner.revision}, winner.history)
         tombstones.append(_tombstone(leaf, earlier.document, result.lost))
-        log.warning(*_told(db, leaf, result.lost))
+        log.warning(*_log_message(db, leaf, result.lost))
         metrics.conflict_met("lost" if result.lost else "merged")
-    # Even if nothing is new: whoever would withdraw the first leaf meanwhile must fail.
+    # Write it even if it equals the winner. Then nobody can withdraw the winner after its rivals are deleted.
     revision = store.save_merged(db, merged.document)
     store.save_leaves(db, tombstones)
     store.on_repair(db, {**merged.document, "_rev": revision})
 
 
-def merge_leaves(store: Leaves, db: str, one: Leaf, other: Leaf) -> Merged:
-    """The merge of two leaves, upon the newest revision that both were made from."""
-    ancestor = common_ancestor(one, other)
-    base = store.open_ancestor(db, one.document["_id"], ancestor) if ancestor else None
-    earlier, later = sorted((one, other), key=lambda leaf: leaf.age)
-    merged = merge_branches(base and _without(base), _without(earlier.document), _without(later.document))
-    # A leaf can only keep its own attachments.
-    kept, others = one.document.get(ATTACHMENTS, {}), other.document.get(ATTACHMENTS, {})
+def merge_leaves(store: Leaves, db: str, leaf: Leaf, other: Leaf) -> Merged:
+    """Merge two leaves, based on their newest common revision."""
+    ancestor = common_ancestor(leaf, other)
+    base = store.open_ancestor(db, leaf.document["_id"], ancestor) if ancestor else None
+    earlier, later = (_body(version.document) for version in sorted((leaf, other), key=attrgetter("age")))
+    merged = merge_branches(base and _body(base), earlier, later)
+    # A leaf can only keep its own attachments, so the first leaf keeps those it has.
+    kept, others = leaf.document.get(ATTACHMENTS, {}), other.document.get(ATTACHMENTS, {})
     document = merged.document | ({ATTACHMENTS: kept} if kept else {})
     lost = [f"{ATTACHMENTS}.{name}" for name, stub in others.items() if _digest(kept.get(name)) != _digest(stub)]
     return Merged(document, tuple(sorted([*merged.lost, *lost])))
 
 
-def _without(document: Document) -> Document:
+def _body(document: Document) -> Document:
     return {name: value for name, value in document.items() if name != ATTACHMENTS}
 
 
@@ -188,16 +188,16 @@ def _digest(stub: Document | None) -> object:
     return stub and stub.get("digest")
 
 
-def _tombstone(leaf: Leaf, loser: Document, lost: tuple[str, ...]) -> Document:
-    """What replaces a leaf: with the body of the loser, perhaps that of the other leaf, and its own attachments."""
+def _tombstone(leaf: Leaf, overridden: Document, lost: tuple[str, ...]) -> Document:
+    """Replaces a leaf. If values were lost, it keeps the overridden version's body and the leaf's attachments."""
     names = {"_id": leaf.document["_id"], "_rev": leaf.revision, "_deleted": True}
     if not lost:
         return names
     attachments = {name: leaf.document[name] for name in (ATTACHMENTS,) if name in leaf.document}
-    return {**_without(loser), **attachments, **names, LOST: list(lost)}
+    return {**_body(overridden), **attachments, **names, LOST: list(lost)}
 
 
-def _told(db: str, leaf: Leaf, lost: tuple[str, ...]) -> tuple[str, ...]:
+def _log_message(db: str, leaf: Leaf, lost: tuple[str, ...]) -> tuple[str, ...]:
     place = (account_of(db) or db, leaf.document["_id"], leaf.revision)
     if lost:
         return (
@@ -209,5 +209,5 @@ def _told(db: str, leaf: Leaf, lost: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def losses(leaves: list[Leaf]) -> list[Leaf]:
-    """The deleted leaves that keep what they lost in a conflict."""
+    """The deleted leaves that keep an overridden version."""
     return [leaf for leaf in leaves if leaf.is_deleted and leaf.document.get(LOST)]

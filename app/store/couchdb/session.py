@@ -1,7 +1,7 @@
-"""The `couchdb` package's session, made for many small requests: connections kept open and handed out alive.
+"""The `couchdb` package's session, made faster for many small requests. It reuses connections that are still open.
 
-The package reads answers with http.client, whose headers are e-mail to it; that takes longer than all the
-rest of a small request. Here `httptools` reads them.
+The package reads answers with http.client, which parses headers as e-mail. For a small request, that takes longer
+than everything else. This session parses answers with `httptools`.
 """
 
 import http.client
@@ -22,22 +22,22 @@ from couchdb import http as couchdb_http
 from app.kazoo import json_text
 
 IDLE_SECONDS = 60
-# A limit of 0 would mean not to wait at all, and a limit below it is an error.
-_LEAST_SECONDS = 0.001
+# A timeout of 0 would mean not to wait at all, and a negative one is an error.
+_SHORTEST_TIMEOUT = 0.001
 _READ_SIZE = 64 * 1024
 
 
 class NotConnected(OSError):
-    """No connection could be opened, so nothing was sent."""
+    """A connection could not be opened, so nothing was sent."""
 
 
 class InvalidAnswer(Exception):
-    """An answer that makes no sense: it is not HTTP, or its body is not what was asked for."""
+    """An invalid answer: it is not HTTP, or its body is not what the request asks for."""
 
 
-# The package has no types: nothing is known of its classes, nor checked against them.
+# The package has no types, so mypy cannot check its classes.
 class Refusal(couchdb_http.HTTPError):  # type: ignore[misc]
-    """An answer with a status from 300 on. `error` and `reason` are CouchDB's words for it, or empty."""
+    """An answer with a status of 300 or above. `error` and `reason` come from CouchDB, and may be empty."""
 
     def __init__(self, status: int, error: str = "", reason: str = ""):
         super().__init__(status, error, reason)
@@ -45,9 +45,9 @@ class Refusal(couchdb_http.HTTPError):  # type: ignore[misc]
 
 
 class Session(couchdb_http.Session):  # type: ignore[misc]
-    """A session without cache, redirects and retries: documents are read anew, and a write is sent once.
+    """A session without caching, redirects or retries. Every read gets fresh documents, and a write is sent once.
 
-    Safe with threads. `timeout` is how long one request may take, in seconds, unless it says otherwise.
+    Thread-safe. `timeout` is the limit for a request in seconds, unless the request has its own deadline.
     """
 
     def __init__(self, timeout: float):
@@ -65,9 +65,9 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         num_redirects: int = 0,
         deadline: float | None = None,
     ) -> tuple[int, dict[str, str], BytesIO]:
-        """Status, headers by lower-case name, and body of a successful answer.
+        """The status, the headers (by lower-case name) and the body of a successful answer.
 
-        `deadline` is a time of `time.monotonic`. Raises NotConnected, other OSErrors where no whole answer came,
+        `deadline` is a time as in `time.monotonic`. Raises NotConnected, another OSError if no complete answer came,
         InvalidAnswer, and Refusal.
         """
         server = server_of(url)
@@ -97,9 +97,9 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
 
 
 class ConnectionPool:
-    """Hands out no connection which the server has closed meanwhile.
+    """Open connections, by server. It never hands out a connection that the server has closed.
 
-    A write must not be sent twice, so it must not be tried on a dead connection either.
+    A write must not be sent twice, so it cannot be retried after a dead connection.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class ConnectionPool:
         self._mutex = threading.Lock()
 
     def get(self, server: str, deadline: float) -> "Connection":
-        """A connection to this server, open as far as anybody can tell. Raises NotConnected."""
+        """A connection to this server that appears to be open. Raises NotConnected."""
         while True:
             with self._mutex:
                 idle = self._idle.get(server)
@@ -116,7 +116,7 @@ class ConnectionPool:
                 if connection is not None:
                     self._used.setdefault(server, set()).add(connection)
             if connection is None:
-                connection = Connection(_connected(server, deadline))
+                connection = Connection(_connect(server, deadline))
                 with self._mutex:
                     self._used.setdefault(server, set()).add(connection)
                 return connection
@@ -125,19 +125,19 @@ class ConnectionPool:
             self.discard(server, connection)
 
     def release(self, server: str, connection: "Connection") -> None:
-        """Take back a connection whose answer has been read."""
+        """Return a connection to the pool after its answer has been read."""
         with self._mutex:
             self._used[server].discard(connection)
             self._idle.setdefault(server, []).append((time.monotonic(), connection))
 
     def discard(self, server: str, connection: "Connection") -> None:
-        """Take back a connection that cannot be used again."""
+        """Close a connection that cannot be used again."""
         with self._mutex:
             self._used[server].discard(connection)
         connection.close()
 
     def abort(self, server: str) -> None:
-        """End all that waits for this server. The threads that wait get a ConnectionError."""
+        """Abort all requests to this server. The waiting threads get a ConnectionError."""
         with self._mutex:
             for connection in self._used.get(server, ()):
                 connection.abort()
@@ -146,7 +146,7 @@ class ConnectionPool:
             connection.close()
 
     def close(self) -> None:
-        """Close all connections that nobody uses."""
+        """Close all idle connections."""
         with self._mutex:
             connections = [connection for idle in self._idle.values() for _, connection in idle]
             self._idle.clear()
@@ -157,10 +157,10 @@ class ConnectionPool:
         self.close()
 
 
-def _connected(server: str, deadline: float) -> socket.socket:
+def _connect(server: str, deadline: float) -> socket.socket:
     scheme, host = urlsplit(server)[:2]
-    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    transport = kind(host, timeout=max(_LEAST_SECONDS, deadline - time.monotonic()))
+    transport_class = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    transport = transport_class(host, timeout=max(_SHORTEST_TIMEOUT, deadline - time.monotonic()))
     try:
         transport.connect()
     except OSError as error:
@@ -171,69 +171,69 @@ def _connected(server: str, deadline: float) -> socket.socket:
 class Connection:
     """An open connection to a server."""
 
-    def __init__(self, opened: socket.socket):
-        self._socket = opened
+    def __init__(self, open_socket: socket.socket):
+        self._socket = open_socket
 
-    def exchange(self, request: bytes, deadline: float) -> "Answer":
-        """Send a request and wait for its whole answer. Raises OSError, InvalidAnswer."""
+    def exchange(self, request: bytes, deadline: float) -> "ServerAnswer":
+        """Send a request and wait for its complete answer. Raises OSError, InvalidAnswer."""
         if time.monotonic() >= deadline:
             raise NotConnected("no time is left")
-        self._limit(deadline)
+        self._set_timeout(deadline)
         self._socket.sendall(request)
-        answer = Answer()
-        while not answer.is_whole:
-            self._limit(deadline)
+        answer = ServerAnswer()
+        while not answer.is_complete:
+            self._set_timeout(deadline)
             answer.feed(self._socket.recv(_READ_SIZE))
         return answer
 
-    def _limit(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0:
+    def _set_timeout(self, deadline: float) -> None:
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError("timed out")
-        self._socket.settimeout(left)
+        self._socket.settimeout(seconds_left)
 
     def is_open(self) -> bool:
-        """Whether it can be used again. One that is readable before anything was asked cannot."""
+        """Whether the connection can be used again. Data before a request means that the server has closed it."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
     def abort(self) -> None:
-        """Wake the thread that waits for an answer. Closing alone would not."""
+        """Wake the thread that waits for an answer. Closing the socket would not do that."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close it; it cannot be used again."""
+        """Close the connection for good."""
         self._socket.close()
 
 
-class Answer:
-    """What a server answers. Its `on_` methods are what httptools calls."""
+class ServerAnswer:
+    """A server's answer. httptools calls the `on_` methods."""
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.is_whole = False
+        self.is_complete = False
         self.is_kept_alive = False
         self._parts: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
 
     def body(self) -> bytes:
-        """The whole body, however it came."""
+        """The complete body."""
         return b"".join(self._parts)
 
     def feed(self, data: bytes) -> None:
-        """Take what the server sent, b"" where it closed the connection. Raises OSError, InvalidAnswer."""
+        """Parse data from the server. b"" means that it closed the connection. Raises OSError, InvalidAnswer."""
         if data:
             self._parse(data)
         elif self.status >= 200 and not {"content-length", "transfer-encoding"} & self.headers.keys():
-            # A body without a length ends with the connection.
-            self.is_whole = True
+            # A body without a length ends when the connection closes.
+            self.is_complete = True
         else:
-            raise ConnectionResetError("the server closed the connection before it had answered")
-        if self.is_whole:
-            # It refers to its answer, which would outlive its use.
+            raise ConnectionResetError("the server closed the connection before the answer was complete")
+        if self.is_complete:
+            # The parser and the answer refer to each other, which would keep both in memory.
             del self._parser
 
     def _parse(self, data: bytes) -> None:
@@ -243,13 +243,13 @@ class Answer:
             raise InvalidAnswer(f"not HTTP: {type(error).__name__}") from error
 
     def on_message_begin(self) -> None:
-        """An answer begins, perhaps after one that was none (`100 Continue`)."""
-        if self.is_whole:
+        """An answer begins, perhaps after an interim one (`100 Continue`)."""
+        if self.is_complete:
             raise ValueError("more than one answer to one request")
         self.status, self.headers = 0, {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """A header."""
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -263,11 +263,11 @@ class Answer:
 
     def on_message_complete(self) -> None:
         """The end of the answer."""
-        self.is_whole = self.status >= 200
+        self.is_complete = self.status >= 200
 
 
 def decoded(data: bytes) -> Any:
-    """A body that must be JSON. Raises InvalidAnswer."""
+    """Decode a JSON body. Raises InvalidAnswer."""
     try:
         return json_text.loads(data)
     except ValueError as error:
@@ -275,24 +275,24 @@ def decoded(data: bytes) -> Any:
 
 
 def member(name: str) -> Callable[[bytes], Any]:
-    """Decodes a member that a body must have. Raises InvalidAnswer."""
+    """A decoder of one required member of a JSON body. The decoder raises InvalidAnswer."""
 
     def decode(data: bytes) -> Any:
         body = decoded(data)
         if not isinstance(body, dict) or name not in body:
-            raise InvalidAnswer(f"an answer without {name}")
+            raise InvalidAnswer(f"the answer has no {name}")
         return body[name]
 
     return decode
 
 
 def server_of(url: str) -> str:
-    """Scheme, host and port of a URL: ``http://127.0.0.1:5984``."""
+    """The scheme, host and port of a URL, such as ``http://127.0.0.1:5984``."""
     end = url.find("/", url.find("//") + 2)
     return url if end < 0 else url[:end]
 
 
-def _refusal(answer: Answer) -> Refusal:
+def _refusal(answer: ServerAnswer) -> Refusal:
     try:
         body = json.loads(answer.body())
     except ValueError:

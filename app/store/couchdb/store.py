@@ -1,7 +1,7 @@
 """The store on CouchDB (BigCouch to 3.5).
 
-Every fault of the connection or of the answer (refused, timed out, cut off, not JSON) is raised as Unavailable. A
-write to a single server is never sent twice. On a cluster, what became of a write is read from another node first.
+A failed connection or an invalid answer (refused, timed out, cut off, not JSON) is raised as Unavailable. A write to
+a single server is never sent twice. On a cluster, it is sent again only if another node shows that it was not done.
 """
 
 import json
@@ -38,24 +38,23 @@ from app.store.couchdb.leaves import Leaf, history_of
 from app.store.couchdb.session import Refusal, decoded, member
 from app.store.replicated import Replicated
 
-# Documents in one request.
+# Documents in a request.
 WRITE_BATCH = 200
 DUMP_BATCH = 200
 
 CHANGES_BATCH = 1000
-# CouchDB refuses a greater limit (its `query_limit`).
+# CouchDB refuses a higher limit (its `query_limit`).
 MOST_ROWS = 2**28
-# As many as Kazoo's databases have.
+# Kazoo's databases have three copies.
 ALL_COPIES = "3"
-# How long after a write that a copy may have kept beside another one: replication needs a while.
+# How long to wait before looking for conflicts after a write. Replication takes a while.
 SECONDS_UNTIL_REPLICATED = 10.0
 
 
 class CouchDBStore(Store, Replicated):
-    """A Store on a CouchDB server, or on several nodes of one cluster.
+    """A Store on a CouchDB server, or on several nodes of a cluster.
 
-    `cluster.py` chooses the node for each request. `timeout` is the limit in seconds for one request and what has to
-    be asked because of its answer.
+    `cluster.py` chooses the node for each request. `timeout` is the limit in seconds for a request and its retries.
     """
 
     def __init__(self, urls: list[str], timeout: float = 5.0):
@@ -87,7 +86,7 @@ class CouchDBStore(Store, Replicated):
                 self.save_doc(db, document)
 
     def _create(self, db: str, params: dict[str, str] | None = None) -> bool:
-        """Create a database; whether it was not there."""
+        """Create a database. Returns whether it is new."""
         try:
             self._send(Call("PUT", [db], params, is_write=True))
         except Refusal as error:
@@ -151,15 +150,15 @@ class CouchDBStore(Store, Replicated):
         try:
             revision, is_weak = self._save(db, document)
         except Conflict:
-            # Some copy may have kept it nevertheless.
-            found = None
+            # A copy may have kept it all the same.
+            kept = None
             with suppress(StoreError):
                 self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
-                found = leaf_conflicts.settle_refusal(self, db, document)
-            if found is None:
+                kept = leaf_conflicts.settle_refusal(self, db, document)
+            if kept is None:
                 raise
-            return found
-        if is_weak and not self._stays(db, document, revision):
+            return kept
+        if is_weak and not self._settle_weak(db, document, revision):
             raise Conflict(document["_id"])
         return revision
 
@@ -178,7 +177,7 @@ class CouchDBStore(Store, Replicated):
         return revisions
 
     def save_with(self, db: str, document: Document, other_db: str, other: Document) -> tuple[str, StoreError | None]:
-        """At the same time, because each of both waits for CouchDB's disk."""
+        """Writes both at the same time, because each write waits for CouchDB's disk."""
         end = deadline.within(2 * self.cluster.timeout)
         done = self._batches.put(other_db, other)
         try:
@@ -189,7 +188,7 @@ class CouchDBStore(Store, Replicated):
         return revision, _outcome(done, end)
 
     def _withdraw(self, db: str, document: Document, done: Future[StoreError | None], end: float) -> None:
-        """Delete what was written beside a write that was refused, unless somebody has replaced it."""
+        """Delete the other document after the write was refused, unless it has been replaced meanwhile."""
         if _outcome(done, end) is not None:
             return
         with suppress(StoreError):
@@ -204,9 +203,10 @@ class CouchDBStore(Store, Replicated):
         except DatabaseMissing:
             self._create(db, {"q": "1"})
             _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
-        return [self._written(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
+        return [self._batch_error(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
 
-    def _written(self, db: str, text: bytes, answer: Any) -> StoreError | None:
+    def _batch_error(self, db: str, text: bytes, answer: Any) -> StoreError | None:
+        """Why a document of a batch was not written, or None. After a conflict, it is written alone."""
         if "error" not in answer:
             return None
         if answer["error"] != "conflict":
@@ -219,8 +219,8 @@ class CouchDBStore(Store, Replicated):
             return error
         return None
 
-    def _stays(self, db: str, document: Document, revision: str) -> bool:
-        """Whether a write that fewer copies than a majority have taken is done."""
+    def _settle_weak(self, db: str, document: Document, revision: str) -> bool:
+        """Whether a write that a minority of copies accepted stays."""
         metrics.write_is_weak()
         self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
         with suppress(StoreError):
@@ -231,9 +231,9 @@ class CouchDBStore(Store, Replicated):
         return self._save(db, document)[0]
 
     def _save(self, db: str, document: Document) -> tuple[str, bool]:
-        """The new revision, and whether fewer copies than a majority have it.
+        """The new revision, and whether only a minority of copies accepted it.
 
-        Raises Conflict, TooLarge, and Unavailable if nobody knows whether it happened.
+        Raises Conflict, TooLarge, and Unavailable if nobody knows whether it was written.
         """
         end = deadline.within(self.cluster.timeout)
         failed: Node | None = None
@@ -246,7 +246,7 @@ class CouchDBStore(Store, Replicated):
             if len(self.cluster.nodes) == 1:
                 break
             self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
-            revision = leaf_conflicts.fate(self, db, document)
+            revision = leaf_conflicts.find_lost_write(self, db, document)
             if revision is not None:
                 return revision, False
         raise lost
@@ -260,7 +260,7 @@ class CouchDBStore(Store, Replicated):
         except Refusal as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise Conflict(document["_id"]) from error
-            # 412: a copy lacks an attachment. Others may have taken the document.
+            # 412: a copy lacks an attachment. Other copies may have accepted the document.
             raise LostAnswer(str(error)) from error
         except Unavailable as error:
             if _is_too_large(error.__cause__):
@@ -293,7 +293,7 @@ class CouchDBStore(Store, Replicated):
             return document
         if self.cluster.is_troubled:
             raise Unavailable("some copies are out of reach")
-        # A copy that got a revision by replication does not have those before it.
+        # A copy that received a revision by replication lacks the revisions before it.
         with suppress(NotFound):
             document = self._read([db, *_id_path(doc_id)], {"rev": revision, "r": ALL_COPIES})
         return document
@@ -303,7 +303,7 @@ class CouchDBStore(Store, Replicated):
             body = {"docs": documents}
             self._send(Call("POST", [db, "_bulk_docs"], body=body, is_write=True, is_first=True))
             return
-        # Leaves that are still there are found again.
+        # A repair will find the leaves that remain.
         for document in documents:
             self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
 
@@ -313,7 +313,7 @@ class CouchDBStore(Store, Replicated):
     def documents_with_leaves(self, db: str) -> Iterator[str]:
         since: Any = 0
         while True:
-            params = {"style": "all_docs", "limit": str(CHANGES_BATCH), "since": _text(since)}
+            params = {"style": "all_docs", "limit": str(CHANGES_BATCH), "since": _sequence_text(since)}
             answer = self._read([db, "_changes"], params)
             yield from (row["id"] for row in answer["results"] if len(row["changes"]) > 1)
             if len(answer["results"]) < CHANGES_BATCH:
@@ -356,7 +356,7 @@ class CouchDBStore(Store, Replicated):
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=True, conflicts=conflicts):
-            # A document that was deleted meanwhile is null.
+            # The document is null if it was deleted meanwhile.
             if row.get("doc"):
                 yield row["doc"]
 
@@ -365,7 +365,7 @@ class CouchDBStore(Store, Replicated):
             try:
                 yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
             except NotFound:
-                # It was deleted meanwhile.
+                # The document was deleted meanwhile.
                 continue
             except StoreError as error:
                 if on_fault is None:
@@ -373,7 +373,7 @@ class CouchDBStore(Store, Replicated):
                 on_fault(row["id"], error)
 
     def _all_docs(self, db: str, include_docs: bool, conflicts: bool = False) -> Iterator[dict[str, Any]]:
-        """The rows of `_all_docs`, read in pages."""
+        """The rows of `_all_docs`, read page by page."""
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
         if conflicts:
             params["conflicts"] = "true"
@@ -425,7 +425,7 @@ class CouchDBStore(Store, Replicated):
         return self._send(Call("GET", path, params, decode=decode))[1]
 
     def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
-        """What a majority of the copies has. If they differ while another is out of reach, one has to do."""
+        """What a majority of copies has. If that fails while copies are out of reach, one copy is enough."""
         path = [db, *_id_path(doc_id)]
         if not self.cluster.is_troubled:
             return self._send(Call("GET", path, params))[1]
@@ -434,7 +434,7 @@ class CouchDBStore(Store, Replicated):
         return self._send(Call("GET", path, {**params, "r": "1"}))[1]
 
     def _send(self, call: Call) -> tuple[int, Any]:
-        """Status and decoded body. Raises as `Cluster.request`, and NotFound."""
+        """The status and decoded body. Raises as `Cluster.request`, and NotFound."""
         try:
             return self.cluster.request(call)
         except Refusal as error:
@@ -444,15 +444,15 @@ class CouchDBStore(Store, Replicated):
 
 
 def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
-    """Why a document of a batch was not written by then."""
+    """Why a batched document was not written before `end`, or None."""
     try:
         return done.result(max(0.0, end - time.monotonic()))
     except FutureTimeout:
         return Unavailable("the batch was not written in time")
 
 
-def _text(sequence: Any) -> str:
-    """A sequence of `_changes` as a parameter: a number, a text, or an array in BigCouch."""
+def _sequence_text(sequence: Any) -> str:
+    """A `_changes` sequence as a parameter. It is a number, a string or, in BigCouch, an array."""
     return sequence if isinstance(sequence, str) else json.dumps(sequence)
 
 
@@ -461,7 +461,7 @@ def _id_path(doc_id: str) -> list[str]:
 
 
 def _not_found(reason: str, path: list[str]) -> NotFound:
-    # "no_db_file" is the reason in CouchDB up to 2, "Database does not exist." in later versions.
+    # CouchDB up to 2 says "no_db_file", and later versions say "Database does not exist."
     database_missing = reason in ("no_db_file", "Database does not exist.")
     return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 
