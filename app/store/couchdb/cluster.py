@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +20,7 @@ from app import deadline, metrics
 from app.couchdb_url import parse_address
 from app.documents.names import encoded
 from app.kazoo import json_text
-from app.store import Unavailable
+from app.store import DatabaseMissing, NotFound, Unavailable
 from app.store.couchdb.session import InvalidAnswer, NotConnected, Refusal, Session, decoded, server_of
 
 # How long a request waits for a node before it tries the next one: a share of the time left, and a limit in seconds.
@@ -76,7 +76,8 @@ class Call:
     not sent to another node. Other calls are repeated after any fault.
 
     `end` is a time as in `time.monotonic`. `is_first` means that there will be another attempt if this one takes too
-    long. `failed` is the node that failed in the previous attempt.
+    long. `is_repeated` means that it was sent before, on a connection that the server had closed. `failed` is the
+    node that failed in the previous attempt.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Call:
     is_write: bool = False
     end: float | None = None
     is_first: bool = False
+    is_repeated: bool = False
     failed: Node | None = None
 
     @property
@@ -137,7 +139,7 @@ class Cluster:
     def request(self, call: Call) -> tuple[int, Any]:
         """The status and decoded answer of the first node that answers.
 
-        Raises Unavailable, LostAnswer, and Refusal for a 404. For a write, it also raises Refusal for a 409 or 412.
+        Raises NotFound, Unavailable and LostAnswer. For a write, it raises Refusal for a 409 or 412.
         """
         end = deadline.within(self.timeout) if call.end is None else call.end
         tried: list[Node] = []
@@ -160,25 +162,20 @@ class Cluster:
         """The status and decoded answer of one node. Raises as `request`, or _NotAnswered if another node may do."""
         body = call.text()
         headers = {} if body is None else {"Content-Type": "application/json"}
-
-        def send() -> tuple[int, Any]:
-            metrics.node_asked(node.name)
+        metrics.node_asked(node.name)
+        try:
             status, _, answer = self._session.request(
                 call.method, node.url + call.target(), body, headers, node.credentials, deadline=limit
             )
             return status, call.decode(answer.read())
-
-        try:
-            try:
-                return send()
-            except ConnectionError:
-                if call.is_write or node.is_down:
-                    raise
-            # If the server closed this connection, it has probably closed the others too.
-            self._session.connection_pool.close()
-            return send()
         except (*FAULTS, Refusal) as error:
-            if isinstance(error, Refusal) and _is_for_caller(error, call.is_write):
+            if isinstance(error, ConnectionError) and not (call.is_write or call.is_repeated or node.is_down):
+                # If the server closed this connection, it has probably closed the others too.
+                self._session.connection_pool.close()
+                return self._ask(node, replace(call, is_repeated=True), limit)
+            if isinstance(error, Refusal) and error.status == HTTPStatus.NOT_FOUND:
+                raise _not_found(error.reason, call.path) from error
+            if isinstance(error, Refusal) and call.is_write and error.status in _ANSWERS_TO_WRITES:
                 raise
             message = f"{node.server}: {_describe(error)}"[:300]
             if _is_final(error):
@@ -264,9 +261,10 @@ def _describe(error: BaseException) -> str:
     return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
-def _is_for_caller(refusal: Refusal, is_write: bool) -> bool:
-    """Whether the caller handles this refusal."""
-    return (is_write and refusal.status in _ANSWERS_TO_WRITES) or refusal.status == HTTPStatus.NOT_FOUND
+def _not_found(reason: str, path: list[str]) -> NotFound:
+    # CouchDB up to 2 says "no_db_file", and later versions say "Database does not exist."
+    database_missing = reason in ("no_db_file", "Database does not exist.")
+    return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 
 
 def _is_final(error: BaseException) -> bool:

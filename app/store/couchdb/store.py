@@ -88,7 +88,7 @@ class CouchDBStore(Store, Replicated):
     def _create(self, db: str, params: dict[str, str] | None = None) -> bool:
         """Create a database. Returns whether it is new."""
         try:
-            self._send(Call("PUT", [db], params, is_write=True))
+            self.cluster.request(Call("PUT", [db], params, is_write=True))
         except Refusal as error:
             if error.status != HTTPStatus.PRECONDITION_FAILED:
                 raise
@@ -107,7 +107,7 @@ class CouchDBStore(Store, Replicated):
 
     def delete_db(self, db: str) -> None:
         with suppress(NotFound):
-            self._send(Call("DELETE", [db]))
+            self.cluster.request(Call("DELETE", [db]))
 
     def database_names(self) -> list[str]:
         return sorted(self._read(["_all_dbs"]))
@@ -137,7 +137,7 @@ class CouchDBStore(Store, Replicated):
         try:
             params = {"include_docs": "true", "conflicts": "true"}
             call = Call("POST", [db, "_all_docs"], params, {"keys": doc_ids}, member("rows"))
-            _, rows = self._send(call)
+            _, rows = self.cluster.request(call)
         except DatabaseMissing:
             return {}
         documents = {row["id"]: row["doc"] for row in rows if row.get("doc")}
@@ -168,7 +168,7 @@ class CouchDBStore(Store, Replicated):
             batch = documents[start : start + WRITE_BATCH]
             call = Call("POST", [db, "_bulk_docs"], body={"docs": batch}, is_write=True)
             try:
-                status, answers = self._send(call)
+                status, answers = self.cluster.request(call)
             except LostAnswer:
                 status, answers = int(HTTPStatus.ACCEPTED), []
             revisions |= {answer["id"]: answer["rev"] for answer in answers if "rev" in answer}
@@ -199,10 +199,10 @@ class CouchDBStore(Store, Replicated):
     def _write_batch(self, db: str, texts: list[bytes]) -> list[StoreError | None]:
         body = b'{"docs":[' + b",".join(texts) + b"]}"
         try:
-            _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
+            _, answers = self.cluster.request(Call("POST", [db, "_bulk_docs"], body=body))
         except DatabaseMissing:
             self._create(db, {"q": "1"})
-            _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
+            _, answers = self.cluster.request(Call("POST", [db, "_bulk_docs"], body=body))
         return [self._batch_error(db, text, answer) for text, answer in zip(texts, answers, strict=False)]
 
     def _batch_error(self, db: str, text: bytes, answer: Any) -> StoreError | None:
@@ -256,7 +256,7 @@ class CouchDBStore(Store, Replicated):
         body = {name: value for name, value in document.items() if name != "_id"}
         call = Call("PUT", path, body=body, decode=member("rev"), is_write=True)
         try:
-            status, revision = self._send(replace(call, end=end, is_first=is_first, failed=failed))
+            status, revision = self.cluster.request(replace(call, end=end, is_first=is_first, failed=failed))
         except Refusal as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise Conflict(document["_id"]) from error
@@ -301,7 +301,7 @@ class CouchDBStore(Store, Replicated):
     def save_leaves(self, db: str, documents: list[Document]) -> None:
         with suppress(LostAnswer):
             body = {"docs": documents}
-            self._send(Call("POST", [db, "_bulk_docs"], body=body, is_write=True, is_first=True))
+            self.cluster.request(Call("POST", [db, "_bulk_docs"], body=body, is_write=True, is_first=True))
             return
         # A repair will find the leaves that remain.
         for document in documents:
@@ -337,7 +337,7 @@ class CouchDBStore(Store, Replicated):
 
     def _load(self, db: str, batch: list[Document]) -> None:
         body = {"docs": batch, "new_edits": False}
-        _, answers = self._send(Call("POST", [db, "_bulk_docs"], body=body))
+        _, answers = self.cluster.request(Call("POST", [db, "_bulk_docs"], body=body))
         refused = [answer for answer in answers if isinstance(answer, dict) and answer.get("error")]
         if refused:
             raise StoreError(f"{refused[0].get('id')}: {refused[0].get('reason')}")
@@ -422,25 +422,16 @@ class CouchDBStore(Store, Replicated):
     # HTTP
 
     def _read(self, path: list[str], params: dict[str, str] | None = None, decode: Any = decoded) -> Any:
-        return self._send(Call("GET", path, params, decode=decode))[1]
+        return self.cluster.request(Call("GET", path, params, decode=decode))[1]
 
     def _read_copies(self, db: str, doc_id: str, params: dict[str, str]) -> Any:
         """What a majority of copies has. If that fails while copies are out of reach, one copy is enough."""
         path = [db, *_id_path(doc_id)]
         if not self.cluster.is_troubled:
-            return self._send(Call("GET", path, params))[1]
+            return self.cluster.request(Call("GET", path, params))[1]
         with suppress(Unavailable):
-            return self._send(Call("GET", path, params, is_first=True))[1]
-        return self._send(Call("GET", path, {**params, "r": "1"}))[1]
-
-    def _send(self, call: Call) -> tuple[int, Any]:
-        """The status and decoded body. Raises as `Cluster.request`, and NotFound."""
-        try:
-            return self.cluster.request(call)
-        except Refusal as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            raise _not_found(error.reason, call.path) from error
+            return self.cluster.request(Call("GET", path, params, is_first=True))[1]
+        return self.cluster.request(Call("GET", path, {**params, "r": "1"}))[1]
 
 
 def _outcome(done: Future[StoreError | None], end: float) -> StoreError | None:
@@ -458,12 +449,6 @@ def _sequence_text(sequence: Any) -> str:
 
 def _id_path(doc_id: str) -> list[str]:
     return doc_id.split("/", 1) if doc_id.startswith(("_design/", "_local/")) else [doc_id]
-
-
-def _not_found(reason: str, path: list[str]) -> NotFound:
-    # CouchDB up to 2 says "no_db_file", and later versions say "Database does not exist."
-    database_missing = reason in ("no_db_file", "Database does not exist.")
-    return (DatabaseMissing if database_missing or len(path) == 1 else NotFound)("/".join(path))
 
 
 def _is_too_large(error: BaseException | None) -> bool:
