@@ -23,8 +23,12 @@ TOGETHER = (
     "test_broker.py",
     "test_browser.py",
     "test_console.py",
+    "test_console_addresses.py",
     "test_faults.py",
+    "test_filtered_lists.py",
+    "test_guessing.py",
     "test_history.py",
+    "test_history_limits.py",
     "test_openapi.py",
     "test_package.py",
 )

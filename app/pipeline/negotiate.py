@@ -6,11 +6,12 @@ Spec: docs/kazoo/http.md, section 4.
 import re
 
 from app.crossbar.context import Context, bare, empty
+from app.pipeline.header_lists import elements
 from app.pipeline.parse import FORM_TYPE, JSON_TYPES
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = rf'[ \t]*;[ \t]*{_TOKEN}(?:=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?'
-_MEDIA_RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})((?:{_PARAMETER})*)")
+_MEDIA_RANGE = re.compile(rf"(\*|{_TOKEN}/{_TOKEN})((?:{_PARAMETER})*)")
 _PARAMETER_NAME = re.compile(rf"[ \t]*;[ \t]*({_TOKEN})")
 _LANGUAGE_RANGE = re.compile(
     r"(\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
@@ -35,14 +36,13 @@ def accept_content(context: Context) -> None:
 def _accepts_json(accept: str) -> bool:
     """Whether the header allows JSON. Ranges whose first parameter is not `q` are ignored, and so is q's value."""
     accepts = False
-    for item in accept.split(","):
-        if not item.strip():
-            continue
-        match = _MEDIA_RANGE.fullmatch(item.strip(" \t"))
+    for element in elements(accept, has_escapes=True):
+        match = _MEDIA_RANGE.fullmatch(element)
         if not match:
             raise empty(400)
-        media_type = f"{match.group(1)}/{match.group(2)}".lower()
-        names = [name.lower() for name in _PARAMETER_NAME.findall(match.group(3))]
+        # Java sends `*` for any type.
+        media_type = match[1].lower() if match[1] != "*" else "*/*"
+        names = [name.lower() for name in _PARAMETER_NAME.findall(match[2])]
         if names[:1] not in ([], ["q"]):
             continue
         accepts |= media_type in (*JSON_TYPES, "*/*", "application/*")
@@ -54,11 +54,13 @@ def _language(header: str | None) -> str:
     if header is None:
         return _LANGUAGES[0]
     ranges = []
-    for item in header.split(","):
-        match = _LANGUAGE_RANGE.fullmatch(item.strip(" \t"))
+    for element in elements(header):
+        match = _LANGUAGE_RANGE.fullmatch(element)
         if not match:
             raise bare(400)
         ranges.append((match.group(1).lower(), float(match.group(2) or 1)))
+    if not ranges:
+        raise bare(400)
     offered = (*_LANGUAGES, ranges[0][0])
     for language, quality in sorted(ranges, key=lambda item: -item[1]):
         if quality > 0 and (language in offered or language == "*"):

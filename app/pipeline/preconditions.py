@@ -3,6 +3,7 @@
 import re
 
 from app.crossbar.context import Context, bare, empty
+from app.pipeline.header_lists import elements
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 
@@ -36,8 +37,8 @@ def _matches(header: str, etag: str | None, weak: bool) -> bool:
 
 def _tags(header: str) -> list[tuple[str | None, str]]:
     tags = []
-    for item in header.split(","):
-        match = _TAG.fullmatch(item.strip(" \t"))
+    for element in elements(header):
+        match = _TAG.fullmatch(element)
         if not match:
             raise bare(400)
         is_weak, tag = match.groups()

@@ -28,9 +28,18 @@ async function show() {
   if (!session) return showLogin(main, show);
   for (const [pattern, view] of ROUTES) {
     const match = pattern.exec(location.hash);
-    if (match) return present(thisRound, view, match.slice(1).map(decodeURIComponent));
+    if (match) return present(thisRound, view, match.slice(1).map(unescaped));
   }
   go('#/trunks');
+}
+
+// A segment of the address. Someone may have typed it, so a malformed escape is left as it is.
+function unescaped(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 async function present(thisRound, view, params) {

@@ -18,10 +18,18 @@ export async function showTrunk(main, id) {
   const [schema, numbers, stored, version] = await Promise.all([
     call('GET', '/schemas/connectivity').then((answer) => answer.data),
     spareNumbers(),
-    isNew ? {data: {name: '', servers: []}} : call('GET', inAccount(`/connectivity/${segment(id)}`)),
+    isNew ? {data: {name: '', servers: []}} : storedTrunk(id),
     isNew ? null : newestVersion(id),
   ]);
   return new Editor(main, isNew ? null : id, schema, numbers, stored, version !== null).show();
+}
+
+async function storedTrunk(id) {
+  try {
+    return await call('GET', inAccount(`/connectivity/${segment(id)}`));
+  } catch (error) {
+    throw error.status === 404 ? new Error('There is no such trunk.') : error;
+  }
 }
 
 // The account's unused numbers.
