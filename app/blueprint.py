@@ -15,6 +15,7 @@ from werkzeug.exceptions import InternalServerError
 from werkzeug.routing import BaseConverter, Rule, WebsocketMismatch
 
 from app import deadline, metrics, pipeline
+from app.auth.addresses import canonical
 from app.auth.keys import KeysMissing
 from app.crossbar.context import Context, Stop, not_found_error, plain_error, system_error, too_large_error
 from app.kazoo.constants import METHODS
@@ -144,7 +145,7 @@ def _read_request(services: Services) -> Context:
         target=target,
         query_string=query_string,
         headers=headers,
-        peer=environ.get("REMOTE_ADDR", ""),
+        peer=canonical(environ.get("REMOTE_ADDR", "")),
         content_length=length,
         read_body=lambda size: request.stream.read(size),
     )

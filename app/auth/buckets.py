@@ -50,6 +50,10 @@ class Buckets:
         """Take `cost` tokens and return True. If there are not enough, take none and return False."""
         return self._change(name, size, lambda tokens: tokens - cost if tokens >= cost else None)
 
+    def holds(self, name: str, cost: int, size: Size) -> bool:
+        """Whether there are enough tokens. None are taken."""
+        return self._change(name, size, lambda tokens: tokens if tokens >= cost else None)
+
     def drain(self, name: str, size: Size) -> None:
         """Take all remaining tokens."""
         self._change(name, size, lambda tokens: 0)

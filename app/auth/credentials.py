@@ -45,18 +45,18 @@ def users_with(store: Store, account_id: str, credentials: str, method: str) -> 
     return [AuthDoc(account_id, row.id) for row in rows]
 
 
-def basic_auth(store: Store, cache: DocumentCache, token: str) -> AuthDoc | None:
-    """The user with these Basic credentials; None unless exactly one user matches.
-
-    The credentials are base64 of the account id, a colon and the hash.
-    """
+def basic_credentials(token: str) -> tuple[str, str] | None:
+    """The account id and the secret in Basic credentials: base64 of both, with a colon between. None if malformed."""
     try:
         text = base64.b64decode(token, validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         return None
     account_id, colon, secret = text.partition(":")
-    if not colon or not is_account_id(account_id):
-        return None
+    return (account_id, secret) if colon and is_account_id(account_id) else None
+
+
+def basic_auth(store: Store, cache: DocumentCache, account_id: str, secret: str) -> AuthDoc | None:
+    """The user with these Basic credentials; None unless exactly one user matches."""
     account_config = cache.find_doc(account_db(account_id), DOCUMENT)
     kind = object_member(account_config, "basic_auth_type") or cache.setting(CONFIG, "basic_auth_type", default="md5")
     if kind not in VIEWS:

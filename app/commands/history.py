@@ -22,7 +22,7 @@ from app.history.versions import Write
 from app.schema import Invalid
 from app.services import Services
 from app.store import Conflict
-from app.trunks.service import SCHEMA, NumbersRefused
+from app.trunks.service import SCHEMA, KeyTooLong, NumbersRefused
 
 
 @click.command()
@@ -79,7 +79,7 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
     except Invalid as invalid:
         errors = json.dumps(masked(invalid.errors), ensure_ascii=False)
         raise click.ClickException(f"the schema refuses this version: {errors}") from None
-    except NumbersRefused as refused:
+    except (KeyTooLong, NumbersRefused) as refused:
         raise click.ClickException(str(refused)) from None
     except Conflict:
         raise click.ClickException("someone else has just changed the trunk: try again") from None

@@ -1,17 +1,18 @@
 """Checks that the pipeline and the logins share: rate limits, expired trials, invalid credentials."""
 
-import ipaddress
-from functools import lru_cache
 from typing import Any
 
 from app.accounts import disable_expired
 from app.auth import AuthDoc, buckets, hierarchy
+from app.auth.addresses import canonical, is_among
 from app.auth.trial import expired_since
 from app.crossbar.context import Context, Stop, system_error, validation_error
 from app.schema.errors import error
 
 NO_ACCOUNT = "no_account"
 BYTES_OF_A_TOKEN = 16_384
+# Of the default bucket: 20 failed guesses at once, then 2 a second.
+GUESS_COST = 5
 REVERSE_PROXIES = ("127.0.0.1",)
 
 
@@ -36,6 +37,25 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
         for name in names:
             services.buckets.drain(name, size)
     raise system_error(429, "too_many_requests")
+
+
+def check_guesses(context: Context, account_id: str) -> None:
+    """Stop with 429 if there were too many failed guesses at an account's credentials, from whatever addresses."""
+    cost, size = _cost_of_a_guess(context, account_id), buckets.size_for(context.services.cache)
+    if not context.services.buckets.holds(f"guesses/{account_id}", min(cost, size.capacity), size):
+        raise system_error(429, "too_many_requests")
+
+
+def charge_guess(context: Context, account_id: str) -> None:
+    """Charge a failed guess to its account."""
+    cost, size = _cost_of_a_guess(context, account_id), buckets.size_for(context.services.cache)
+    context.services.buckets.take(f"guesses/{account_id}", min(cost, size.capacity), size)
+
+
+def _cost_of_a_guess(context: Context, account_id: str) -> int:
+    """Nothing, if the operator has switched limits off for such requests."""
+    noun = context.nouns[-1][0]
+    return GUESS_COST if buckets.cost_of(context.services.cache, account_id, noun, context.verb) else 0
 
 
 def charge_body(context: Context, length: int) -> None:
@@ -64,24 +84,15 @@ def client_ip(context: Context) -> str:
     This is `X-Forwarded-For` if the peer is a known reverse proxy, or if `check_reverse_proxies` is false.
     Otherwise it is the peer's address.
     """
-    forwarded = context.header("x-forwarded-for")
+    peer, forwarded = canonical(context.peer), context.header("x-forwarded-for")
     if not forwarded:
-        return context.peer
+        return peer
     config = context.services.config
     if config("crossbar", "check_reverse_proxies") is False:
         return forwarded
     proxies = config("crossbar", "reverse_proxies", default=REVERSE_PROXIES)
     trusted = tuple(proxy for proxy in proxies if isinstance(proxy, str))
-    return forwarded if _is_among(context.peer, trusted) else context.peer
-
-
-@lru_cache(maxsize=4096)
-def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-        return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
-    except ValueError:
-        return False
+    return forwarded if is_among(peer, trusted) else peer
 
 
 def stop_if_expired(context: Context, auth: AuthDoc) -> None:

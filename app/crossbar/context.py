@@ -232,6 +232,12 @@ def too_large_error(limit: int) -> Stop:
     return validation_error(error("file", "maxSize", target=limit, message=message))
 
 
+def too_long_error(member: str, limit: int, unit: str = "characters") -> Stop:
+    """The 400 for a text that is longer than `limit`."""
+    message = f"String must not be more than {limit} {unit}"
+    return validation_error(error(member, "maxLength", message=message, target=limit))
+
+
 def not_found_error(cause: str) -> Stop:
     """The 404 for a missing document or account. `cause` is its id."""
     return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})

@@ -6,11 +6,10 @@ Spec: docs/kazoo/documents.md, sections 2 to 5.
 import hashlib
 from typing import Any
 
-from app.crossbar.context import Context, not_found_error, validation_error
+from app.crossbar.context import Context, not_found_error, too_long_error
 from app.documents import Document, fields, filters, is_true, listing, start_key
 from app.kazoo import json_text
 from app.kazoo.integers import to_integer
-from app.schema.errors import error
 from app.store import UNSET, NotFound, Row, ViewMissing, is_document_id
 
 DEFAULT_PAGE_SIZE = 50
@@ -97,8 +96,7 @@ def requested_start_key(context: Context, default: Any = None) -> Any:
     if not isinstance(text, str):
         return default
     if len(text) > LONGEST_START_KEY:
-        message = f"String must not be more than {LONGEST_START_KEY} characters"
-        raise validation_error(error("start_key", "maxLength", message=message, target=LONGEST_START_KEY))
+        raise too_long_error("start_key", LONGEST_START_KEY)
     return start_key.decode(text)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.documents import Document, fields
+from app.documents import Document, fields, object_member
 
 TYPE = "sys_info"
 
@@ -27,6 +27,20 @@ def servers(document: Document) -> Iterator[Document]:
     """The servers. Any that are not objects are skipped, because stored documents may violate the schema."""
     stored = document.get("servers")
     return (server for server in stored if isinstance(server, dict)) if isinstance(stored, list) else iter(())
+
+
+def longest_keys(document: Document) -> Iterator[tuple[str, int]]:
+    """The path and the bytes of the texts that Kazoo's views use as keys: of numbers only the longest of a server."""
+    for index, server in enumerate(servers(document)):
+        user, numbers = object_member(server, "auth", "auth_user"), server.get("DIDs")
+        if isinstance(user, str):
+            yield f"servers.{index}.auth.auth_user", _bytes(user)
+        if isinstance(numbers, dict):
+            yield f"servers.{index}.DIDs", max(map(_bytes, numbers), default=0)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def dids(document: Document) -> list[str]:

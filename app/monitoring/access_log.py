@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
+from app.auth.addresses import canonical
 from app.blueprint import raw_target
 from app.crossbar.admission import client_ip
 from app.crossbar.context import Context
@@ -49,7 +50,7 @@ def _log_when_sent(response: Response) -> Response:
         "status": response.status_code,
         "bytes": 0 if _has_no_body(response) else response.content_length or 0,
         "seconds": round(time.perf_counter() - g.started, 4),
-        **(_caller(context) if context else {"client": request.remote_addr}),
+        **(_caller(context) if context else {"client": canonical(request.remote_addr or "")}),
     }
     if response.direct_passthrough:
         # There is no callback when a file has been sent.

@@ -4,11 +4,14 @@ Spec: docs/kazoo/auth.md, section 0.
 """
 
 from app.auth import AuthDoc, hierarchy
-from app.auth.credentials import basic_auth
+from app.auth.credentials import basic_auth, basic_credentials
 from app.auth.trial import is_enabled
-from app.crossbar.admission import charge, invalid_credentials, stop_if_expired
-from app.crossbar.context import Context
+from app.crossbar.admission import charge, charge_guess, check_guesses, invalid_credentials, stop_if_expired
+from app.crossbar.context import Context, too_long_error
 from app.pipeline.identify import BASIC, TOKEN
+
+# In characters of base64.
+LONGEST_BASIC = 2048
 
 
 def authenticate(context: Context) -> None:
@@ -35,8 +38,16 @@ def _identify(context: Context) -> AuthDoc | None:
         return context.early_auth
     if context.token_kind != BASIC or context.token is None:
         return None
-    auth = basic_auth(context.services.store, context.services.cache, context.token)
-    if auth:
+    if len(context.token) > LONGEST_BASIC:
+        raise too_long_error("authorization", LONGEST_BASIC)
+    credentials = basic_credentials(context.token)
+    if credentials is None:
+        return None
+    check_guesses(context, credentials[0])
+    auth = basic_auth(context.services.store, context.services.cache, *credentials)
+    if auth is None:
+        charge_guess(context, credentials[0])
+    else:
         stop_if_expired(context, auth)
     return auth
 

@@ -9,12 +9,12 @@ import re
 from app.audit import trunk
 from app.auth import restrictions
 from app.crossbar import crossbar_doc, request_data
-from app.crossbar.context import Context, not_found_error, system_error, validation_error
+from app.crossbar.context import Context, not_found_error, system_error, too_long_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
 from app.resources import connectivity_history, limits
 from app.schema.errors import error
-from app.trunks.service import SCHEMA, NumbersRefused
+from app.trunks.service import LONGEST_KEY, SCHEMA, KeyTooLong, NumbersRefused
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +140,8 @@ def _accept(context: Context, document: Document) -> None:
     trunks = context.services.trunks
     try:
         context.doc = trunks.accepted(context.account, document, context.auth.account_id)
+    except KeyTooLong as too_long:
+        raise too_long_error(too_long.path, LONGEST_KEY, "bytes") from None
     except NumbersRefused as refused:
         raise system_error(403, "forbidden", {"message": str(refused)}) from None
     for finding in trunk.worst_errors(context.doc):

@@ -2,14 +2,16 @@
 
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
-from app.crossbar.admission import stop_if_expired
-from app.crossbar.context import Context, system_error, validation_error
+from app.crossbar.admission import charge_guess, check_guesses, stop_if_expired
+from app.crossbar.context import Context, system_error, too_long_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import Document
 from app.resources import login
 from app.schema.errors import error
 
 METHOD = "cb_user_auth"
+# Kazoo accepts `realm` for `account_realm`, which has a limit in the schema.
+LONGEST_REALM = 1024
 
 
 class UserAuth(Resource):
@@ -34,11 +36,16 @@ class UserAuth(Resource):
         if context.verb == "GET":
             raise system_error(403, "forbidden")
         data = login.validated(context, "user_auth")
+        realm = data.get("realm")
+        if isinstance(realm, str) and len(realm) > LONGEST_REALM:
+            raise too_long_error("realm", LONGEST_REALM)
         account_ids = _find_accounts(context, data)
         if not account_ids:
             raise login.refused(context)
+        check_guesses(context, account_ids[0])
         auth = _find_user(context, account_ids, data)
         if auth is None:
+            charge_guess(context, account_ids[0])
             login.record_failure(context, account_ids[0], METHOD)
             raise login.refused(context, view_was_empty=True)
         context.paging = {"page_size": 1}

@@ -24,6 +24,16 @@ from app.store import Store, is_document_id
 from app.store.cache import DocumentCache
 
 SCHEMA = "connectivity"
+# In bytes. A view compares keys again and again.
+LONGEST_KEY = 8192
+
+
+class KeyTooLong(Exception):
+    """A text at this `path` is a key of Kazoo's views and has more than LONGEST_KEY bytes."""
+
+    def __init__(self, path: str):
+        super().__init__(f"{path} has a text of more than {LONGEST_KEY} bytes")
+        self.path = path
 
 
 class NumbersRefused(Exception):
@@ -82,8 +92,11 @@ class Trunks:
     def accepted(self, account: Document, document: Document, caller_id: str) -> Document:
         """The document with the account's realm, if the caller's account may use its numbers.
 
-        Raises NumbersRefused.
+        Raises KeyTooLong and NumbersRefused.
         """
+        for path, length in connectivity.longest_keys(document):
+            if length > LONGEST_KEY:
+                raise KeyTooLong(path)
         refused = ownership.refused(self.store, self.cache, caller_id, connectivity.dids(document))
         if refused:
             raise NumbersRefused(refused)

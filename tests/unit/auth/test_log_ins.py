@@ -13,6 +13,7 @@ from app.auth.credentials import (
     accounts_by_name,
     accounts_by_realm,
     basic_auth,
+    basic_credentials,
     credential_hash,
     users_with,
 )
@@ -200,7 +201,8 @@ def test_basic_credentials_where_nothing_is_configured(tmp_path):
 
     def who(text):
         token = base64.b64encode(text.encode()).decode()
-        return basic_auth(store, DocumentCache(store, seconds=0), token)
+        credentials = basic_credentials(token)
+        return basic_auth(store, DocumentCache(store, seconds=0), *credentials) if credentials else None
 
     assert who(f"{ACCOUNT}:{user['pvt_md5_auth']}") == AuthDoc(ACCOUNT, "u")
     assert (
@@ -208,10 +210,7 @@ def test_basic_credentials_where_nothing_is_configured(tmp_path):
     )
     store.load_docs("system_config", [{"_id": "crossbar.auth", "default": {"basic_auth_type": "plain"}}])
     assert who(f"{ACCOUNT}:Jo:pass:word") == AuthDoc(ACCOUNT, "u")
-    assert (
-        basic_auth(store, DocumentCache(store), "!" + base64.b64encode(f"{ACCOUNT}:jo:pass:word".encode()).decode())
-        is None
-    )
+    assert basic_credentials("!" + base64.b64encode(f"{ACCOUNT}:jo:pass:word".encode()).decode()) is None
 
 
 def test_token_life_comes_from_account_and_system(store):

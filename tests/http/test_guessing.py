@@ -1,0 +1,67 @@
+"""Guesses at passwords are charged to the account that they are aimed at, wherever they come from."""
+
+import pytest
+import requests
+
+from tests import support
+
+pytestmark = pytest.mark.slow
+
+GUESSES = 30
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory):
+    """A service whose buckets are not filled again while the tests run."""
+    world = support.embedded_world(tmp_path_factory.mktemp("limited")).populate(rate_limited=True)
+    world.configure("token_buckets", tokens_fill_rate=1, tokens_fill_time="day")
+    world.victim = world.person("Victim", "victim.example.com", world.master)
+    world.other = world.person("Other", "other.example.com", world.master)
+    server = support.service(world.environment, workers=2).start()
+    world.url = server.url
+    yield world
+    server.stop()
+
+
+def guess(limited, address, path="/v2/user_auth", **data):
+    headers = {"X-Forwarded-For": address}
+    body = {"data": {"credentials": "0" * 32, **data}}
+    return requests.put(limited.url + path, json=body, headers=headers, timeout=30).status_code
+
+
+@pytest.mark.parametrize("network", [1, 2, 3, 4])
+def test_guesses_at_one_account_from_many_addresses_are_limited(limited, network):
+    person = limited.person(f"Victim {network}", f"victim{network}.example.com", limited.master)
+    data, path = {
+        1: ({"realm": person.realm}, "/v2/user_auth"),
+        2: ({"account_realm": person.realm.upper()}, "/v2/user_auth"),
+        3: ({"account_name": person.account["name"]}, "/v2/user_auth"),
+        4: ({"account_realm": person.realm}, f"/v2/accounts/{person.account_id}/user_auth"),
+    }[network]
+    statuses = [guess(limited, f"10.{network}.0.{number}", path, **data) for number in range(GUESSES)]
+    assert 429 in statuses and set(statuses) <= {401, 429}
+
+
+def test_guesses_with_basic_credentials_from_many_addresses_are_limited(limited):
+    """With a text that is no hash the answer is the same, and so is the cost."""
+    person = limited.person("Victim 5", "victim5.example.com", limited.master)
+    url = f"{limited.url}/v2/accounts/{person.account_id}/connectivity"
+
+    def status(number):
+        headers = {"X-Forwarded-For": f"10.5.{number // 250}.{number % 250}"}
+        return requests.get(url, auth=(person.account_id, f"{number:032x}"), headers=headers, timeout=30).status_code
+
+    statuses = [status(number) for number in range(5 * GUESSES)]
+    assert 429 in statuses and set(statuses) <= {401, 429}
+
+
+def test_guesses_at_one_account_leave_the_others_and_those_with_a_token_alone(limited):
+    api = support.Api(limited.url, limited.victim)
+    for number in range(GUESSES):
+        guess(limited, f"10.6.0.{number}", realm=limited.victim.realm)
+    assert api.call("GET", headers={"X-Forwarded-For": "10.7.0.2"}).status_code == 200
+    person = limited.other
+    headers = {"X-Forwarded-For": "10.7.0.1"}
+    data = {"credentials": person.credentials, "account_realm": person.realm}
+    answer = requests.put(f"{limited.url}/v2/user_auth", json={"data": data}, headers=headers, timeout=30)
+    assert answer.status_code == 201
