@@ -6,12 +6,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class AuthDoc:
-    """The identity that a token or credentials prove. `claims` is empty for Basic credentials."""
+    """The identity that a token or credentials prove. `claims` is empty for Basic credentials.
+
+    `caller` is the caller's own identity, if the caller acts as another user (the claim `as`).
+    """
 
     account_id: str
     owner_id: str | None = None
     method: str | None = None
     claims: dict[str, Any] = field(default_factory=dict, repr=False)
+    caller: "AuthDoc | None" = None
+
+    @property
+    def identities(self) -> "tuple[AuthDoc, ...]":
+        """This identity, and the caller's own if it is another one. Limits of both count."""
+        return (self, self.caller) if self.caller else (self,)
 
     @property
     def original_account_id(self) -> str | None:

@@ -26,12 +26,8 @@ def authorize(context: Context) -> None:
 
 def _is_restricted(context: Context) -> bool:
     noun, params = context.nouns[-1]
-    services = context.services
-    return restrictions.is_denied(
-        services.cache,
-        context.auth,
-        context.account_id if context.has_account else None,
-        noun,
-        params,
-        context.verb,
+    account_id = context.account_id if context.has_account else None
+    return any(
+        restrictions.is_denied(context.services.cache, identity, account_id, noun, params, context.verb)
+        for identity in context.auth.identities
     )

@@ -3,6 +3,7 @@
 from app.auth import AuthDoc, hierarchy
 from app.crossbar.admission import stop_if_expired, verified_claims
 from app.crossbar.context import Context
+from app.documents.fields import is_deleted
 from app.documents.names import account_db
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
@@ -53,7 +54,7 @@ def token_auth(context: Context, token: str) -> AuthDoc | None:
 
 
 def _switch(context: Context, auth: AuthDoc) -> AuthDoc | None:
-    """The identity in the `as` claim, or None if its account is not a descendant.
+    """The identity in the `as` claim, or None if its account is not a descendant or has no such user.
 
     A malformed claim does not change the identity.
 
@@ -65,7 +66,11 @@ def _switch(context: Context, auth: AuthDoc) -> AuthDoc | None:
     account_id, owner_id = identity.get("account_id"), identity.get("owner_id")
     if not isinstance(account_id, str) or not isinstance(owner_id, str):
         return auth
-    descendant = context.services.cache.find_doc(account_db(account_id), account_id)
+    cache = context.services.cache
+    descendant = cache.find_doc(account_db(account_id), account_id)
     if auth.account_id not in hierarchy.tree(descendant):
         return None
-    return AuthDoc(account_id, owner_id, auth.method, auth.claims)
+    owner = cache.find_doc(account_db(account_id), owner_id)
+    if owner is None or owner.get("pvt_type") != "user" or is_deleted(owner):
+        return None
+    return AuthDoc(account_id, owner_id, auth.method, auth.claims, caller=auth)

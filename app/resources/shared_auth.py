@@ -5,9 +5,11 @@ Kazoo 4.3 has this module but does not load it. The UI uses it if an app has its
 """
 
 from app.auth import AuthDoc, hierarchy
+from app.auth.trial import is_enabled
 from app.crossbar.admission import charge, stop_if_expired, verified_claims
 from app.crossbar.context import Context
 from app.crossbar.resource import Anonymous
+from app.documents.names import account_db
 from app.resources import login
 
 
@@ -32,13 +34,20 @@ class SharedAuth(Anonymous):
 
 
 def _shared_auth(context: Context) -> AuthDoc | None:
-    """The identity in the shared token, or None if it is not valid for the given account and realm."""
+    """The identity in the shared token.
+
+    None if the token is not valid for the given account and realm, or its account or user is disabled.
+    """
     token, account_id = context.req_value("shared_token"), context.req_value("account_id")
     claims = verified_claims(context, token) if isinstance(token, str) else None
     if claims is None or claims["account_id"] != account_id:
         return None
-    realm = context.req_value("realm")
-    account = hierarchy.account(context.services.cache, account_id)
-    if account is None or (realm is not None and realm != account.get("realm")):
+    realm, owner_id = context.req_value("realm"), claims.get("owner_id")
+    cache = context.services.cache
+    account = hierarchy.account(cache, account_id)
+    if account is None or not is_enabled(account) or (realm is not None and realm != account.get("realm")):
         return None
-    return AuthDoc(account_id, claims.get("owner_id"), claims.get("method"), claims)
+    user = cache.find_doc(account_db(account_id), owner_id) if isinstance(owner_id, str) else None
+    if user is not None and user.get("enabled") is False:
+        return None
+    return AuthDoc(account_id, owner_id, claims.get("method"), claims)

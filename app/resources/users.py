@@ -2,6 +2,7 @@
 
 import copy
 
+from app.auth import AuthDoc
 from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, system_error
 from app.crossbar.resource import Resource
@@ -66,13 +67,16 @@ def _validate_change(context: Context, user_id: str) -> None:
 
 
 def _check_caller(context: Context, user_id: str) -> None:
-    """Stop with 403 if the caller is a user, but neither this user nor an admin. An API key belongs to no user."""
-    auth = context.auth
-    if auth.owner_id is None or (auth.account_id, auth.owner_id) == (context.account_id, user_id):
-        return
-    caller = context.services.cache.find_doc(account_db(auth.account_id), auth.owner_id)
-    if caller is None or caller.get("priv_level") != ADMIN:
+    """Stop with 403 if the caller is a user but neither an admin nor this user. An API key belongs to no user."""
+    if not all(_may_change(context, identity, user_id) for identity in context.auth.identities):
         raise system_error(403, "forbidden")
+
+
+def _may_change(context: Context, identity: AuthDoc, user_id: str) -> bool:
+    if identity.owner_id is None or (identity.account_id, identity.owner_id) == (context.account_id, user_id):
+        return True
+    user = context.services.cache.find_doc(account_db(identity.account_id), identity.owner_id)
+    return user is not None and user.get("priv_level") == ADMIN
 
 
 def _is_ui_member(name: str) -> bool:

@@ -9,10 +9,14 @@ import time
 from typing import Any, Protocol
 
 from app.documents import Document
+from app.kazoo import json_text
 from app.store import Store
 
 SECONDS = 2.0
-MOST_DOCUMENTS = 20_000
+# In bytes of JSON, of all documents and of one. In memory they take several times as much.
+MOST_BYTES, LARGEST = 8_000_000, 500_000
+# The size of a missing document.
+_NOTHING = 100
 
 
 class Config(Protocol):
@@ -32,7 +36,9 @@ class DocumentCache:
         self._store = store
         self._nodes = nodes
         self._seconds = seconds
-        self._documents: dict[tuple[str, str], tuple[float, Document | None]] = {}
+        # The time of the reading, the size and the document, in the order of the readings.
+        self._documents: dict[tuple[str, str], tuple[float, int, Document | None]] = {}
+        self._bytes = 0
         self._forgotten = 0
         self._lock = threading.Lock()
 
@@ -41,22 +47,36 @@ class DocumentCache:
         now = time.monotonic()
         cached = self._documents.get((db, doc_id))
         if cached and now - cached[0] < self._seconds:
-            return cached[1]
+            return cached[2]
         forgotten = self._forgotten
         document = self._store.find_doc(db, doc_id)
+        size = len(json_text.dumps(document)) if document else _NOTHING
         with self._lock:
             # If a document was forgotten during the read, this may be its old version, so it is not cached.
             if forgotten == self._forgotten:
-                if len(self._documents) >= MOST_DOCUMENTS:
-                    self._documents.clear()
-                self._documents[db, doc_id] = (now, document)
+                self._remember((db, doc_id), now, size, document)
         return document
+
+    def _remember(self, key: tuple[str, str], now: float, size: int, document: Document | None) -> None:
+        self._drop(key)
+        if size <= LARGEST:
+            self._documents[key] = (now, size, document)
+            self._bytes += size
+        while self._documents:
+            oldest = next(iter(self._documents))
+            if self._bytes <= MOST_BYTES and now - self._documents[oldest][0] < self._seconds:
+                return
+            self._drop(oldest)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        _, size, _ = self._documents.pop(key, (0.0, 0, None))
+        self._bytes -= size
 
     def forget(self, db: str, doc_id: str) -> None:
         """Drop a document that this process wrote, so that the next read gets the new version."""
         with self._lock:
             self._forgotten += 1
-            self._documents.pop((db, doc_id), None)
+            self._drop((db, doc_id))
 
     def setting(self, document: str, *path: str, default: Any = None) -> Any:
         """A value of `system_config`, for the node, its zone, or `default`, in that order.

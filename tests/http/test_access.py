@@ -258,7 +258,7 @@ def test_api_keys(base, api, person):
 def test_acting_as_a_descendant(base, family):
     parent, own, stranger = family["parent"].person, family["own"].person, family["stranger"].person
 
-    def token(account_id, owner_id="x"):
+    def token(account_id, owner_id=own.user["_id"]):
         data = {
             "credentials": parent.credentials,
             "account_realm": parent.realm,
