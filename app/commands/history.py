@@ -96,5 +96,7 @@ def _print_entry(entry: dict[str, Any]) -> None:
     restored = f" (puts back {entry['restored']})" if entry["restored"] else ""
     echo((entry["revision"], "yellow"), f" {at} {verb}{restored}")
     echo(f"    by {by or 'unknown'}")
+    if "not_compared" in entry:
+        echo(f"    {entry['not_compared']['message']}")
     for operation in entry["patch"] or ():
         echo("    ", line_of(operation))

@@ -1,7 +1,10 @@
 """Turns the versions of a document into its history: who wrote what, newest first. Does no I/O."""
 
+import itertools
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import jsonpatch
 
@@ -12,14 +15,19 @@ from app.kazoo import json_text
 Entry = dict[str, Any]
 # The largest document to compare, in characters of JSON.
 LARGEST_COMPARED = 500_000
+# For all comparisons of one history.
+MOST_DIFFERENCES, MOST_SECONDS = 2000, 0.5
 
 
 def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[Entry]:
     """An entry for each version, newest first: `revision`, `when` (Gregorian seconds), `who`, `verb`, …
 
-    `patch` is the JSON Patch (RFC 6902) from the previous version, or null if that is unknown or large. `versions`
-    are newest first. The entry of a version that was written elsewhere comes from its own stamps.
+    `patch` is the JSON Patch (RFC 6902) from the previous version, or null if that is unknown. If the two differ too
+    much, or too many others were compared before, it is null too, and `not_compared` has the paths of both, relative
+    to the account. `versions` are newest first. The entry of a version that was written elsewhere comes from its own
+    stamps.
     """
+    comparison = _Comparison()
     newer = current
     for version in versions:
         by = version.replaced_by
@@ -27,15 +35,15 @@ def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[
             # The write that should have replaced this version was not done.
             continue
         if newer is not None and _generation(newer["_rev"]) == _generation(version.revision) + 1:
-            yield _entry(newer, by, version.document)
+            yield comparison.entry(newer, by, version.document)
         else:
             if newer is not None:
-                yield _entry(newer, _stamped_write(newer), version.document)
+                yield comparison.entry(newer, _stamped_write(newer), version.document)
             if by.verb == "DELETE" and by.revision:
                 yield _entry_without_patch(by.revision, by, is_deleted=True)
         newer = version.document
     if newer is not None:
-        yield _entry(newer, _stamped_write(newer), None)
+        yield _entry_without_patch(newer["_rev"], _stamped_write(newer), fields.is_deleted(newer))
 
 
 def is_at_or_before(entry: Entry, revision: str) -> bool:
@@ -47,16 +55,54 @@ def _generation(revision: str) -> int:
     return int(revision.partition("-")[0])
 
 
-def _entry(document: Document, by: Write, before: Document | None) -> Entry:
-    entry = _entry_without_patch(document["_rev"], by, fields.is_deleted(document))
-    if before is not None and not any(map(_is_large, (before, document))):
-        entry["patch"] = jsonpatch.make_patch(fields.public(before), fields.public(document)).patch
-    return entry
+class _Comparison:
+    """Compares versions until the budget of the history is spent."""
+
+    def __init__(self) -> None:
+        self._left = MOST_DIFFERENCES
+        self._end = time.monotonic() + MOST_SECONDS
+
+    def entry(self, document: Document, by: Write, before: Document) -> Entry:
+        """The entry of a version, with what changed since the version before."""
+        entry = _entry_without_patch(document["_rev"], by, fields.is_deleted(document))
+        old, new = fields.public(before), fields.public(document)
+        if self._affords(old, new):
+            entry["patch"] = jsonpatch.make_patch(old, new).patch
+        else:
+            message = "these versions differ too much to be compared here"
+            entry["not_compared"] = {"message": message, "versions": [_path(before), _path(document)]}
+        return entry
+
+    def _affords(self, old: Document, new: Document) -> bool:
+        if time.monotonic() > self._end or any(map(_is_large, (old, new))):
+            return False
+        # A patch has about as many operations, and takes far longer.
+        self._left -= sum(1 for _ in itertools.islice(_differences(old, new), self._left + 1))
+        return self._left >= 0
 
 
 def _is_large(document: Document) -> bool:
-    """Whether a comparison would take more than half a second."""
     return len(json_text.dumps(document)) > LARGEST_COMPARED
+
+
+def _differences(old: Any, new: Any) -> Iterator[None]:
+    """An item for each value that is only in one of two JSON values, or differs."""
+    pairs = [(old, new)]
+    while pairs:
+        old, new = pairs.pop()
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from itertools.repeat(None, len(old.keys() ^ new.keys()))
+            pairs += [(old[name], new[name]) for name in old.keys() & new.keys()]
+        elif isinstance(old, list) and isinstance(new, list):
+            yield from itertools.repeat(None, abs(len(old) - len(new)))
+            pairs += zip(old, new, strict=False)
+        elif type(old) is not type(new) or old != new:
+            yield None
+
+
+def _path(document: Document) -> str:
+    """The path of a version. The API decodes segments twice."""
+    return f"connectivity/{quote(document['_id'].replace('%', '%25'), safe='')}/history/{document['_rev']}"
 
 
 def _entry_without_patch(revision: str, by: Write, is_deleted: bool) -> Entry:

@@ -90,11 +90,21 @@ VERSION = record(
     revision=TEXT,
     verb=or_null(TEXT),
     when=or_null(SECONDS),
-    who=record("account_id user_id ip", account_id=or_null(TEXT), user_id=or_null(TEXT), ip=or_null(TEXT)),
+    who=record(
+        "account_id user_id ip",
+        account_id=or_null(TEXT),
+        user_id=or_null(TEXT),
+        ip=or_null(TEXT),
+        name={**TEXT, "description": "`an operator`, if the caller may not see whose account it is"},
+    ),
     request_id=or_null(TEXT),
     deleted=FLAG,
     restored={"type": ["string", "null"], "description": "the revision that was put back"},
     patch={"type": ["array", "null"], "items": OBJECT, "description": "JSON Patch from the previous version"},
+    not_compared={
+        **record("message versions", message=TEXT, versions=listing(TEXT)),
+        "description": "paths of two versions that differ too much, relative to the account",
+    },
 )
 USER = stored("users")
 USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from app import deadline
+from app.auth import hierarchy
 from app.crossbar import crossbar_doc
 from app.crossbar.admission import client_ip
 from app.crossbar.context import Context, not_found_error
@@ -33,7 +34,20 @@ def load_versions(context: Context, trunk_id: str) -> None:
         context.paging = {"page_size": len(page)} | ({"start_key": start_key.encode(revision)} if revision else {})
         if next_entry:
             context.paging["next_start_key"] = start_key.encode(next_entry["revision"])
-    context.respond(page)
+    context.respond([_seen_by_caller(context, entry) for entry in page])
+
+
+def _seen_by_caller(context: Context, entry: Entry) -> Entry:
+    """The entry, without the author's identity if the caller may not act on the author's account."""
+    author_id = entry["who"]["account_id"]
+    if author_id is None or _may_see(context, author_id):
+        return entry
+    return {**entry, "who": {"account_id": None, "user_id": None, "ip": None, "name": "an operator"}}
+
+
+def _may_see(context: Context, account_id: str) -> bool:
+    cache = context.services.cache
+    return hierarchy.is_allowed(cache, context.auth.account_id, hierarchy.account(cache, account_id))
 
 
 def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -55,6 +55,7 @@ function item(version, restore) {
   return h('li', {},
     h('strong', {}, formatTime(version.when)), ` ${verb}`, version.restored ? `, puts back ${version.restored}` : '',
     h('small', {}, who),
+    version.not_compared ? h('p', {}, version.not_compared.message) : null,
     h('ul', {class: 'patch'}, (version.patch || []).map((operation) => h('li', {class: operation.op},
       `${operation.op} ${operation.path}`, 'value' in operation ? ` ${valueText(operation)}` : ''))),
     restore && !version.deleted ? h('button', {type: 'button', onclick: restore}, 'Put back') : null);
