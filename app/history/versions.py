@@ -5,6 +5,8 @@ ids has the versions of a document in order. Two writers that replace the same v
 ids, because the loser deletes its own. The document's id is percent-encoded, with `-` for `%`.
 """
 
+import calendar
+import itertools
 import logging
 import re
 import secrets
@@ -18,9 +20,11 @@ from urllib.parse import quote
 
 from app.documents import Document
 from app.documents.clock import GREGORIAN_EPOCH
-from app.store import DatabaseMissing, Store, StoreError
+from app.store import Conflict, DatabaseMissing, Store, StoreError
 
 PREFIX = "connectivity_history/"
+# The ids of documents that note on which days there were writes. Versions begin with an account id.
+DAY = "day/"
 # How many months to look back for old databases to delete.
 MONTHS_DELETED = 24
 SECONDS_A_DAY = 86_400
@@ -77,7 +81,7 @@ class History:
         self._store = store
         self._days = days
         self._on_failure = on_failure
-        self._cleaned_on = 0
+        self._cleaned_on = ""
 
     def replace(self, account_id: str, replaced: Document, write: Write, db: str, document: Document) -> str:
         """Replace a version with a document, and keep the version. Returns the new revision. Raises as `save_doc`."""
@@ -103,11 +107,10 @@ class History:
         """The versions of a document, newest first. With `first`, they begin at that revision. Reads in pages."""
         prefix = _prefix(account_id, doc_id)
         last = prefix + (sort_key(first) if first else _LAST_SORT_KEY) + _END
-        for db in self._databases():
-            for document in self._newest_first(db, prefix, last):
-                version = _version(document)
-                if self._is_kept(version):
-                    yield version
+        for document in self._newest_first_of_all(prefix, last):
+            version = _version(document)
+            if self._is_kept(version):
+                yield version
 
     def find(self, account_id: str, doc_id: str, revision: str) -> Version | None:
         """A version by its revision, or None if it was never kept or is too old."""
@@ -129,29 +132,80 @@ class History:
             self._on_failure()
             log.error("version %s of %s %s was not kept: %s", replaced["_rev"], account_id, replaced["_id"], error)
             return
-        today = int(time.time()) // SECONDS_A_DAY
-        if self._cleaned_on != today:
-            self._cleaned_on = today
+        now = time.time()
+        if self._cleaned_on != _day(now):
+            self._cleaned_on = _day(now)
             # In a thread, because it may take a while.
-            oldest = (self._oldest_month(),)
-            threading.Thread(target=self._delete_old, args=oldest, name="old versions", daemon=True).start()
+            threading.Thread(target=self._clean, args=(now,), name="old versions", daemon=True).start()
 
-    def _delete_old(self, oldest: int) -> None:
-        """Delete the databases of months before the oldest kept month."""
+    def _clean(self, now: float) -> None:
+        """Once a day, delete the oldest month that is too old, both by the clock and by the last day with a write.
+
+        A clock that is wrong for a day deletes nothing.
+        """
         with suppress(StoreError):
-            for db in _months_back(oldest - 1, MONTHS_DELETED):
-                self._store.delete_db(db)
+            last = self._last_day(now)
+            if not self._mark_day(now):
+                return
+            oldest = self._oldest_month(now)
+            months = [month for month in range(oldest - MONTHS_DELETED, oldest) if self._store.has_db(_db(month))]
+            if not months:
+                return
+            if last and months[0] < self._oldest_month(last):
+                self._store.delete_db(_db(months[0]))
+            elif last:
+                log.warning(
+                    "the clock says %s, but the last version is of %s: no old versions are deleted today",
+                    _day(now),
+                    _day(last),
+                )
+
+    def _last_day(self, now: float) -> float | None:
+        """The last day with a write before today, as a Unix time; None if there is none."""
+        newest, today = _month(now), _day(now)
+        for month in range(newest, newest - MONTHS_DELETED, -1):
+            with suppress(DatabaseMissing):
+                for document in self._store.all_docs(_db(month), DAY, DAY + "9", limit=2, descending=True):
+                    day = document["_id"].removeprefix(DAY)
+                    if day < today:
+                        return float(calendar.timegm(time.strptime(day, "%Y%m%d")))
+        return None
+
+    def _mark_day(self, now: float) -> bool:
+        """Note that there was a write today. False if that is noted already."""
+        try:
+            self._store.save_doc(_db(_month(now)), {"_id": DAY + _day(now), "pvt_type": "connectivity_history_day"})
+        except Conflict:
+            return False
+        return True
 
     def _current_db(self) -> str:
-        return _months_back(_month(time.time()), 1)[0]
+        return _db(_month(time.time()))
 
     def _databases(self) -> list[str]:
-        """The databases that may have versions, newest first."""
-        newest = _month(time.time())
-        return _months_back(newest, newest - self._oldest_month() + 1)
+        """The databases that may have versions, newest first.
 
-    def _oldest_month(self) -> int:
-        return _month(time.time() - self._days * SECONDS_A_DAY)
+        The clock may have been set back over the end of a month, so the next month is one of them.
+        """
+        now = time.time()
+        return [_db(month) for month in range(_month(now) + 1, self._oldest_month(now) - 1, -1)]
+
+    def _oldest_month(self, now: float) -> int:
+        """The month of the oldest versions to keep."""
+        return _month(now - self._days * SECONDS_A_DAY)
+
+    def _newest_first_of_all(self, prefix: str, last: str) -> Iterator[Document]:
+        """The documents of all months. Of two months that follow each other, the versions may be mixed."""
+        heads: list[tuple[Document, Iterator[Document]]] = []
+        for db in self._databases():
+            heads += _head(self._newest_first(db, prefix, last))
+            while len(heads) > 1:
+                document, rest = max(heads, key=lambda head: head[0]["_id"])
+                yield document
+                heads = [*(head for head in heads if head[1] is not rest), *_head(rest)]
+        for document, rest in heads:
+            yield document
+            yield from rest
 
     def _newest_first(self, db: str, prefix: str, last: str) -> Iterator[Document]:
         after = None
@@ -164,6 +218,11 @@ class History:
             if len(page) < PAGE:
                 return
             last = after = page[-1]["_id"]
+
+
+def _head(documents: Iterator[Document]) -> list[tuple[Document, Iterator[Document]]]:
+    """The first document and the rest; nothing if there is none."""
+    return [(document, documents) for document in itertools.islice(documents, 1)]
 
 
 def is_revision(text: str) -> bool:
@@ -204,6 +263,10 @@ def _month(at: float) -> int:
     return 12 * year + month - 1
 
 
-def _months_back(newest: int, count: int) -> list[str]:
-    """The databases of this many months, newest first."""
-    return [f"{PREFIX}{month // 12:04}{month % 12 + 1:02}" for month in range(newest, newest - count, -1)]
+def _db(month: int) -> str:
+    """The database of a month."""
+    return f"{PREFIX}{month // 12:04}{month % 12 + 1:02}"
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y%m%d", time.gmtime(at))

@@ -211,6 +211,8 @@ def test_old_versions_are_not_shown_and_their_databases_go(world, person, monkey
     clock[0] += 12 * 86_400
     keep(10)
     assert kept() == [10, 3, 2]
+    clock[0] += 86_400
+    keep(11)
     monkeypatch.undo()
     support.wait_until(lambda: not world.store.has_db("connectivity_history/203101"), message="the deletion")
     for month in ("02", "03"):
