@@ -5,6 +5,7 @@ a single server is never sent twice. On a cluster, it is sent again only if anot
 """
 
 import json
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -35,7 +36,7 @@ from app.store.couchdb import conflicts as leaf_conflicts
 from app.store.couchdb.batches import Batches
 from app.store.couchdb.cluster import Call, Cluster, LostAnswer, Node
 from app.store.couchdb.leaves import Leaf, history_of
-from app.store.couchdb.session import Refusal, decoded, member
+from app.store.couchdb.session import InvalidAnswer, Refusal, decoded, member
 from app.store.replicated import Replicated
 
 # Documents in a request.
@@ -49,6 +50,8 @@ MOST_ROWS = 2**28
 ALL_COPIES = "3"
 # How long to wait before looking for conflicts after a write. Replication takes a while.
 SECONDS_UNTIL_REPLICATED = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class CouchDBStore(Store, Replicated):
@@ -211,7 +214,7 @@ class CouchDBStore(Store, Replicated):
             return None
         if answer["error"] != "conflict":
             return StoreError(f"{answer['error']}: {answer.get('reason')}")
-        document: Document = json_text.loads(text)
+        document: Document = json_text.trusted(text)
         try:
             stored = self.find_doc(db, document["_id"])
             self.save_doc(db, {**document, "_rev": stored["_rev"]} if stored else document)
@@ -377,11 +380,30 @@ class CouchDBStore(Store, Replicated):
         params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
         if conflicts:
             params["conflicts"] = "true"
-        while page := self._read([db, "_all_docs"], params, member("rows")):
+        while page := self._page(db, params):
             yield from page[:DUMP_BATCH]
             if len(page) <= DUMP_BATCH:
                 return
             params = {**params, "startkey": json.dumps(page[DUMP_BATCH]["id"])}
+
+    def _page(self, db: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        """A page of `_all_docs`. A document that cannot be decoded is left out, and does not hide the others."""
+        try:
+            rows: list[dict[str, Any]] = self._read([db, "_all_docs"], params, member("rows"))
+            return rows
+        except Unavailable as error:
+            if not isinstance(error.__cause__, InvalidAnswer):
+                raise
+        rows = self._read([db, "_all_docs"], {**params, "include_docs": "false"}, member("rows"))
+        return [{**row, "doc": self._readable(db, row["id"], params)} for row in rows]
+
+    def _readable(self, db: str, doc_id: str, params: dict[str, str]) -> Document | None:
+        try:
+            document: Document = self._read([db, *_id_path(doc_id)], {"conflicts": params.get("conflicts", "false")})
+        except StoreError as error:
+            log.warning("document %s of %s is left out: %s", doc_id, db, error)
+            return None
+        return document
 
     # Views
 
