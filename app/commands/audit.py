@@ -18,10 +18,9 @@ from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.progress import progress
 from app.commands.terminal import echo, echo_json, harmless
-from app.commands.writing import warn_untold
+from app.commands.writing import services_of_command
 from app.documents.clock import iso_now
-from app.services import Services, make_services
-from app.settings import Settings
+from app.services import Services
 from app.store import StoreError
 
 NOTHING_FOUND, FOUND, FAILED = 0, 1, 2
@@ -73,12 +72,9 @@ def audit(
         raise click.UsageError("name accounts, or --all")
     if not is_dry and not rules:
         raise click.UsageError("--apply needs --fix")
-    settings = Settings.from_environment().for_commands()
-    if not is_dry:
-        warn_untold(settings)
-    services = make_services(settings)
     try:
         with ExitStack() as stack:
+            services = stack.enter_context(services_of_command(writes=not is_dry))
             page = stack.enter_context(page_in(html, iso_now())) if html else None
             repairer = Repairer(services, rules, writes=not is_dry) if rules else None
             status = _Run(services, page, repairer, as_json).audit(account_ids, every)
@@ -91,8 +87,6 @@ def audit(
     except KeyboardInterrupt:
         echo("interrupted: not everything was audited", err=True)
         status = FAILED
-    finally:
-        services.close()
     raise SystemExit(status)
 
 

@@ -12,12 +12,10 @@ from app.commands.progress import progress
 from app.commands.terminal import echo
 from app.commands.writing import services_of_command
 from app.documents.names import ACCOUNTS, account_db, account_of
-from app.settings import Settings
 from app.store import Conflict, DatabaseMissing, Store, StoreError
 from app.store.couchdb.branches import differing_paths
 from app.store.couchdb.conflicts import LOST, is_repaired, losses
 from app.store.couchdb.leaves import Leaf, living
-from app.store.engines import open_store
 from app.store.replicated import Replicated
 
 # The store, a database and the id of a document.
@@ -41,9 +39,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @_options
 def list_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> None:
     """Show the conflicting leaves of ACCOUNT_IDS, and the members in which each differs from the winning leaf."""
-    store = open_store(Settings.from_environment().for_commands(), creates=False)
     conflicting = lost = 0
-    with _scan(store, account_ids, every, start) as documents:
+    with services_of_command(writes=False) as services, _scan(services.store, account_ids, every, start) as documents:
         for replicated, db, doc_id in documents:
             leaves = replicated.leaves(db, doc_id)
             live = living(leaves)

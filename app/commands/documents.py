@@ -37,15 +37,17 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     any of it is written; standard input is checked in batches. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
-    count = 0
+    count, new_databases = 0, set[str]()
     for file in files:
         length = _checked_count(file) if file.seekable() else None
         with progress(_lines(file), file.name, length) as bar:
             try:
-                for batch_size in _load(store, bar):
+                for batch_size in _load(store, bar, new_databases):
                     count += batch_size
             except StoreError as error:
                 raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
+    for db in sorted(new_databases):
+        _add_missing_designs(store, db)
     echo(f"{count} documents imported into the {store.engine()}")
 
 
@@ -57,13 +59,31 @@ def _checked_count(file: BinaryIO) -> int:
     return count
 
 
-def _load(store: Store, lines: Iterable[dict[str, Any]]) -> Iterator[int]:
-    """Write the documents in batches. Yields the size of each batch once it is stored."""
+def _load(store: Store, lines: Iterable[dict[str, Any]], new_databases: set[str]) -> Iterator[int]:
+    """Write the documents in batches. Yields the size of each batch once it is stored.
+
+    Databases that had none of this service's design documents are added to `new_databases`.
+    """
+    seen: set[str] = set()
     for db, group in itertools.groupby(lines, key=lambda line: line["db"]):
-        store.create_db(db, documents_for(db))
+        if db not in seen:
+            seen.add(db)
+            store.create_db(db)
+            designs = [design["_id"] for design in documents_for(db)]
+            if designs and not store.find_docs(db, designs):
+                new_databases.add(db)
         while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
             store.load_docs(db, batch)
             yield len(batch)
+
+
+def _add_missing_designs(store: Store, db: str) -> None:
+    """Add the design documents that no file had. A file's own ones count, whatever their revisions are."""
+    designs = documents_for(db)
+    stored = store.find_docs(db, [design["_id"] for design in designs])
+    for design in designs:
+        if design["_id"] not in stored:
+            store.save_doc(db, design)
 
 
 def _lines(file: BinaryIO) -> Iterator[dict[str, Any]]:

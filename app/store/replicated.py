@@ -10,6 +10,8 @@ from app.store.couchdb.leaves import Leaf
 class Replicated(ABC):
     """A store with nodes, and documents with several leaves. Every method may raise Unavailable."""
 
+    # Whether documents with conflicting leaves are repaired soon after a read finds them.
+    repairs = True
     # Called with a database and the document that leaves were merged into.
     on_repair: Callable[[str, Document], None] = staticmethod(lambda db, document: None)
 

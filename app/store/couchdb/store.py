@@ -119,9 +119,12 @@ class CouchDBStore(Store, Replicated):
 
     def open_doc(self, db: str, doc_id: str) -> Document:
         document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
-        if document.pop("_conflicts", None):
-            self._repairs.note(db, doc_id)
+        self._note_conflicts(db, document)
         return document
+
+    def _note_conflicts(self, db: str, document: Document) -> None:
+        if document.pop("_conflicts", None) and self.repairs:
+            self._repairs.note(db, document["_id"])
 
     def open_to_write(self, db: str, doc_id: str) -> Document:
         document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
@@ -144,9 +147,8 @@ class CouchDBStore(Store, Replicated):
         except DatabaseMissing:
             return {}
         documents = {row["id"]: row["doc"] for row in rows if row.get("doc")}
-        for doc_id, document in documents.items():
-            if document.pop("_conflicts", None):
-                self._repairs.note(db, doc_id)
+        for document in documents.values():
+            self._note_conflicts(db, document)
         return documents
 
     def save_doc(self, db: str, document: Document) -> str:
