@@ -105,26 +105,33 @@ def is_paginated(context: Context) -> bool:
     return context.version != "v1" and is_true(context.req_value("paginate", True))
 
 
-def load_rows(context: Context, view: str, include_docs: bool = False) -> list[Row]:
+def has_filter(context: Context) -> bool:
+    """Whether the request has filters of documents."""
+    return any(filters.is_filter(name) for name, _ in context.query)
+
+
+def passing(context: Context, db: str, rows: list[Row]) -> list[Row]:
+    """The rows whose documents pass the request's filters."""
+    documents = context.services.store.read_docs(db, (row.id for row in rows if row.id))
+    ids = {document["_id"] for document in documents if filters.passes(document, context.query)}
+    return [row for row in rows if row.id in ids]
+
+
+def load_rows(context: Context, view: str) -> list[Row]:
     """A page of a view's rows that pass the request's filters, in descending order. Fills in `paging`."""
-    has_filter = any(filters.is_filter(name) for name, _ in context.query)
 
     def fetch(key: Any, limit: int | None) -> list[Row]:
-        return context.services.store.query_view(
-            context.db,
-            view,
-            startkey=UNSET if key is None else key,
-            limit=limit,
-            include_docs=include_docs or has_filter,
-        )
+        start = UNSET if key is None else key
+        return context.services.store.query_view(context.db, view, startkey=start, limit=limit)
 
-    def keep(row: Row) -> bool:
-        return row.doc is not None and filters.passes(row.doc, context.query)
+    def select(rows: list[Row]) -> list[Row]:
+        return passing(context, context.db, rows)
 
-    first_key = requested_start_key(context)
+    first_key, filtered = requested_start_key(context), has_filter(context)
     if not is_paginated(context):
-        return [row for row in fetch(first_key, None) if not has_filter or keep(row)][::-1]
-    page = listing.read_page(fetch, keep if has_filter else None, page_size(context), first_key)
+        rows = fetch(first_key, None)
+        return (select(rows) if filtered else rows)[::-1]
+    page = listing.read_page(fetch, select if filtered else None, page_size(context), first_key)
     context.paging = _paging(page)
     return page.items
 

@@ -39,18 +39,18 @@ class Page(Generic[Row]):
 
 def read_page(
     fetch: Fetch[Row],
-    keep: Callable[[Row], bool] | None,
+    select: Callable[[list[Row]], list[Row]] | None,
     page_size: int,
     start_key: Any = None,
 ) -> Page[Row]:
-    """Read one page of the rows for which `keep` is true, or of all rows if `keep` is None.
+    """Read one page of the rows that `select` returns of those it gets, or of all rows if `select` is None.
 
     `fetch(start_key, limit)` returns rows in ascending order, from `start_key` on, or from the first row if that is
     None. As in Kazoo, the page's `page_size` also counts the row that is read ahead.
     """
     page: Page[Row] = Page()
     remaining = page_size
-    rows = _Rows(fetch, start_key, reads_ahead=keep is not None)
+    rows = _Rows(fetch, start_key, reads_ahead=select is not None)
     while True:
         chunk = rows.peek(remaining + 1)
         if start_key is not None:
@@ -58,7 +58,7 @@ def read_page(
         if not chunk:
             break
         has_next = len(chunk) == remaining + 1
-        kept = [row for row in chunk[:remaining] if keep is None or keep(row)]
+        kept = select(chunk[:remaining]) if select else chunk[:remaining]
         page.items = kept[::-1] + page.items
         page.page_size += len(kept) if len(chunk) < remaining else len(chunk)
         if not has_next:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from app.auth import hierarchy
-from app.documents import Document
-from app.documents.names import number_db
+from app.documents import Document, connectivity
+from app.documents.names import TRUNKS_VIEW, number_db
 from app.numbers.normalise import known_numbers
 from app.store import Store
 from app.store.cache import DocumentCache
@@ -35,6 +35,12 @@ def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document
     for number in numbers:
         by_db.setdefault(number_db(number), []).append(number)
     return {number: document for db, ids in by_db.items() for number, document in store.find_docs(db, ids).items()}
+
+
+def dids_of_trunks(store: Store, db: str) -> set[str]:
+    """The DIDs in all trunks of an account's database, as typed. Raises ViewMissing, DatabaseMissing."""
+    trunks = store.read_docs(db, (row.id for row in store.query_view(db, TRUNKS_VIEW) if row.id))
+    return {did for trunk in trunks for did in connectivity.dids(trunk)}
 
 
 def state(document: Document) -> str | None:

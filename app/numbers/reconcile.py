@@ -5,8 +5,8 @@ Spec: docs/kazoo/documents.md, section 7.2.
 
 from dataclasses import dataclass
 
-from app.documents import Document, connectivity, fields
-from app.documents.names import NUMBERS_VIEW, TRUNKS_VIEW, account_db
+from app.documents import Document, fields
+from app.documents.names import NUMBERS_VIEW, account_db
 from app.numbers import ownership
 from app.numbers.assignment import USED_BY, Assignment, needs_mark, takes_marks
 from app.numbers.documents import NumberDocuments
@@ -29,13 +29,7 @@ class WrongMark:
 def wrong_marks(store: Store, cache: DocumentCache, account_id: str) -> list[WrongMark]:
     """The numbers whose mark does not match the account's trunks, sorted by number."""
     db = account_db(account_id)
-    dids = {
-        did
-        for row in store.query_view(db, TRUNKS_VIEW, include_docs=True)
-        if row.doc
-        for did in connectivity.dids(row.doc)
-    }
-    used = set(known_numbers(dids, cache.setting).values())
+    used = set(known_numbers(ownership.dids_of_trunks(store, db), cache.setting).values())
     marked = {row.key for row in _rows(store, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
     wrong = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):

@@ -1,8 +1,8 @@
 """Releases a number from its account (docs/kazoo/documents.md, section 7.7)."""
 
-from app.documents import Document, connectivity, fields
+from app.documents import Document, fields
 from app.documents.clock import gregorian_now
-from app.documents.names import TRUNKS_VIEW, account_db
+from app.documents.names import account_db
 from app.numbers import ownership
 from app.numbers.feature_names import LOCAL
 from app.numbers.normalise import known_numbers
@@ -21,11 +21,10 @@ def is_used_by_trunk(store: Store, cache: DocumentCache, document: Document) -> 
     if not isinstance(owner_id, str):
         return False
     try:
-        rows = store.query_view(account_db(owner_id), TRUNKS_VIEW, include_docs=True)
+        dids = ownership.dids_of_trunks(store, account_db(owner_id))
     except (ViewMissing, DatabaseMissing):
         # Without the view, the account never had a trunk.
         return False
-    dids = {did for row in rows if row.doc for did in connectivity.dids(row.doc)}
     return document["_id"] in known_numbers(dids, cache.setting).values()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from app.auth import hierarchy
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context, system_error
-from app.documents import Document, filters, start_key
+from app.documents import Document, start_key
 from app.documents.names import ACCOUNTS
 from app.store import Row
 
@@ -83,18 +83,15 @@ def _rows(context: Context, view: str, account_id: str | None, first_name: Any, 
     """The rows of a page, and one more. All rows if the list has no pages, or a filter must see every row."""
     if account_id is None:
         return []
-    has_filter = any(filters.is_filter(name) for name, _ in context.query)
+    filtered = crossbar_doc.has_filter(context)
     rows = context.services.store.query_view(
         ACCOUNTS,
         view,
         startkey=[account_id, first_name] if first_name != "" else [account_id],
         endkey=[account_id, {}],
-        limit=size + 1 if size and not has_filter else None,
-        include_docs=has_filter,
+        limit=size + 1 if size and not filtered else None,
     )
-    if not has_filter:
-        return rows
-    return [row for row in rows if row.doc is not None and filters.passes(row.doc, context.query)]
+    return crossbar_doc.passing(context, ACCOUNTS, rows) if filtered else rows
 
 
 _LOAD: dict[str, Callable[[Context], None]] = {

@@ -3,17 +3,21 @@
 Every engine behaves like CouchDB. `tests/store/contract.py` tests this.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from app.documents import Document
+from app.kazoo import json_text
 
 UNSET: Any = object()
 
 # The limit of the embedded store, in bytes of JSON: the largest request body, with room for private members.
 LARGEST_DOCUMENT = 8_100_000
+# `read_docs` begins with a few documents, and reads as many at a time as have so many bytes of JSON.
+FEW, MANY, BYTES_AT_A_TIME = 4, 200, 8_000_000
 
 OnFault = Callable[[str, Exception], None]
 
@@ -204,6 +208,17 @@ class Store(ABC):
         """The current revisions of the documents that exist, by id. Empty if the database is missing."""
         documents = {doc_id: self.find_doc(db, doc_id) for doc_id in doc_ids}
         return {doc_id: document for doc_id, document in documents.items() if document is not None}
+
+    def read_docs(self, db: str, doc_ids: Iterable[str]) -> Iterator[Document]:
+        """`find_docs` for any number of documents, in this order. Only a few megabytes are in memory at a time."""
+        ids, size = iter(dict.fromkeys(doc_ids)), FEW
+        while batch := list(itertools.islice(ids, size)):
+            documents = self.find_docs(db, batch)
+            length = sum(len(json_text.dumps(document)) for document in documents.values())
+            size = max(1, min(4 * size, MANY, len(batch) * BYTES_AT_A_TIME // (length or 1)))
+            for doc_id in batch:
+                if doc_id in documents:
+                    yield documents.pop(doc_id)
 
     def delete_doc(self, db: str, doc_id: str, revision: str) -> str:
         """Replace this revision with a tombstone, and return the tombstone's revision. Raises Conflict."""

@@ -401,7 +401,8 @@ def pages(keys, page_size, start=None, keep=None):
         rows = [Row(key) for key in keys if first is None or key >= first]
         return rows[:limit]
 
-    page = listing.read_page(fetch, keep, page_size, start)
+    select = (lambda rows: [row for row in rows if keep(row)]) if keep else None
+    page = listing.read_page(fetch, select, page_size, start)
     return [row.id for row in page.items], page.page_size, page.start_key, page.next_start_key
 
 
@@ -438,7 +439,7 @@ def test_rows_of_equal_keys_are_looked_at_once(equal):
         return [row for row in rows if first is None or row.key >= first][:limit]
 
     seen = []
-    page = listing.read_page(fetch, lambda row: seen.append(row.id), 1)
+    page = listing.read_page(fetch, lambda rows: seen.extend(row.id for row in rows) or [], 1)
     assert page.items == []
     assert seen == [row.id for row in rows]
 
@@ -451,5 +452,5 @@ def test_a_filter_that_keeps_nothing_does_not_fetch_row_by_row():
         rows = [Row(f"{number:05}") for number in range(5000)]
         return [row for row in rows if first is None or row.key >= first][:limit]
 
-    page = listing.read_page(fetch, lambda row: False, 1)
+    page = listing.read_page(fetch, lambda rows: [], 1)
     assert page.items == [] and page.page_size == 0 and len(calls) < 40
