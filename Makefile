@@ -7,6 +7,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg
 PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
+RANDOM_SECONDS ?= 1800
 SYSTEM_PYTHON ?= /usr/bin/python3
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
@@ -39,8 +40,10 @@ parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couch
 bench: .venv/.ready-test ## measure, and print ratios (QUICK=1: in under two minutes)
 	$(VENV)/python -m tests.load.bench $(if $(QUICK),--quick)
 
-hostile: .venv/.ready-test ## attack a service of its own, and print how a normal client fares (HOSTILE_SECONDS=3: sooner)
+hostile: .venv/.ready-test ## attack a service of its own, and print how a normal client fares (HOSTILE_SECONDS=3 RANDOM_SECONDS=60: sooner)
 	$(VENV)/python -m tests.load.hostile
+	$(VENV)/python -m tests.load.hostile.random_requests --seconds $(RANDOM_SECONDS) --engine embedded
+	$(VENV)/python -m tests.load.hostile.random_requests --seconds $(RANDOM_SECONDS) --engine couchdb
 
 storm: .venv/.ready-test ## write to an empty CouchDB cluster of yours (COUCHDB_URLS=a,b,c) and look for what is lost
 	$(VENV)/python -m tests.load.storm --urls "$(COUCHDB_URLS)" $(STORM)

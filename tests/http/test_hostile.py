@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests import support
+from tests.load.hostile import random_requests
 from tests.support import ROOT
 
 # What is compared are times, and other tests would be noise in them.
@@ -46,3 +48,13 @@ def test_two_attacks_of_a_second_end_with_a_table_and_status_0():
 def test_settings_that_make_no_sense_are_refused(settings, reason):
     ended = hostile(**settings)
     assert ended.returncode == 1 and ended.stdout == "" and reason in ended.stderr
+
+
+@pytest.mark.parametrize("engine", ["embedded", "couchdb"])
+def test_random_requests_of_half_a_minute_find_nothing(engine):
+    if engine == "couchdb":
+        with support.couchdb_or_skip():
+            pass
+    told = []
+    assert random_requests.main(["--seconds", "30", "--engine", engine], told.append) == 0, "\n".join(told)
+    assert " requests" in told[0] and "200:" in told[1], told
