@@ -12,17 +12,22 @@ def execute(context: Context) -> None:
     written again, for up to five seconds. Then it stops with 409. If the client chose the revision with If-Match,
     there is no second attempt: the condition no longer holds, so it stops with 412. A PUT has only one attempt.
     """
-    if context.verb == "GET" or _is_written(context):
+    if context.verb == "GET":
         return
-    if context.verb in ("POST", "PATCH", "DELETE"):
-        if (context.header("if-match") or "*").strip() != "*":
-            raise empty(412)
-        with contention.turn(context.target):
-            for _ in contention.attempts():
-                metrics.write_retried()
-                context.resource.validate(context, *context.params)
-                if _is_written(context):
-                    return
+    is_conditional = (context.header("if-match") or "*").strip() != "*"
+    may_retry = context.verb != "PUT" and not is_conditional
+    turn = contention.turn(context.target)
+    # While another thread tries again, a newcomer would only make it lose once more.
+    if not (may_retry and turn.locked()) and _is_written(context):
+        return
+    if not may_retry:
+        raise conflict_error() if context.verb == "PUT" else empty(412)
+    with turn:
+        for _ in contention.attempts():
+            metrics.write_retried()
+            context.resource.validate(context, *context.params)
+            if _is_written(context):
+                return
     raise conflict_error()
 
 

@@ -4,6 +4,8 @@ import base64
 import gzip
 import itertools
 import json
+import threading
+import time
 from time import gmtime
 
 import pytest
@@ -864,6 +866,27 @@ def test_a_lost_race_is_run_again_unless_the_client_said_upon_which_revision(ser
     assert patch_against(1, if_match="*")[0] == 200
     revision = world.store.open_doc(db, created["data"]["id"])["_rev"]
     assert patch_against(1, if_match=f'"{revision}"')[0] == 412
+
+
+def test_a_newcomer_waits_while_another_request_tries_again(server, world, person, monkeypatch):
+    token = token_of(server, person)
+    _, _, created = ask(server, "PUT", trunks(person), {"name": "a"}, x_auth_token=token)
+    path = f"{trunks(person)}/{created['data']['id']}"
+    save, saved, answers = world.store.save_doc, [], []
+    monkeypatch.setattr(world.store, "save_doc", lambda db, document: saved.append(db) or save(db, document))
+    newcomer = threading.Thread(
+        target=lambda: answers.append(ask(server, "PATCH", path, {"name": "b"}, x_auth_token=token)[0])
+    )
+    with contention.turn(path):
+        newcomer.start()
+        time.sleep(0.3)
+        assert saved == []
+        revision = world.store.open_doc(account_db(person.account_id), created["data"]["id"])["_rev"]
+        conditional = ask(server, "PATCH", path, {"name": "c"}, x_auth_token=token, if_match=f'"{revision}"')
+        assert conditional[0] == 200 and len(saved) == 1
+    newcomer.join(60)
+    stored = world.store.open_doc(account_db(person.account_id), created["data"]["id"])
+    assert answers == [200] and len(saved) == 2 and stored["name"] == "b"
 
 
 def test_a_rate_limit_charges_each_address_and_account(server, world, configured):
