@@ -138,9 +138,8 @@ class Auditor:
         designs = {document["_id"]: document for document in documents if document["_id"].startswith("_design/")}
         others = [document for document in documents if document["_id"] not in designs]
         for finding in self._views.findings(db, designs, others):
-            design, _, problem = finding.partition(": ")
-            message = f"{problem}: `views install` replaces it"
-            yield Finding(Severity.WARNING, "views", message, "", f"_design/{design}")
+            message = f"{finding.problem}: `views install` replaces it" if finding.is_wrong else finding.problem
+            yield Finding(Severity.WARNING, "views", message, "", f"_design/{finding.design}")
 
 
 def _conflicts(documents: list[Document]) -> Iterator[Finding]:

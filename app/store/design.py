@@ -28,6 +28,17 @@ def documents_for(db: str) -> list[Document]:
     return _load(folder) if folder else []
 
 
+def with_views(stored: Document | None, expected: Document, names: set[str]) -> Document:
+    """The stored design document with these views of the expected one. Everything else in it stays.
+
+    Without a stored one, it is the expected one.
+    """
+    if stored is None:
+        return expected
+    views = {**(stored.get("views") or {}), **{name: expected["views"][name] for name in names}}
+    return {**stored, "views": views}
+
+
 def check_files() -> None:
     """Check that each kind of database has design documents. Raises FilesMissing."""
     for folder in ("account", ACCOUNTS):

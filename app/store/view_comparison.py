@@ -4,8 +4,9 @@ Comparing the source text is not enough. Kazoo's views and ours differ in text, 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from app.documents import Document
 from app.store.design import documents_for, needs_old_engine
@@ -65,6 +66,27 @@ _SAMPLES: tuple[Document, ...] = tuple(
 )
 
 
+# A design document, without `_design/`, and a view of it.
+ViewName = tuple[str, str]
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True, order=True)
+class ViewFinding:
+    """A problem with a view, or with a whole design document if `view` is empty.
+
+    `is_wrong` is False if the view may be right, but could not be compared.
+    """
+
+    design: str
+    view: str
+    problem: str
+    is_wrong: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.design}: {self.problem}"
+
+
 class ViewComparison:
     """Compares stored design documents with those of `couchdb_views/`, in many databases of one engine.
 
@@ -76,38 +98,54 @@ class ViewComparison:
         self._maps = MapFunctions()
         self._sample_differences: dict[tuple[str, str], str | None] = {}
 
-    def findings(self, db: str, designs: Mapping[str, Document], documents: Iterable[Document]) -> list[str]:
-        """The findings on a database's design documents, sorted, each as ``design: finding``.
+    def findings(self, db: str, designs: Mapping[str, Document], documents: Iterable[Document]) -> list[ViewFinding]:
+        """The findings on a database's design documents, sorted.
 
         `designs` are the stored design documents by id. `documents` are read only if functions must be compared.
         """
-        findings: list[str] = []
-        pairs: dict[str, tuple[str, str]] = {}
+        findings: list[ViewFinding] = []
+        pairs: dict[ViewName, tuple[str, str]] = {}
         for expected in documents_for(db):
-            design = expected["_id"].removeprefix("_design/")
             stored = designs.get(expected["_id"])
             if stored is None:
-                findings.append(f"{design}: missing")
-                continue
-            for name, view in expected["views"].items():
-                problem = self._problem(name, (stored.get("views") or {}).get(name), view)
-                if problem:
-                    findings.append(f"{design}: {problem}")
-                else:
-                    pairs[f"{design}: view {name}"] = (stored["views"][name]["map"], view["map"])
-        # Functions with the same source emit the same rows.
-        pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+                findings.append(ViewFinding(_name(expected), "", "missing"))
+            else:
+                found, to_compare = self._compare_texts(stored, expected)
+                findings += found
+                pairs |= to_compare
         if pairs:
             differing = self.differing(pairs, documents)
-            findings += [f"{name} has other rows for {doc_id}" for name, doc_id in differing.items()]
+            findings += [
+                ViewFinding(design, view, f"view {view} has other rows for {doc_id}")
+                for (design, view), doc_id in differing.items()
+            ]
         return sorted(findings)
 
-    def differing(self, pairs: dict[str, tuple[str, str]], documents: Iterable[Document]) -> dict[str, str]:
+    def _compare_texts(
+        self, stored: Document, expected: Document
+    ) -> tuple[list[ViewFinding], dict[ViewName, tuple[str, str]]]:
+        """The findings that need no rows, and the functions whose rows must be compared."""
+        findings, pairs = [], {}
+        for name, view in expected["views"].items():
+            stored_view: Any = (stored.get("views") or {}).get(name)
+            if problem := self._problem(name, stored_view, view):
+                findings.append(ViewFinding(_name(expected), name, problem, is_wrong=not self._runs(stored_view)))
+            elif stored_view["map"] != view["map"]:
+                # Functions with the same source emit the same rows.
+                pairs[_name(expected), name] = (stored_view["map"], view["map"])
+        return findings, pairs
+
+    def _runs(self, view: Any) -> bool:
+        """Whether a view with Iterator() runs on this engine."""
+        source = view.get("map") if isinstance(view, dict) else None
+        return self.runs_iterator and isinstance(source, str) and needs_old_engine(source)
+
+    def differing(self, pairs: Mapping[Name, tuple[str, str]], documents: Iterable[Document]) -> dict[Name, str]:
         """The pairs of functions that emit different rows, as {name: id of the first document that differs}.
 
         Stops reading when every pair has a difference.
         """
-        differing: dict[str, str] = {}
+        differing: dict[Name, str] = {}
         for name, pair in pairs.items():
             if pair not in self._sample_differences:
                 ids = (sample["_id"] for sample in _SAMPLES if self._differ(pair, sample))
@@ -144,6 +182,11 @@ class ViewComparison:
         except EmitsTooMuch:
             return None
         return [(key, json.loads(value)) for key, value in rows]
+
+
+def _name(design: Document) -> str:
+    name: str = design["_id"].removeprefix("_design/")
+    return name
 
 
 def _runs_iterator(engine: str) -> bool:

@@ -244,31 +244,114 @@ def test_an_account_is_saved_in_both_places_whoever_else_writes(tmp_path, monkey
     assert aggregate["ui_metadata"] == {"version": "2"}
 
 
+def check_views(world, *arguments, code):
+    """The lines of `views check`, whose exit status tells whether anything was found."""
+    ended = support.command_ended(world.environment, "views", "check", *arguments)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout.splitlines()
+
+
+OLD_MAP = "function(doc) { if (doc.pvt_type != 'x') return; var all = Iterator(doc.servers); for (var one in all) emit(1); }"
+OWN_MAP = "function (doc) { emit(doc._id, 'strange'); }"
+
+
 def test_views_are_checked_and_installed_on_request(world):
     person = make_person(world, "views")
     db = account_db(person.account_id)
     stock = world.store.open_doc(db, "_design/trunkstore")
-    old = "function(doc) { if (doc.pvt_type != 'x') return; var all = Iterator(doc.servers); for (var one in all) emit(one[0]); }"
-    stock["views"]["lookup_did"] = {"map": old}
+    stock["views"]["lookup_did"] = {"map": OLD_MAP}
     del stock["views"]["lookup_user_flags"]
     world.store.save_doc(db, stock)
     users = world.store.open_doc(db, "_design/users")
     world.store.delete_doc(db, "_design/users", users["_rev"])
-    found = run(world.environment, "views", "check", "--account", person.account_id).splitlines()
-    assert set(found[:-1]) <= set(run(world.environment, "views", "check", "--all").splitlines())
+    found = check_views(world, "--account", person.account_id, code=1)
+    assert set(found[:-1]) <= set(check_views(world, "--all", code=1))
     assert found[:-1] == [
         f"{db} trunkstore: view lookup_did uses Iterator(), which this CouchDB lacks: it is empty",
         f"{db} trunkstore: view lookup_user_flags is missing",
         f"{db} users: missing",
     ]
     assert found[-1].startswith("3 findings")
-    assert world.store.open_doc(db, "_design/trunkstore")["views"]["lookup_did"]["map"] == old
+    assert world.store.open_doc(db, "_design/trunkstore")["views"]["lookup_did"]["map"] == OLD_MAP
     assert (
         run(world.environment, "views", "install", "--account", person.account_id).splitlines()[-1]
         == "2 design documents written"
     )
-    assert run(world.environment, "views", "check", "--account", person.account_id).startswith("0 findings")
+    assert check_views(world, "--account", person.account_id, code=0)[0].startswith("0 findings")
     assert "choose either" in run(world.environment, "views", "check", code=2)
+
+
+# Names of a stock 4.3, which this service does not read.
+FOREIGN = {
+    "users": ("list_by_email", "list_by_hotdesk_id", "list_by_id"),
+    "accounts": (
+        "listing_by_id",
+        "listing_by_ip",
+        "listing_by_parent",
+        "listing_by_simple_id",
+        "list_by_whitelabel_domain",
+    ),
+}
+
+
+@pytest.mark.parametrize("design", ["users", "accounts"])
+def test_views_of_others_survive_an_installation(world, design):
+    person = make_person(world, "foreign views")
+    db = "accounts" if design == "accounts" else account_db(person.account_id)
+    before = world.store.open_doc(db, f"_design/{design}")
+    name = next(iter(before["views"]))
+    strange = {
+        **before,
+        "views": {**before["views"], **{view: {"map": OWN_MAP, "reduce": "_count"} for view in FOREIGN[design]}},
+        "filters": {"mine": "function (doc) { return true; }"},
+        "validate_doc_update": "function () {}",
+        "pvt_unknown": {"a": [1]},
+    }
+    strange["views"][name] = {"map": "function (doc) { emit(doc._id, 'wrong'); }"}
+    strange["_rev"] = world.store.save_doc(db, strange)
+    try:
+        where = ("--all",) if design == "accounts" else ("--account", person.account_id)
+        assert f"{db} {design}: written" in run(world.environment, "views", "install", *where)
+        after = world.store.open_doc(db, f"_design/{design}")
+        expected = {**strange, "_rev": after["_rev"], "views": {**strange["views"], name: before["views"][name]}}
+        assert after == expected
+        assert run(world.environment, "views", "install", *where) == "0 design documents written\n"
+        assert world.store.open_doc(db, f"_design/{design}") == after
+    finally:
+        current = world.store.open_doc(db, f"_design/{design}")
+        world.store.save_doc(db, {**before, "_rev": current["_rev"]})
+
+
+def test_the_definition_that_kazoo_has_registered(world):
+    ours = world.store.open_doc(account_db(world.master.account_id), "_design/trunkstore")["views"]
+    views = {name: {"map": OLD_MAP} for name in ours} | {"strange": {"map": OWN_MAP}}
+    del views["crossbar_listing"]
+    definition = {"_id": "_design/trunkstore", "language": "javascript", "views": views}
+    stock = {"_id": "account-kazoo_apps-trunkstore", "view_definition": definition, "pvt_type": "view_definition"}
+    install = partial(run, world.environment, "views", "install", "--system")
+    assert "start Kazoo" in install(code=1)
+    world.store.create_db("system_data")
+    revision = world.store.save_doc("system_data", stock)
+    try:
+        found = [line for line in check_views(world, "--all", code=1) if line.startswith("system_data")]
+        assert len(found) == len(ours) and all("trunkstore: view " in line for line in found)
+        assert "Aborted" in install(stdin="n\n", code=1)
+        assert world.store.open_doc("system_data", stock["_id"])["_rev"] == revision
+        shown = install(stdin="y\n")
+        assert OLD_MAP in shown and ours["lookup_did"]["map"] in shown
+        stored = world.store.open_doc("system_data", stock["_id"])["view_definition"]
+        assert {name: view["map"] for name, view in stored["views"].items()} == {
+            **{name: view["map"] for name, view in ours.items()},
+            "strange": OWN_MAP,
+        }
+        assert stored["language"] == "javascript" and "nothing to write" in install()
+        assert "as before" in install("--undo")
+        restored = world.store.open_doc("system_data", stock["_id"])
+        assert {**restored, "_rev": revision} == {**stock, "_rev": revision}
+        assert "nothing to take back" in install("--undo", code=1)
+        assert "written" in install("--yes")
+    finally:
+        world.store.delete_db("system_data")
 
 
 def test_views_are_compared_by_their_rows(world):
@@ -280,21 +363,21 @@ def test_views_are_compared_by_their_rows(world):
     same = {"map": listing + "  emit(doc._id, {realm: doc.account.auth_realm});\n}", "reduce": "_count"}
     design["views"]["crossbar_listing"] = same
     design["_rev"] = world.store.save_doc(db, design)
-    check = partial(run, world.environment, "views", "check", "--account", person.account_id)
-    assert check().startswith("0 findings")
+    check = partial(check_views, world, "--account", person.account_id)
+    assert check(code=0)[0].startswith("0 findings")
     design["views"]["crossbar_listing"] = {**same, "reduce": "_sum"}
     design["_rev"] = world.store.save_doc(db, design)
-    assert check().splitlines()[0] == f"{db} trunkstore: view crossbar_listing counts otherwise"
+    assert check(code=1)[0] == f"{db} trunkstore: view crossbar_listing counts otherwise"
     own = listing + "  if (doc.name !== 'mine') emit(doc._id, {realm: doc.account.auth_realm});\n}"
     design["views"]["crossbar_listing"] = {**same, "map": own}
     design["_rev"] = world.store.save_doc(db, design)
-    assert check().startswith("0 findings")
+    assert check(code=0)[0].startswith("0 findings")
     trunk = {"_id": "t", "pvt_type": "sys_info", "name": "mine", "account": {"auth_realm": "r"}}
     world.store.save_doc(db, trunk)
-    assert check().splitlines()[0] == f"{db} trunkstore: view crossbar_listing has other rows for t"
+    assert check(code=1)[0] == f"{db} trunkstore: view crossbar_listing has other rows for t"
     design["views"]["crossbar_listing"] = {**same, "map": "function (doc) { emit(doc._id, 1); }"}
     world.store.save_doc(db, design)
-    assert "has other rows for made-" in check()
+    assert "has other rows for made-" in check(code=1)[0]
 
 
 def test_a_missing_view_is_a_503_that_says_so(world, base):
