@@ -8,7 +8,7 @@ import jsonpatch
 
 from app.audit import fixes
 from app.audit.account import Report
-from app.documents import Document
+from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
 from app.documents.fields import Author
 from app.documents.names import new_id
@@ -48,14 +48,18 @@ class Repairer:
 
     def repair(self, report: Report) -> Iterator[Repair]:
         """Repair the trunks of an account, then the marks of its numbers."""
+        dids: set[str] = set()
         for trunk in report.trunks:
             repaired = fixes.fixed(self._rules, trunk, report.account)
+            if repaired.get("pvt_type") == connectivity.TYPE and not fields.is_deleted(repaired):
+                dids.update(connectivity.dids(repaired))
             if repaired != trunk:
                 patch = jsonpatch.make_patch(trunk, repaired).patch
                 outcome = self._save(report.account, trunk, repaired) if self._writes else NOT_WRITTEN
                 yield Repair(trunk["_id"], patch, outcome)
         if fixes.MARKS in self._rules:
-            yield from self._marks(report.account_id)
+            # The trunks count as they are after the repairs, also if those are only shown.
+            yield from self._marks(report.account_id, dids)
 
     def _save(self, account: Document, trunk: Document, repaired: Document) -> str:
         """Save the trunk, which keeps its author, and notify Kazoo's nodes."""
@@ -67,10 +71,10 @@ class Repairer:
             return FAILED
         return DONE
 
-    def _marks(self, account_id: str) -> Iterator[Repair]:
+    def _marks(self, account_id: str, dids: set[str]) -> Iterator[Repair]:
         """Repair the marks of the account's own numbers. The trunks of other accounts decide about theirs."""
         services = self._services
-        wrong_marks = reconcile.wrong_marks(services.store, services.cache, account_id)
+        wrong_marks = reconcile.wrong_marks(services.store, services.cache, account_id, dids)
         documents = ownership.number_documents(services.store, {wrong.number for wrong in wrong_marks})
         for wrong in wrong_marks:
             number, mark = wrong.number, wrong.expected

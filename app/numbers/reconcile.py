@@ -26,10 +26,14 @@ class WrongMark:
     expected: str | None
 
 
-def wrong_marks(store: Store, cache: DocumentCache, account_id: str) -> list[WrongMark]:
-    """The numbers whose mark does not match the account's trunks, sorted by number."""
+def wrong_marks(store: Store, cache: DocumentCache, account_id: str, dids: set[str] | None = None) -> list[WrongMark]:
+    """The numbers whose mark does not match the account's trunks, sorted by number.
+
+    `dids` are those of the trunks as they will be; without them, the stored trunks count.
+    """
     db = account_db(account_id)
-    used = set(known_numbers(ownership.dids_of_trunks(store, db), cache.setting).values())
+    typed = ownership.dids_of_trunks(store, db) if dids is None else dids
+    used = set(known_numbers(typed, cache.setting).values())
     marked = {row.key for row in _rows(store, db) if (row.value or {}).get("used_by") == TRUNKSTORE}
     wrong = []
     for number, document in sorted(ownership.number_documents(store, used | marked).items()):

@@ -288,6 +288,22 @@ def test_the_rules_are_listed(world):
     assert [line.split()[0] for line in lines] == sorted(RULES) and all(len(line.split()) > 2 for line in lines)
 
 
+def test_a_dry_run_announces_all_that_is_written(world):
+    """A repair of one rule makes others necessary: with a type, a trunk's numbers get their marks."""
+    person = make_person(world)
+    number = "+14155558010"
+    world.store.create_db(number_db(number))
+    world.store.save_doc(number_db(number), new_number(number, person.account_id, "knm_local"))
+    untyped = trunk(person, "untyped", server(DIDs={number: {}}))
+    del untyped["pvt_type"]
+    world.store.save_doc(account_db(person.account_id), untyped)
+    rules = ("--fix", "private", "--fix", "number-mark", "--fix", "realm")
+    announced = printed(world, person.account_id, *rules, code=1).replace("not written", "written").splitlines()
+    written = printed(world, person.account_id, *rules, "--apply", code=0).splitlines()
+    assert announced[:-1] == written[:-1] and any(number in line for line in written)
+    assert printed(world, person.account_id, *rules, code=0).startswith("0 repairs")
+
+
 def test_marks_are_repaired(world):
     person, number = make_person(world), "+14155553001"
     world.store.create_db(number_db(number))
