@@ -113,7 +113,7 @@ def test_views_check_prints_no_controls(world, evil):
 
 
 def test_reconcile_numbers_prints_no_controls(world, person):
-    number = "+14155559001"
+    number = "+16505559001"
     world.store.create_db(number_db(number))
     document = new_number(number, person.account_id, "knm_local") | {"pvt_used_by": f"app{EVIL}"}
     world.store.save_doc(number_db(number), document)
