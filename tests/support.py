@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,8 +40,11 @@ THIS_APP = (sys.executable, "-m", "app")
 NO_SERVERS = {"COUCHDB_URL": "", "AMQP_URL": ""}
 
 
-# Below the ports that the system gives to connections, and other ones in each process of the tests.
-_PORTS = itertools.count(15000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+# Below the ports that the system gives to connections. Each process of the tests has 2000 of its own, and begins at
+# another one in each run, so that two runs on one machine hardly meet.
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = itertools.count(15000 + 2000 * _WORKER + zlib.crc32(_RUN.encode()) % 1000)
 
 
 def free_port() -> int:
