@@ -291,7 +291,7 @@ def _refuse_data(recorder):
 def _refuse_for_faults(recorder):
     account = f"/accounts/{recorder.person.account_id}"
     store = recorder.world.store
-    recorder.refuse("no such schema", 500, "PUT", "/schemas/nothing/validation", {})
+    recorder.refuse("no such schema", 404, "PUT", "/schemas/nothing/validation", {})
     with mock.patch.object(store, "query_view", side_effect=RuntimeError("a fault")):
         recorder.refuse("fault", 500, "GET", f"{account}/connectivity")
     with mock.patch.object(store, "query_view", side_effect=Unavailable("no answer")):

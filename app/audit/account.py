@@ -6,20 +6,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from app.audit import Finding, Severity, numbers, trunk, worst_first
+from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
-from app.documents import Document, connectivity, fields
+from app.documents import Document, connectivity, fields, object_member
 from app.documents.names import account_db
 from app.schema import Schemas
 from app.store import DatabaseMissing, Store
 from app.store.cache import DocumentCache
 from app.store.couchdb.branches import differing_paths
+from app.store.design import documents_for, needs_old_engine
 from app.store.view_comparison import ViewComparison
 
 SCHEMA = "connectivity"
 SYSTEM_SCHEMAS = "system_schemas"
 CONFLICTS = "_conflicts"
 READERS = 4
+ROUTING = "_design/trunkstore"
+_WORDING = ("description", "title", "default", "support_level", "$schema", "id", "name")
 
 
 @dataclass
@@ -35,6 +39,11 @@ class Report:
     def name(self) -> str:
         """The account's name."""
         return str(self.account.get("name", ""))
+
+    @property
+    def live(self) -> list[Document]:
+        """The trunks that are not softly deleted."""
+        return [trunk for trunk in self.trunks if not fields.is_deleted(trunk)]
 
     @property
     def problems(self) -> int:
@@ -92,13 +101,11 @@ class Auditor:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
         coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
+        views = _installed_views(documents)
         for document in report.trunks:
-            report.findings += trunk.findings(document, report.account, self._schema, coercing)
-        live = [
-            document
-            for document in report.trunks
-            if not fields.is_deleted(document) and document.get("pvt_type") == connectivity.TYPE
-        ]
+            report.findings += trunk.findings(document, report.account, self._schema, coercing, views)
+        report.findings = _grouped(report.findings)
+        live = [document for document in report.live if document.get("pvt_type") == connectivity.TYPE]
         for document in live:
             shared = self._places.findings(account_id, document)
             report.findings += [finding.in_document(document["_id"]) for finding in shared]
@@ -113,7 +120,7 @@ class Auditor:
         if stored is not None:
             raw = fields.public(self._schema.raw)
             paths = {*differing_paths(fields.public(stored), raw), *differing_paths(raw, fields.public(stored))}
-            for path in sorted(paths):
+            for path in sorted(filter(_changes_what_is_accepted, paths)):
                 message = f"differs in {SYSTEM_SCHEMAS} from the schema that this service uses"
                 report.findings.append(Finding(Severity.WARNING, "system-schema", message, path, SCHEMA))
         return report
@@ -148,3 +155,32 @@ def _conflicts(documents: list[Document]) -> Iterator[Finding]:
         if document.pop(CONFLICTS, None):
             message = "the document has conflicting leaves: `conflicts repair` merges them"
             yield Finding(Severity.ERROR, "conflict", message, "", document["_id"])
+
+
+def _installed_views(documents: list[Document]) -> Views:
+    """Whose routing views an account has, by the function that finds numbers."""
+    designs = {document["_id"]: document for document in documents}
+    stored = object_member(designs.get(ROUTING), "views", "lookup_did", "map")
+    if not isinstance(stored, str):
+        return Views.UNKNOWN
+    if needs_old_engine(stored):
+        return Views.KAZOOS
+    ours = next(design for design in documents_for(account_db("0" * 32)) if design["_id"] == ROUTING)
+    return Views.OURS if stored == ours["views"]["lookup_did"]["map"] else Views.UNKNOWN
+
+
+def _grouped(findings: list[Finding]) -> list[Finding]:
+    """The findings, with one in place of those on deleted documents."""
+    deleted = [finding for finding in findings if finding.rule == "deleted"]
+    if len(deleted) < 2:
+        return findings
+    message = f"{len(deleted)} documents are deleted and still have servers, or have a mark of a deletion"
+    others = [finding for finding in findings if finding.rule != "deleted"]
+    return [*others, Finding(Severity.NOTE, "deleted", message)]
+
+
+def _changes_what_is_accepted(path: str) -> bool:
+    """Whether a difference of two schemas at this path may matter, rather than its wording."""
+    *parents, name = path.split(".")
+    is_property = bool(parents) and parents[-1] in ("properties", "patternProperties")
+    return is_property or (name not in _WORDING and not (len(parents) == 0 and name.startswith("_")))

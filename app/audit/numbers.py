@@ -8,10 +8,11 @@ from app.documents import Document, connectivity
 from app.numbers import ownership
 from app.numbers.assignment import needs_mark
 from app.numbers.normalise import known_numbers
-from app.numbers.ownership import IN_SERVICE, PORT_IN, TRUNKSTORE
+from app.numbers.ownership import IN_SERVICE, PORT_IN, RESERVED, TRUNKSTORE
 from app.store.cache import DocumentCache
 
-_RINGING = (IN_SERVICE, PORT_IN)
+_RINGING = (IN_SERVICE, PORT_IN, "port_out", RESERVED)
+MOST_NAMED = 10
 
 
 def findings(
@@ -23,29 +24,50 @@ def findings(
     """
     numbers = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
     documents = find(set(numbers.values()))
-    doubtful = {number for number in numbers.values() if any(_problems(account_id, documents.get(number)))}
+    doubtful = {number for number in numbers.values() if not _is_right(account_id, documents.get(number))}
     documents = look_up(doubtful) if doubtful else {}
     for trunk in trunks:
+        missing = []
         for did in connectivity.dids(trunk):
             number = numbers.get(did)
-            if number in doubtful:
-                for severity, rule, message in _problems(account_id, documents.get(number)):
-                    yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
+            if number not in doubtful:
+                continue
+            document = documents.get(number)
+            if document is None:
+                missing.append(number)
+            for severity, rule, message in _problems(account_id, document, trunk) if document else ():
+                yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
+        if missing:
+            yield _missing(missing, trunk["_id"])
 
 
-def _problems(account_id: str, document: Document | None) -> Iterator[tuple[Severity, str, str]]:
+def _missing(numbers: list[str], trunk_id: str) -> Finding:
+    """One finding for all numbers of a trunk that the system does not know."""
+    if len(numbers) == 1:
+        message = f"{numbers[0]} is not in the system: its calls are rejected (routing 2)"
+        return Finding(Severity.ERROR, "number-missing", message, f"DIDs.{numbers[0]}", trunk_id)
+    first = ", ".join(numbers[:MOST_NAMED]) + (", …" if len(numbers) > MOST_NAMED else "")
+    message = f"{len(numbers)} numbers are not in the system, so their calls are rejected (routing 2): {first}"
+    return Finding(Severity.ERROR, "number-missing", message, "DIDs", trunk_id)
+
+
+def _is_right(account_id: str, document: Document | None) -> bool:
+    return document is not None and not any(_problems(account_id, document, {}))
+
+
+def _problems(account_id: str, document: Document, trunk: Document) -> Iterator[tuple[Severity, str, str]]:
     """Severity, rule and message of each problem. Calls to a number always go to the account that owns it."""
-    if document is None:
-        yield Severity.ERROR, "number-missing", "is not in the system: its calls are rejected"
-        return
     owner = document.get("pvt_assigned_to")
     if owner != account_id:
-        yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there"
+        yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there (routing 3)"
         return
     state = ownership.state(document)
     if state not in _RINGING:
-        yield Severity.ERROR, "number-state", f"is {state}: it does not ring"
+        yield Severity.ERROR, "number-state", f"is {state}: it does not ring (routing 2)"
     if needs_mark(document, TRUNKSTORE):
         mark = document.get("pvt_used_by")
         text = f"is marked as used by {mark}" if mark else "is not marked as used by a trunk"
-        yield Severity.WARNING, "number-mark", f"{text}: `audit --fix number-mark` sets it"
+        # In Kazoo a PUT marks nothing.
+        is_new = str(trunk.get("_rev")).startswith("1-")
+        severity = Severity.NOTE if is_new and not mark else Severity.WARNING
+        yield severity, "number-mark", f"{text}: `audit --fix number-mark` sets it"

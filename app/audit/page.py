@@ -1,6 +1,5 @@
 """The report of `audit` as one self-contained HTML page, with a diagram of each trunk."""
 
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from jinja2 import Environment, PackageLoader
 
 from app.audit import Finding, Severity
 from app.audit.account import Report
-from app.audit.trunk import is_enabled, method
-from app.documents import Document, connectivity, fields, object_member
+from app.audit.calls import is_enabled, method
+from app.documents import Document, connectivity, object_member
 from app.files import whole_file
 
 NUMBERS_SHOWN = 3
@@ -46,6 +45,8 @@ class AuditPage:
         self._section = self._templates.get_template("section.html")
         self._sections = sections
         self._index: list[tuple[int, int, str, str, int]] = []
+        # Where each section begins, and its length.
+        self._places: list[tuple[int, int]] = []
 
     def add(self, report: Report) -> None:
         """Write the section of an account."""
@@ -54,31 +55,34 @@ class AuditPage:
         errors, warnings, _ = (
             sum(finding.severity is severity for finding in report.findings) for severity in reversed(Severity)
         )
-        self._index.append((-errors, -warnings, report.name, report.account_id, len(report.trunks)))
+        self._index.append((-errors, -warnings, report.name, report.account_id, len(report.live)))
         findings = defaultdict(list)
         for finding in report.findings:
             findings[finding.document_id].append(finding)
-        live = [trunk for trunk in report.trunks if not fields.is_deleted(trunk)]
-        trunks = [(trunk, _rows(trunk, findings[trunk["_id"]])) for trunk in live]
-        self._sections.write(self._section.render(report=report, trunks=trunks, row_height=ROW_HEIGHT))
+        trunks = [(trunk, _rows(trunk, findings[trunk["_id"]])) for trunk in report.live]
+        section = self._section.render(report=report, trunks=trunks, row_height=ROW_HEIGHT)
+        self._places.append((self._sections.tell(), len(section)))
+        self._sections.write(section)
 
     def finish(self, file: IO[str], made_at: str) -> None:
-        """Write the whole page: a table of contents with the worst account first, then the sections."""
+        """Write the whole page: a table of contents, then the sections, both with the worst account first."""
+        ordered = sorted(zip(self._index, self._places, strict=True))
         head, _, tail = (
             self._templates.get_template("page.html")
-            .render(index=sorted(self._index), made_at=made_at)
+            .render(index=[entry for entry, _ in ordered], made_at=made_at)
             .partition("<!-- sections -->")
         )
-        self._sections.seek(0)
         file.write(head)
-        shutil.copyfileobj(self._sections, file)
+        for _, (start, length) in ordered:
+            self._sections.seek(start)
+            file.write(self._sections.read(length))
         file.write(tail)
 
 
 @contextmanager
 def page_in(path: Path, made_at: str) -> Iterator[AuditPage]:
     """A page that appears at this path once it is complete. Only its owner can read it. Raises OSError."""
-    with tempfile.TemporaryFile("w+", dir=path.parent, encoding="utf-8") as sections:
+    with tempfile.TemporaryFile("w+", dir=path.parent, encoding="utf-8", newline="") as sections:
         page = AuditPage(sections)
         yield page
         with whole_file(path, encoding="utf-8") as file:
@@ -114,7 +118,7 @@ def _row(index: str, server: Document, worst: dict[_Place, Severity]) -> Diagram
     failover = object_member(server, "options", "failover")
     return DiagramRow(
         numbers=", ".join(dids[:NUMBERS_SHOWN]) + more or "no numbers",
-        numbers_trouble=_worst_of(worst, (index, "DIDs"), *(("DIDs", did) for did in dids)),
+        numbers_trouble=_worst_of(worst, (index, "DIDs"), *(("DIDs", did) for did in ([*dids, ""] if dids else []))),
         server=name if is_enabled(server) else f"{name} (disabled)",
         server_trouble=_worst_of(worst, (index, "")),
         auth=_auth_text(server.get("auth")),

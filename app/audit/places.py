@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from app.audit import Finding, Severity
-from app.audit.trunk import is_enabled, method
+from app.audit.calls import is_enabled, method
 from app.documents import Document, connectivity, object_member
 
 

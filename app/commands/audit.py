@@ -135,7 +135,7 @@ class _Run:
         return index
 
     def _handle(self, report: Report) -> None:
-        self.trunks += len(report.trunks)
+        self.trunks += len(report.live)
         if self.page:
             self.page.add(report)
         if self.repairer:
@@ -147,7 +147,7 @@ class _Run:
 
 def _print(report: Report, as_json: bool) -> None:
     if as_json:
-        members = {"account_id": report.account_id, "name": report.name, "trunks": len(report.trunks)}
+        members = {"account_id": report.account_id, "name": report.name, "trunks": len(report.live)}
         findings = [finding.as_json() for finding in report.findings]
         echo_json({**members, "findings": findings})
     elif report.findings:

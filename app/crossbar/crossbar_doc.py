@@ -65,17 +65,22 @@ def load_list(context: Context, view: str) -> None:
 
     Spec: docs/kazoo/documents.md, section 5.
     """
-    context.respond([row.id for row in load_rows(context, view)])
+    context.respond([row.id for row in load_rows(context, view, counts_next=True)])
 
 
-def load_summaries(context: Context, view: str, is_optional: bool = False) -> None:
-    """Answer with a page of values from a view. If an optional view is missing, the page is empty."""
+def load_summaries(context: Context, view: str, is_optional: bool = False, is_ascending: bool = False) -> None:
+    """Answer with a page of values from a view. If an optional view is missing, the page is empty.
+
+    The order is descending, as in most lists. API version 1 has no other.
+    """
     try:
         rows = load_rows(context, view)
     except ViewMissing:
         if not is_optional:
             raise
         rows = []
+    if is_ascending and context.version != "v1":
+        rows.reverse()
     context.respond([row.value for row in rows])
     if rows:
         tag_answer(context)
@@ -117,8 +122,11 @@ def passing(context: Context, db: str, rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.id in ids]
 
 
-def load_rows(context: Context, view: str) -> list[Row]:
-    """A page of a view's rows that pass the request's filters, in descending order. Fills in `paging`."""
+def load_rows(context: Context, view: str, counts_next: bool = False) -> list[Row]:
+    """A page of a view's rows that pass the request's filters, in descending order. Fills in `paging`.
+
+    `counts_next` is for lists whose `page_size` also counts the first row of the next page.
+    """
 
     def fetch(key: Any, limit: int | None) -> list[Row]:
         start = UNSET if key is None else key
@@ -133,6 +141,8 @@ def load_rows(context: Context, view: str) -> list[Row]:
         return (select(rows) if filtered else rows)[::-1]
     page = listing.read_page(fetch, select if filtered else None, page_size(context), first_key)
     context.paging = _paging(page)
+    if page.next_start_key is not None and not counts_next:
+        context.paging["page_size"] = page_size(context)
     return page.items
 
 

@@ -7,7 +7,7 @@ from app.crossbar.context import Context, validation_error
 from app.documents import Document, fields
 from app.documents.merge import merge
 from app.schema import Invalid
-from app.schema.errors import error
+from app.schema.errors import Errors, error
 
 
 def replacement(context: Context, schema: str, doc_id: str, pvt_type: str) -> Document:
@@ -35,10 +35,17 @@ def public_data(context: Context) -> Document:
 
 
 def validated(
-    context: Context, schema: str, data: Document, stored: Callable[[], Document | None] = lambda: None
+    context: Context,
+    schema: str,
+    data: Document,
+    stored: Callable[[], Document | None] = lambda: None,
+    errors: Errors | None = None,
 ) -> Document:
-    """`Services.validated`. Stops with 400 if the schema refuses the data."""
+    """`Services.validated`. Stops with 400 if the schema refuses the data, or if there are other errors already."""
     try:
-        return context.services.validated(schema, data, stored)
+        checked = context.services.validated(schema, data, stored)
     except Invalid as invalid:
-        raise validation_error(invalid.errors) from None
+        raise validation_error(invalid.errors | (errors or {})) from None
+    if errors:
+        raise validation_error(errors)
+    return checked

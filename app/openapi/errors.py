@@ -22,7 +22,7 @@ _TEXTS = {
     415: "The body is neither JSON nor a form. This is checked last.",
     429: "The bucket for the caller's address has too few tokens.",
     431: "The path, the query and the headers together are too long.",
-    500: "An error in this service, or a schema that does not exist.",
+    500: "An error in this service.",
     501: "Only Kazoo does this, because it needs a carrier or a provider.",
     503: "The store does not answer, one of its views is missing, or too many requests came at once.",
 }

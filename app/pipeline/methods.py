@@ -22,14 +22,17 @@ def known_method(context: Context) -> None:
 def allow_methods(context: Context) -> None:
     """Fill in `verb` and `allowed`. Stops with 405 on a verb that the path does not allow.
 
-    A POST may name another verb in `verb`. With any other method, `verb` must be absent or equal to the method.
+    A POST may name another verb in `verb`, and then CORS headers list POST only if that verb is allowed. With any
+    other method, `verb` must be absent or equal to the method.
     """
     method, resource, params = context.method, context.resource, context.params
     verb = context.verb = _verb(context)
     allowed = resource.allowed_methods(context, *params)
-    is_tunnelled = method == "POST" and verb != "POST" and verb in allowed
+    names_another = method == "POST" and verb != "POST"
+    is_tunnelled = names_another and verb in allowed
     if allowed != METHODS:
-        context.allowed = (*allowed, "POST") if is_tunnelled else allowed
+        others = tuple(name for name in allowed if name != "POST") if names_another else allowed
+        context.allowed = (*others, "POST") if is_tunnelled else others
     context.is_cors = is_cors(context)
     if method == "OPTIONS" and context.is_cors:
         return
@@ -49,5 +52,6 @@ def answer_options(context: Context) -> None:
 
 
 def _verb(context: Context) -> str:
-    verb = context.req_value("verb")
-    return verb.upper() if isinstance(verb, str) else context.method
+    """The verb in the data, query or envelope, or else the method. A verb that is not a text is none that exists."""
+    verb = context.req_value("verb", context.method)
+    return verb.upper() if isinstance(verb, str) else ""

@@ -70,7 +70,8 @@ def _load_page(context: Context, view: str, account_id: str | None) -> None:
     size = crossbar_doc.page_size(context) if is_paginated else None
     rows = _rows(context, view, account_id, first_name, size)
     page, following = rows[:size], rows[size:] if size else []
-    context.respond([row.value for row in page])
+    summaries = [row.value for row in page]
+    context.respond(summaries[::-1] if context.version == "v1" else summaries)
     if is_paginated:
         if following:
             context.paging["next_start_key"] = start_key.encode(str(following[0].key[1]))

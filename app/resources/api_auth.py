@@ -2,13 +2,13 @@
 
 from app.auth import AuthDoc, credentials
 from app.crossbar.context import Context, plain_error
-from app.crossbar.resource import Anonymous
+from app.crossbar.resource import Public
 from app.resources import login
 
 METHOD = "cb_api_auth"
 
 
-class ApiAuth(Anonymous):
+class ApiAuth(Public):
     """Answers with a token for the account itself, even if it is disabled or expired."""
 
     METHODS = {0: ("PUT",)}

@@ -9,11 +9,11 @@ import re
 from app.audit import trunk
 from app.auth import restrictions
 from app.crossbar import crossbar_doc, request_data
-from app.crossbar.context import Context, not_found_error, system_error, too_long_error, validation_error
+from app.crossbar.context import Context, not_found_error, system_error, too_long_error
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
 from app.resources import connectivity_history, limits
-from app.schema.errors import error
+from app.schema.errors import Errors, error
 from app.trunks.service import LONGEST_KEY, SCHEMA, KeyTooLong, NumbersRefused
 
 log = logging.getLogger(__name__)
@@ -83,22 +83,27 @@ def _read(context: Context, trunk_id: str) -> None:
 def _validate_create(context: Context) -> None:
     data = context.data
     client_id = fields.given_id(data) if isinstance(data, dict) else None
-    if client_id is not None:
-        _check_id(client_id)
-    # In Kazoo an empty array, which PHP sends for an empty object, skips the schema and gets no defaults.
-    checked = {} if data == [] else request_data.validated(context, SCHEMA, request_data.public_data(context))
+    if data == []:
+        # PHP sends this for an empty object. In Kazoo it skips the schema and gets no defaults.
+        checked: Document = {}
+    else:
+        errors = _errors_of_id(client_id)
+        checked = request_data.validated(context, SCHEMA, request_data.public_data(context), errors=errors)
     document = {**checked, "pvt_type": connectivity.TYPE, "_id": client_id or names.new_id()}
     _accept(context, document)
 
 
-def _check_id(client_id: object) -> None:
-    message = None
+def _errors_of_id(client_id: object) -> Errors:
+    """The error of an id that a client must not choose, as in the answer; empty if there is none."""
+    if client_id is None:
+        return {}
     if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
         message = "Must be up to 255 characters, not begin with '_' and have no control characters"
     elif client_id in _SETTINGS or client_id.startswith(_SETTINGS_PREFIX):
         message = "Is the name of a document of settings"
-    if message:
-        raise validation_error(error("id", "invalid", message=message, value=client_id))
+    else:
+        return {}
+    return error("id", "invalid", message=message, value=client_id)
 
 
 def _validate_replace(context: Context, trunk_id: str) -> None:

@@ -169,8 +169,14 @@ def _find_to_change(context: Context, raw_number: str) -> Document:
 
 
 def _validate_save(context: Context, raw_number: str) -> None:
-    """Check the data before the number. For a PATCH, check the data without merging it into the number."""
-    data = _settable_members(request_data.validated(context, SCHEMA, request_data.public_data(context)))
+    """Check the data before the number. For a PATCH, check the data without merging it into the number.
+
+    A null removes a member, and is not checked.
+    """
+    public_data = request_data.public_data(context)
+    removed = {name: None for name, value in public_data.items() if value is None}
+    kept = {name: value for name, value in public_data.items() if value is not None}
+    data = _settable_members(request_data.validated(context, SCHEMA, kept) | removed)
     document = context.stored = _find_to_change(context, raw_number)
     before = _settable_members(fields.public(document))
     public = merge(data, before if context.verb == "PATCH" else {})

@@ -3,10 +3,10 @@
 Spec: docs/kazoo/http.md, section 10.
 """
 
-from app.crossbar.context import Context, not_found_error, system_error, validation_error
+from app.crossbar.context import Context, not_found_error, validation_error
 from app.crossbar.resource import Public
 from app.documents import fields
-from app.schema import Invalid, UnknownSchema
+from app.schema import Invalid, Schema, UnknownSchema
 
 VALIDATION = "validation"
 
@@ -30,21 +30,22 @@ class SchemaDocuments(Public):
             _validate_data(context, params[0])
 
 
-def _show(context: Context, name: str) -> None:
+def _find(context: Context, name: str) -> Schema:
+    """The schema of this name. Stops with 404 if there is none."""
     try:
-        schema = context.services.schemas.get(name)
+        return context.services.schemas.get(name)
     except UnknownSchema:
         raise not_found_error(name) from None
+
+
+def _show(context: Context, name: str) -> None:
+    schema = _find(context, name)
     document = {**schema.raw, "_id": name, "_rev": schema.revision}
     context.respond_document(document, fields.answer_data(document))
 
 
 def _validate_data(context: Context, name: str) -> None:
-    try:
-        schema = context.services.schemas.get(name)
-    except UnknownSchema:
-        message = f"schema {name} not found."
-        raise system_error(500, message, {"message": message}) from None
+    schema = _find(context, name)
     data = fields.public(context.data) if isinstance(context.data, dict) else {}
     client_id = fields.given_id(context.data) if isinstance(context.data, dict) else None
     try:

@@ -24,12 +24,16 @@ class UserAuth(Resource):
         return super().resource_exists(context, *params) and params != ("recovery",)
 
     def is_anonymous(self, context: Context) -> bool:
-        """A login needs no token; a GET does."""
-        return context.verb == "PUT"
+        """A login needs no token, unless the path names an account. A GET needs one."""
+        return context.verb == "PUT" and not context.has_account
 
-    def authorize(self, context: Context) -> bool:
+    def authorize(self, context: Context) -> bool | None:
         """Everyone may log in, but not with an `action`. `validate` refuses a GET."""
-        return context.verb == "GET" or context.req_value("action") is None
+        if context.verb == "GET":
+            return True
+        if context.req_value("action") is not None:
+            return False
+        return None if context.has_account else True
 
     def validate(self, context: Context, *params: str) -> None:
         """Find the user and answer with a token."""

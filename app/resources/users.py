@@ -31,7 +31,7 @@ class Users(Resource):
     def validate(self, context: Context, *params: str) -> None:
         """Answer with all users' summaries, or with one user. For a POST or PATCH, fill in `doc` and `stored`."""
         if not params:
-            crossbar_doc.load_summaries(context, USERS_VIEW)
+            crossbar_doc.load_summaries(context, USERS_VIEW, is_ascending=True)
         elif context.verb == "GET":
             document = crossbar_doc.load(context, params[0], TYPE)
             context.respond_document(document, _user_data(document))

@@ -64,7 +64,12 @@ def test_a_trunk_without_trouble(world):
 @pytest.mark.parametrize(
     ("change", "rule", "path", "severity"),
     [
-        (lambda t: t["servers"][0].pop("auth"), "no-auth", "servers.0.auth", "error"),
+        (
+            lambda t: t.update(servers=[{"DIDs": {"+14155550666": {}}, "options": {}}]),
+            "no-auth",
+            "servers.0.auth",
+            "warning",
+        ),
         (lambda t: t["servers"][0].pop("options"), "no-options", "servers.0.options", "error"),
         (lambda t: t["servers"][0]["auth"].pop("auth_user"), "no-user", "servers.0.auth.auth_user", "error"),
         (
@@ -92,14 +97,57 @@ def test_a_trunk_without_trouble(world):
             "servers.0.auth.ip",
             "warning",
         ),
-        (lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="pbx"), "ip", "servers.0.auth.ip", "error"),
+        (lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip=""), "ip", "servers.0.auth.ip", "warning"),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="192.0.2.1"),
+            "ip",
+            "servers.0.auth.ip",
+            "warning",
+        ),
+        (
+            lambda t: t["servers"][0]["auth"].update(auth_user="jürgen"),
+            "user-name",
+            "servers.0.auth.auth_user",
+            "error",
+        ),
+        (lambda t: t["servers"][0]["auth"].update(auth_user=5), "crash", "servers.0.auth.auth_user", "error"),
+        (lambda t: t["servers"][0]["auth"].update(port=""), "crash", "servers.0.auth.port", "error"),
+        (lambda t: t["servers"][0].update(options=""), "crash", "servers.0.options", "error"),
+        (
+            lambda t: t["servers"][0]["DIDs"].update({"+14155550666": None}),
+            "crash",
+            "servers.0.DIDs.+14155550666",
+            "error",
+        ),
+        (lambda t: t["servers"][0]["options"].update(timeout="0"), "timeout", "servers.0.options.timeout", "error"),
+        (lambda t: t["servers"][0]["options"].update(timeout="-5"), "timeout", "servers.0.options.timeout", "error"),
+        (
+            lambda t: t["servers"][0]["DIDs"].update({"+14155550666": {"timeout": 0}}),
+            "timeout",
+            "servers.0.DIDs.+14155550666.timeout",
+            "error",
+        ),
+        (lambda t: t["servers"][0]["options"].update(delay=5), "no-effect", "servers.0.options.delay", "note"),
+        (
+            lambda t: t["servers"][0]["options"].update(sip_headers=[]),
+            "sip-headers",
+            "servers.0.options.sip_headers",
+            "warning",
+        ),
+        (
+            lambda t: t["servers"][0]["DIDs"].update({"+14155550666": {"failover": {"e164": "+14155550666"}}}),
+            "failover",
+            "servers.0.DIDs.+14155550666.failover",
+            "warning",
+        ),
+        (lambda t: t["account"].update(failover={"e164": ""}), "failover", "account.failover", "error"),
         (lambda t: t.update(service={"plans": {"gold": {}}}), "billing", "service.plans", "error"),
         (lambda t: t["account"].update(auth_realm="old.example.com"), "realm", "account.auth_realm", "error"),
-        (lambda t: t.pop("account"), "realm", "account", "error"),
+        (lambda t: t.pop("account"), "realm", "account", "warning"),
         (lambda t: t.pop("pvt_type"), "private", "pvt_type", "error"),
         (lambda t: t.update(pvt_account_id="x"), "private", "pvt_account_id", "warning"),
         (lambda t: t.pop("pvt_account_db"), "private", "pvt_account_db", "warning"),
-        (lambda t: t.update(pvt_deleted=True), "deleted", "pvt_deleted", "note"),
+        (lambda t: t.update(deleted=True), "deleted", "", "note"),
         (
             lambda t: t["servers"][0]["options"].update(inbound_format="E.164"),
             "schema",
@@ -127,6 +175,61 @@ def test_each_trouble_of_a_document_is_found(world, change, rule, path, severity
     world.store.save_doc(account_db(person.account_id), document)
     only_notes = severity == "note"
     assert audited(world, person.account_id, code=0 if only_notes else 1)[rule, "bad", path] == severity
+
+
+KAZOOS_MAP = "function(doc) { for (var server in Iterator(doc.servers || [])) emit(server, null); }"
+
+
+def test_with_kazoos_own_views_a_server_may_hide_its_document(world):
+    person = make_person(world)
+    db = account_db(person.account_id)
+    design = world.store.open_doc(db, "_design/trunkstore")
+    design["views"]["lookup_did"] = {"map": KAZOOS_MAP}
+    world.store.save_doc(db, design)
+    by_ip = server({"auth_method": "IP", "ip": "198.51.100.77"})
+    del by_ip["auth"]["auth_user"]
+    world.store.save_doc(db, trunk(person, "t", {"DIDs": {}}, by_ip))
+    bare = trunk(person, "bare", server({"auth_user": "bare"}))
+    del bare["account"]
+    world.store.save_doc(db, bare)
+    for number in range(3):
+        gone = trunk(person, f"gone{number}", server({"auth_user": f"gone{number}"}), pvt_deleted=True)
+        world.store.save_doc(db, gone)
+    found = audited(world, person.account_id)
+    assert found["no-auth", "t", "servers.0.auth"] == "error"
+    assert found["no-user", "t", "servers.1.auth.auth_user"] == "warning"
+    assert found["realm", "bare", "account"] == "error"
+    # One line for all of them.
+    assert {key for key in found if key[0] == "deleted"} == {("deleted", "", "")}
+    assert "in 2 trunks of 1 accounts" in printed(world, person.account_id, code=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t["account"].update(auth_realm=t["account"]["auth_realm"].upper()),
+        lambda t: t["servers"][0]["auth"].update(auth_method="IP", ip="pbx.example.com"),
+        lambda t: t.update(pvt_deleted=True),
+        lambda t: t.update(servers=None),
+        lambda t: t["servers"][0]["options"].update(timeout="20"),
+    ],
+)
+def test_what_is_no_trouble(world, change):
+    person = make_person(world)
+    document = copy.deepcopy(trunk(person, "good", server({"auth_user": f"user{person.account_id}"})))
+    change(document)
+    world.store.save_doc(account_db(person.account_id), document)
+    assert audited(world, person.account_id, code=0) == {}
+
+
+def test_missing_numbers_are_one_finding_for_a_trunk(world):
+    person = make_person(world)
+    dids = {f"+1212555{number:04}": {} for number in range(30)}
+    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(DIDs=dids)))
+    told = printed(world, "--json", person.account_id, code=1)
+    (finding,) = support.json_lines(told)[0]["findings"]
+    assert (finding["rule"], finding["path"]) == ("number-missing", "DIDs")
+    assert finding["message"].startswith("30 numbers") and finding["message"].count("+1212555") == 10
 
 
 def test_what_two_servers_have(world):
@@ -157,7 +260,11 @@ def test_numbers_of_others_out_of_service_and_without_a_mark(world):
     }
     for number, document in states.items():
         world.store.save_doc(number_db(number), document)
-    world.store.save_doc(account_db(person.account_id), trunk(person, "t", server(DIDs=dict.fromkeys(states, {}))))
+    db, document = account_db(person.account_id), trunk(person, "t", server(DIDs=dict.fromkeys(states, {})))
+    document["_rev"] = world.store.save_doc(db, document)
+    # As after a PUT, which marks nothing in Kazoo.
+    assert audited(world, person.account_id)["number-mark", "t", "DIDs.+14155559003"] == "note"
+    world.store.save_doc(db, document)
     found = audited(world, person.account_id)
     assert found["number-owner", "t", "DIDs.+14155559001"] == "error"
     assert found["number-state", "t", "DIDs.+14155559002"] == "error"

@@ -23,22 +23,21 @@ def limited(tmp_path_factory):
     server.stop()
 
 
-def guess(limited, address, path="/v2/user_auth", **data):
+def guess(limited, address, **data):
     headers = {"X-Forwarded-For": address}
     body = {"data": {"credentials": "0" * 32, **data}}
-    return requests.put(limited.url + path, json=body, headers=headers, timeout=30).status_code
+    return requests.put(f"{limited.url}/v2/user_auth", json=body, headers=headers, timeout=30).status_code
 
 
-@pytest.mark.parametrize("network", [1, 2, 3, 4])
+@pytest.mark.parametrize("network", [1, 2, 3])
 def test_guesses_at_one_account_from_many_addresses_are_limited(limited, network):
     person = limited.person(f"Victim {network}", f"victim{network}.example.com", limited.master)
-    data, path = {
-        1: ({"realm": person.realm}, "/v2/user_auth"),
-        2: ({"account_realm": person.realm.upper()}, "/v2/user_auth"),
-        3: ({"account_name": person.account["name"]}, "/v2/user_auth"),
-        4: ({"account_realm": person.realm}, f"/v2/accounts/{person.account_id}/user_auth"),
+    data = {
+        1: {"realm": person.realm},
+        2: {"account_realm": person.realm.upper()},
+        3: {"account_name": person.account["name"]},
     }[network]
-    statuses = [guess(limited, f"10.{network}.0.{number}", path, **data) for number in range(GUESSES)]
+    statuses = [guess(limited, f"10.{network}.0.{number}", **data) for number in range(GUESSES)]
     assert 429 in statuses and set(statuses) <= {401, 429}
 
 

@@ -97,6 +97,19 @@ def test_a_patch_keeps_what_it_does_not_name(world, numbers, person):
     assert "note" not in stored(world, number)
 
 
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_a_null_removes_a_feature(world, numbers, person, method):
+    features = {"prepend": {"enabled": True, "name": "HQ "}, "force_outbound": True, "note": "kept"}
+    number = give_number(world, person)
+    assert numbers("POST", number, features).status_code == 200
+    nulls = {"prepend": None, "force_outbound": None, "failover": None, "ringback": None}
+    answer = numbers(method, number, nulls)
+    assert answer.status_code == 200, answer.text
+    after = stored(world, number)
+    assert not {"prepend", "force_outbound", "failover", "ringback"} & after.keys()
+    assert ("note" in after) is (method == "PATCH") and "prepend" not in after.get("pvt_features", {})
+
+
 def test_what_a_client_read_it_may_send_back(world, numbers, person):
     number = give_number(world, person, pvt_used_by="callflow")
     read = numbers("GET", number).json()["data"]
@@ -182,7 +195,7 @@ class TestEmergencyAddresses:
             ("PATCH", {"e911": None}),
             ("PATCH", {"e911": self.ADDRESS | {"postal_code": "94107"}}),
         ):
-            assert numbers(method, number, data).status_code == (400 if data.get("e911", 1) is None else 501)
+            assert numbers(method, number, data).status_code == 501
         assert stored(world, number)["e911"] == self.PROVISIONED
         assert numbers("DELETE", number).status_code == 409
 

@@ -314,7 +314,10 @@ def test_what_calls_and_bills_are_made_of():
     document = {"account": {}, "servers": [good, by_ip, bad, {"auth": "x"}, 5]}
     assert [(found.rule, found.path) for found in trunk.handling(document)] == [
         ("no-user", "servers.1.auth.auth_user"),
-        ("no-options", "servers.2.options"),
+        ("ip", "servers.1.auth.ip"),
+        ("crash", "servers.2.options"),
+        ("crash", "servers.2.auth.auth_user"),
+        ("no-user", "servers.2.auth.auth_user"),
         ("no-auth", "servers.3.auth"),
         ("no-auth", "servers.4.auth"),
         ("number-format", "servers.2.DIDs.4158867900"),

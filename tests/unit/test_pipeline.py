@@ -297,6 +297,65 @@ def test_names_of_the_envelope_are_normalised(server):
 # Who calls
 
 
+def test_a_verb_that_is_not_allowed_is_named_in_no_header(server, person):
+    token = token_of(server, person)
+    _, _, created = ask(server, "PUT", trunks(person), {"name": "a"}, x_auth_token=token)
+    path = f"{trunks(person)}/{created['data']['id']}"
+    for verb in ("put", "PUT", "nonsense"):
+        status, headers, _ = ask(server, "POST", path, {"name": "b", "verb": verb}, x_auth_token=token)
+        assert status == 405
+        assert set(headers["access-control-allow-methods"].split(", ")) == {"DELETE", "GET", "OPTIONS", "PATCH"}
+    for verb in (5, True, [], {}):
+        assert ask(server, "POST", path, {"name": "b", "verb": verb}, x_auth_token=token)[0] == 405
+    assert ask(server, "GET", path, x_auth_token=token)[2]["revision"] == created["revision"]
+
+
+def test_a_bad_id_is_told_beside_the_other_errors(server, person):
+    token = token_of(server, person)
+    status, _, envelope = ask(server, "PUT", trunks(person), {"id": "_x", "servers": 5}, x_auth_token=token)
+    assert status == 400 and envelope["data"]["id"]["invalid"]["value"] == "_x" and "servers" in envelope["data"]
+    status, _, envelope = ask(server, "PUT", trunks(person), {"id": "_x"}, x_auth_token=token)
+    assert status == 400 and envelope["data"].keys() == {"id"}
+
+
+def test_a_log_in_at_an_account_s_path_needs_a_token(server, person):
+    path = f"/v2/accounts/{person.account_id}"
+    logins = {
+        "user_auth": {"credentials": person.credentials, "account_realm": person.realm},
+        "api_auth": {"api_key": person.account["pvt_api_key"]},
+    }
+    for noun, data in logins.items():
+        assert ask(server, "PUT", f"{path}/{noun}", data)[0] == 401
+        assert ask(server, "PUT", f"{path}/{noun}", data, x_auth_token=token_of(server, person))[0] == 201
+        assert ask(server, "PUT", f"/v2/{noun}", data)[0] == 201
+
+
+def test_the_order_and_the_page_size_of_lists(server, world, person):
+    token = token_of(server, person)
+    for name in ("second", "third", "fourth"):
+        add_user(world.store, person.account_id, name, PASSWORD, "user")
+    db = account_db(person.account_id)
+    ids = sorted(row.id for row in world.store.query_view(db, "users/crossbar_listing"))
+
+    def listed(noun, query="", version="v2"):
+        path = f"/{version}/accounts/{person.account_id}/{noun}{query}"
+        return ask(server, "GET", path, x_auth_token=token)[2]
+
+    assert [user["id"] for user in listed("users")["data"]] == ids
+    assert [user["id"] for user in listed("users", version="v1")["data"]] == ids[::-1]
+    page = listed("users", "?page_size=2")
+    assert [user["id"] for user in page["data"]] == ids[:2] and page["page_size"] == 2 and page["next_start_key"]
+    assert listed("users", "?page_size=50")["page_size"] == 4
+    for name in "ab":
+        ask(server, "PUT", trunks(person), {"name": name}, x_auth_token=token)
+    # Only the list of trunks counts the first one of the next page.
+    assert listed("connectivity", "?page_size=1")["page_size"] == 2
+    children = [make_person(world, person).account_id for _ in range(3)]
+    names = [child["id"] for child in listed("children")["data"]]
+    assert sorted(names) == sorted(children)
+    assert [child["id"] for child in listed("children", version="v1")["data"]] == names[::-1]
+
+
 def test_basic_credentials(server, world, person, configured):
     def status(text, scheme="Basic "):
         return status_with(server, trunks(person), authorization=scheme + base64.b64encode(text.encode()).decode())

@@ -40,8 +40,6 @@ MOST_SECONDS_TO_WARM_UP, SECONDS_TO_SETTLE = 120.0, 60.0
 MOST_DOCUMENTS = 10
 LARGE, LARGEST = 100_000, 7_900_000
 NUMBERS = [f"+1415555{number}" for number in range(4000, 4040)]
-# Kazoo's answer to the validation by a schema that there is not (docs/kazoo/http.md).
-KNOWN_FAULT = "/validation"
 SCRIPTS = (
     (0x20, 0x7E),
     (0xA0, 0x24F),
@@ -220,20 +218,20 @@ class Client:
             findings.note(operation, 0, self._limit, "no answer")
             return
         seconds = time.monotonic() - begun
-        problem = self._problem(answer, path)
+        problem = self._problem(answer)
         if seconds > self._limit:
             problem = f"an answer after {seconds:.0f} s"
         findings.note(operation, answer.status_code, seconds, problem)
         self._remember(method, template, answer)
 
-    def _problem(self, answer: requests.Response, path: str) -> str | None:
+    def _problem(self, answer: requests.Response) -> str | None:
         is_json = answer.headers.get("content-type") == "application/json"
         try:
             body = answer.json() if is_json else None
         except ValueError:
             return "a body that is not JSON"
         status = answer.status_code
-        if status < 500 or status == 501 or (status == 500 and KNOWN_FAULT in path):
+        if status < 500 or status == 501:
             return None
         says_why = isinstance(body, dict) and body.get("message") or "retry-after" in answer.headers
         return None if status == 503 and says_why else f"{status} {answer.text[:100]}"
