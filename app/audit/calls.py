@@ -170,7 +170,8 @@ def _timeouts(path: str, server: Document) -> Iterator[Finding]:
             message = "a time-out of 0 or less makes Kazoo's process of a call run for ever, and fills its log (36)"
             yield Finding(Severity.ERROR, "timeout", message, f"{place}.timeout")
         for name in _TIMES:
-            if type(values.get(name)) in (int, float):
+            # The schema's default of `delay` is 0.
+            if type(values.get(name)) in (int, float) and values[name] > 0:
                 message = f"{name} is a number: it has no effect on inbound calls, a text would (13)"
                 yield Finding(Severity.NOTE, "no-effect", message, f"{place}.{name}")
 

@@ -212,6 +212,7 @@ def test_with_kazoos_own_views_a_server_may_hide_its_document(world):
         lambda t: t.update(pvt_deleted=True),
         lambda t: t.update(servers=None),
         lambda t: t["servers"][0]["options"].update(timeout="20"),
+        lambda t: t["servers"][0]["options"].update(delay=0),
     ],
 )
 def test_what_is_no_trouble(world, change):
