@@ -9,6 +9,7 @@ from typing import Any
 
 from app.compare.conversation import RawAnswer
 from app.compare.equality import Difference, NormalisedAnswer, Normaliser, differences_or_order
+from app.compare.known import known_as
 from app.compare.servers import Server
 from app.compare.walk import body_of
 
@@ -19,16 +20,22 @@ SECONDS_BETWEEN_ATTEMPTS = 0.3
 
 @dataclass(frozen=True)
 class Differing:
-    """A request whose answers differ. `condition` is ``If-None-Match``, the name of a step, or empty."""
+    """A request whose answers differ. `condition` is ``If-None-Match``, the name of a step, or empty.
+
+    `known_as` is the row of `docs/deviations.md` that explains it, or empty.
+    """
 
     method: str
     target: str
     differences: tuple[Difference, ...]
     condition: str = ""
+    known_as: str = ""
 
 
 class Comparison:
     """The state of one comparison: how many requests were sent, and how many answers differed.
+
+    `known` has those of the differences that `docs/deviations.md` lists, which are not reported.
 
     `shown` counts the answers in which the old server showed something of an account. `report` is called with each
     request whose answers differ, one at a time.
@@ -40,6 +47,7 @@ class Comparison:
         self.asked = 0
         self.shown = 0
         self.differing = 0
+        self.known: list[Differing] = []
         self.stopped = threading.Event()
         self.errors: list[Exception] = []
         self._report = report
@@ -56,22 +64,31 @@ class Comparison:
         Raises Unreachable, and Interrupted once the comparison has been stopped.
         """
         differences, old, new = self._get_both(target, {}, {})
-        self.count("GET", target, differences)
+        self.count("GET", target, differences, known_row=known_as(old, new, ""))
         with self._lock:
             # Anyone may read schemas.
             self.shown += old[0] == 200 and "/schemas" not in target
         if old[0] == new[0] == 200 and "etag" in old[1] and "etag" in new[1]:
             old_headers, new_headers = ({"if-none-match": answer[1]["etag"]} for answer in (old, new))
-            self.count("GET", target, self._get_both(target, old_headers, new_headers)[0], "If-None-Match")
+            conditional, old_answer, new_answer = self._get_both(target, old_headers, new_headers)
+            row = known_as(old_answer, new_answer, "If-None-Match")
+            self.count("GET", target, conditional, "If-None-Match", row)
         return body_of(old[2])
 
-    def count(self, method: str, target: str, differences: list[Difference], condition: str = "") -> None:
-        """Count a request and report its differences."""
+    def count(
+        self, method: str, target: str, differences: list[Difference], condition: str = "", known_row: str = ""
+    ) -> None:
+        """Count a request and report its differences, unless they are known."""
         with self._lock:
             self.asked += 1
-            if differences:
+            if not differences:
+                return
+            differing = Differing(method, target, tuple(differences), condition, known_row)
+            if known_row:
+                self.known.append(differing)
+            else:
                 self.differing += 1
-                self._report(Differing(method, target, tuple(differences), condition))
+                self._report(differing)
 
     def run(self, jobs: Iterable[Callable[[], object]], connections: int) -> None:
         """Run the jobs, `connections` at a time. A job that fails ends the comparison, and so does `stopped`."""

@@ -9,7 +9,8 @@ from urllib.parse import quote
 Ask = Callable[[str], dict[str, Any]]
 
 VERSIONS = ("v1", "v2")
-AT_START = ("", "/users", "/limits", "/phone_numbers")
+AT_START = ("", "/limits", "/children", "/descendants", "/siblings")
+LISTS = ("/users", "/phone_numbers", "/callflows")
 SYSTEM = ("/schemas/connectivity",)
 MOST_PAGES = 1_000_000
 
@@ -36,6 +37,9 @@ def account(account_id: str, ask: Ask) -> None:
         base = f"/{version}/accounts/{quote(account_id, safe='')}"
         for path in AT_START:
             ask(base + path)
+        for path in LISTS:
+            for _ in _pages(base + path, ask):
+                pass
         for page in _pages(f"{base}/connectivity", ask):
             for doc_id in page:
                 if isinstance(doc_id, str):
