@@ -1,5 +1,6 @@
 """Retries of a write that may lose a race against other writers."""
 
+import contextlib
 import random
 import threading
 import time
@@ -11,15 +12,38 @@ from app import deadline
 PATIENCE = 5.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
-_TURNS = [threading.Lock() for _ in range(64)]
+_mutex = threading.Lock()
+# By what is contended: the lock, and how many threads hold it or wait for it.
+_turns: dict[str, tuple[threading.Lock, int]] = {}
 
 
-def turn(contended: str) -> threading.Lock:
-    """The lock that lets the threads of one process take turns, for example at a document.
+def is_contended(contended: str) -> bool:
+    """Whether a thread of this process has a turn at this."""
+    return contended in _turns
 
-    Without it, they would keep making each other lose. A thread must not hold two of these locks.
+
+@contextlib.contextmanager
+def turn(contended: str) -> Iterator[None]:
+    """A turn at what the threads of one process contend for, such as a document.
+
+    Without turns, each of them would make the others lose again. A thread that waits longer than PATIENCE, or until
+    its deadline, goes on without a turn.
     """
-    return _TURNS[hash(contended) % len(_TURNS)]
+    with _mutex:
+        lock, count = _turns.get(contended, (threading.Lock(), 0))
+        _turns[contended] = lock, count + 1
+    has_turn = lock.acquire(timeout=max(0.0, deadline.within(PATIENCE) - time.monotonic()))
+    try:
+        yield
+    finally:
+        if has_turn:
+            lock.release()
+        with _mutex:
+            count = _turns[contended][1] - 1
+            if count:
+                _turns[contended] = lock, count
+            else:
+                del _turns[contended]
 
 
 def attempts() -> Iterator[int]:

@@ -50,9 +50,9 @@ class Buckets:
         """Take `cost` tokens and return True. If there are not enough, take none and return False."""
         return self._change(name, size, lambda tokens: tokens - cost if tokens >= cost else None)
 
-    def holds(self, name: str, cost: int, size: Size) -> bool:
-        """Whether there are enough tokens. None are taken."""
-        return self._change(name, size, lambda tokens: tokens if tokens >= cost else None)
+    def give(self, name: str, cost: int, size: Size) -> None:
+        """Put tokens back."""
+        self._change(name, size, lambda tokens: min(size.capacity, tokens + cost))
 
     def drain(self, name: str, size: Size) -> None:
         """Take all remaining tokens."""

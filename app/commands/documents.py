@@ -37,16 +37,16 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     any of it is written; standard input is checked in batches. An interrupted import can be run again.
     """
     store = open_store(Settings.from_environment().for_commands())
-    count, new_databases = 0, set[str]()
+    count, databases = 0, set[str]()
     for file in files:
         length = _checked_count(file) if file.seekable() else None
         with progress(_lines(file), file.name, length) as bar:
             try:
-                for batch_size in _load(store, bar, new_databases):
+                for batch_size in _load(store, bar, databases):
                     count += batch_size
             except StoreError as error:
                 raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
-    for db in sorted(new_databases):
+    for db in sorted(databases):
         _add_missing_designs(store, db)
     echo(f"{count} documents imported into the {store.engine()}")
 
@@ -59,19 +59,12 @@ def _checked_count(file: BinaryIO) -> int:
     return count
 
 
-def _load(store: Store, lines: Iterable[dict[str, Any]], new_databases: set[str]) -> Iterator[int]:
-    """Write the documents in batches. Yields the size of each batch once it is stored.
-
-    Databases that had none of this service's design documents are added to `new_databases`.
-    """
-    seen: set[str] = set()
+def _load(store: Store, lines: Iterable[dict[str, Any]], databases: set[str]) -> Iterator[int]:
+    """Write the documents in batches. Yields the size of each batch once it is stored. Fills in the `databases`."""
     for db, group in itertools.groupby(lines, key=lambda line: line["db"]):
-        if db not in seen:
-            seen.add(db)
+        if db not in databases:
+            databases.add(db)
             store.create_db(db)
-            designs = [design["_id"] for design in documents_for(db)]
-            if designs and not store.find_docs(db, designs):
-                new_databases.add(db)
         while batch := [line["doc"] for line in itertools.islice(group, BATCH)]:
             store.load_docs(db, batch)
             yield len(batch)

@@ -109,7 +109,8 @@ def _install_system(store: Store, yes: bool) -> None:
     if not wrong:
         echo(f"{SYSTEM_DATA} {REGISTERED}: nothing to write")
         return
-    expected, definition = _expected(), stored[DEFINITION]
+    expected = _expected()
+    definition = stored.get(DEFINITION) or {"_id": expected["_id"], "language": "javascript"}
     views = definition.get("views") or {}
     for name in sorted(wrong):
         echo(f"view {name}")
@@ -138,9 +139,9 @@ def _undo_system(store: Store, yes: bool) -> None:
 def _findings_of_registered(comparison: ViewComparison, registered: Document) -> list[ViewFinding]:
     """The findings on the definition of `trunkstore` that Kazoo has registered, as on one of an account."""
     expected, definition = _expected(), registered.get(DEFINITION)
-    designs = {expected["_id"]: definition} if isinstance(definition, dict) else {}
+    designs = {expected["_id"]: definition if isinstance(definition, dict) else {}}
     findings = comparison.findings(account_db("0" * 32), designs, ())
-    return [finding for finding in findings if f"_design/{finding.design}" == expected["_id"] and finding.view]
+    return [finding for finding in findings if f"_design/{finding.design}" == expected["_id"]]
 
 
 def _expected() -> Document:

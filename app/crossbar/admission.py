@@ -11,8 +11,10 @@ from app.schema.errors import error
 
 NO_ACCOUNT = "no_account"
 BYTES_OF_A_TOKEN = 16_384
-# Of the default bucket: 20 failed guesses at once, then 2 a second.
-GUESS_COST = 5
+# How many credentials of an account may be wrong: a hundred at once, then two a second, and from one address one in
+# two seconds. So it takes four addresses to keep others from logging in. A request counts until it proves right.
+GUESSES_AT_ACCOUNT = buckets.Size(capacity=100, refill=2, period=1.0)
+GUESSES_BY_ADDRESS = buckets.Size(capacity=100, refill=1, period=2.0)
 REVERSE_PROXIES = ("127.0.0.1",)
 
 
@@ -39,23 +41,29 @@ def charge(context: Context, advertised: int = 1, draining: bool = False) -> Non
     raise system_error(429, "too_many_requests")
 
 
-def check_guesses(context: Context, account_id: str) -> None:
-    """Stop with 429 if there were too many failed guesses at an account's credentials, from whatever addresses."""
-    cost, size = _cost_of_a_guess(context, account_id), buckets.size_for(context.services.cache)
-    if not context.services.buckets.holds(f"guesses/{account_id}", min(cost, size.capacity), size):
-        raise system_error(429, "too_many_requests")
-
-
 def charge_guess(context: Context, account_id: str) -> None:
-    """Charge a failed guess to its account."""
-    cost, size = _cost_of_a_guess(context, account_id), buckets.size_for(context.services.cache)
-    context.services.buckets.take(f"guesses/{account_id}", min(cost, size.capacity), size)
+    """Charge a guess at an account's credentials to the client's address and to the account, before it is looked up.
+
+    Stops with 429 if either has guessed, or was guessed at, too often.
+    """
+    for name, size in _guesses(context, account_id).items():
+        if not context.services.buckets.take(name, 1, size):
+            raise system_error(429, "too_many_requests")
 
 
-def _cost_of_a_guess(context: Context, account_id: str) -> int:
-    """Nothing, if the operator has switched limits off for such requests."""
+def refund_guess(context: Context, account_id: str) -> None:
+    """Take the charge back: the credentials were right."""
+    for name, size in _guesses(context, account_id).items():
+        context.services.buckets.give(name, 1, size)
+
+
+def _guesses(context: Context, account_id: str) -> dict[str, buckets.Size]:
+    """The buckets of a guess; none if the operator has switched limits off for such requests."""
     noun = context.nouns[-1][0]
-    return GUESS_COST if buckets.cost_of(context.services.cache, account_id, noun, context.verb) else 0
+    if not buckets.cost_of(context.services.cache, account_id, noun, context.verb):
+        return {}
+    names = f"guesses by {client_ip(context)}", f"guesses at {account_id}"
+    return dict(zip(names, (GUESSES_BY_ADDRESS, GUESSES_AT_ACCOUNT), strict=True))
 
 
 def charge_body(context: Context, length: int) -> None:

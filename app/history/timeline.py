@@ -60,25 +60,33 @@ class _Comparison:
 
     def __init__(self) -> None:
         self._left = MOST_DIFFERENCES
-        self._end = time.monotonic() + MOST_SECONDS
+        self._seconds_left = MOST_SECONDS
 
     def entry(self, document: Document, by: Write, before: Document) -> Entry:
         """The entry of a version, with what changed since the version before."""
         entry = _entry_without_patch(document["_rev"], by, fields.is_deleted(document))
-        old, new = fields.public(before), fields.public(document)
-        if self._affords(old, new):
-            entry["patch"] = jsonpatch.make_patch(old, new).patch
-        else:
+        started = time.monotonic()
+        entry["patch"] = self._patch(fields.public(before), fields.public(document))
+        # Reading the versions takes time too, which is not counted.
+        self._seconds_left -= time.monotonic() - started
+        if entry["patch"] is None:
             message = "these versions differ too much to be compared here"
             entry["not_compared"] = {"message": message, "versions": [_path(before), _path(document)]}
         return entry
 
-    def _affords(self, old: Document, new: Document) -> bool:
-        if time.monotonic() > self._end or any(map(_is_large, (old, new))):
-            return False
+    def _patch(self, old: Document, new: Document) -> list[dict[str, Any]] | None:
+        """The JSON Patch, or None if the budget is spent."""
+        if self._seconds_left <= 0 or any(map(_is_large, (old, new))):
+            return None
         # A patch has about as many operations, and takes far longer.
         self._left -= sum(1 for _ in itertools.islice(_differences(old, new), self._left + 1))
-        return self._left >= 0
+        if self._left < 0:
+            return None
+        try:
+            patch: list[dict[str, Any]] = jsonpatch.make_patch(old, new).patch
+        except RecursionError:
+            return None
+        return patch
 
 
 def _is_large(document: Document) -> bool:

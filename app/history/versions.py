@@ -144,6 +144,7 @@ class History:
         A clock that is wrong for a day deletes nothing.
         """
         with suppress(StoreError):
+            self._forget_days_after(now)
             last = self._last_day(now)
             if not self._mark_day(now):
                 return
@@ -159,6 +160,15 @@ class History:
                     _day(now),
                     _day(last),
                 )
+
+    def _forget_days_after(self, now: float) -> None:
+        """Forget the days that a wrong clock has noted, so that it finds no witness if it is wrong again."""
+        newest, today = _month(now), _day(now)
+        for month in range(newest, newest + MONTHS_DELETED):
+            with suppress(DatabaseMissing):
+                for document in self._store.all_docs(_db(month), DAY, DAY + "9"):
+                    if document["_id"].removeprefix(DAY) > today:
+                        self._store.delete_doc(_db(month), document["_id"], document["_rev"])
 
     def _last_day(self, now: float) -> float | None:
         """The last day with a write before today, as a Unix time; None if there is none."""

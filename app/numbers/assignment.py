@@ -61,8 +61,10 @@ class Assignment:
             return True
 
         def marked(document: Document) -> Document:
-            # Check the mark again at each attempt, because another writer may have changed the number meanwhile.
-            return _with_mark(document, app) if needs_mark(document, app) else document
+            # Another writer may have changed the number meanwhile, so each attempt looks at it again.
+            owner = usable[document["_id"]].get("pvt_assigned_to")
+            is_same = document.get("pvt_assigned_to") == owner
+            return _with_mark(document, app) if is_same and needs_mark(document, app) else document
 
         try:
             usable = {

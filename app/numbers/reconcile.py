@@ -54,6 +54,9 @@ def repair(
         numbers = [mark.number for mark in wrong if mark.expected == app]
         if not assignment.mark_all(account_id, numbers, app):
             raise Unavailable("marks")
+    # A trunk that was written meanwhile may use a number whose mark was cleared.
+    if wrong and wrong_marks(store, cache, account_id):
+        raise Unavailable("marks")
     for number in stale_copies(store, account_id):
         documents.copy_to(account_id, number)
 

@@ -6,7 +6,7 @@ Spec: docs/kazoo/auth.md, section 0.
 from app.auth import AuthDoc, hierarchy
 from app.auth.credentials import basic_auth, basic_credentials
 from app.auth.trial import is_enabled
-from app.crossbar.admission import charge, charge_guess, check_guesses, invalid_credentials, stop_if_expired
+from app.crossbar.admission import charge, charge_guess, invalid_credentials, refund_guess, stop_if_expired
 from app.crossbar.context import Context, too_long_error
 from app.pipeline.identify import BASIC, TOKEN
 
@@ -43,11 +43,10 @@ def _identify(context: Context) -> AuthDoc | None:
     credentials = basic_credentials(context.token)
     if credentials is None:
         return None
-    check_guesses(context, credentials[0])
+    charge_guess(context, credentials[0])
     auth = basic_auth(context.services.store, context.services.cache, *credentials)
-    if auth is None:
-        charge_guess(context, credentials[0])
-    else:
+    if auth:
+        refund_guess(context, credentials[0])
         stop_if_expired(context, auth)
     return auth
 

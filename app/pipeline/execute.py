@@ -16,13 +16,12 @@ def execute(context: Context) -> None:
         return
     is_conditional = (context.header("if-match") or "*").strip() != "*"
     may_retry = context.verb != "PUT" and not is_conditional
-    turn = contention.turn(context.target)
     # While another thread tries again, a newcomer would only make it lose once more.
-    if not (may_retry and turn.locked()) and _is_written(context):
+    if not (may_retry and contention.is_contended(context.target)) and _is_written(context):
         return
     if not may_retry:
         raise conflict_error() if context.verb == "PUT" else empty(412)
-    with turn:
+    with contention.turn(context.target):
         for _ in contention.attempts():
             metrics.write_retried()
             context.resource.validate(context, *context.params)

@@ -14,10 +14,12 @@ def elements(header: str, has_escapes: bool = False) -> Iterator[str]:
     """
     start, is_quoted = 0, False
     for mark in (_MARK_OR_ESCAPE if has_escapes else _MARK).finditer(header):
-        if mark[0] == '"':
-            is_quoted = not is_quoted
-        elif mark[0] == "," and not is_quoted:
-            if element := header[start : mark.start()].strip(" \t"):
+        if is_quoted:
+            is_quoted = mark[0] != '"'
+        elif mark[0][-1] == '"':
+            is_quoted = True
+        elif mark[0][-1] == ",":
+            if element := header[start : mark.end() - 1].strip(" \t"):
                 yield element
             start = mark.end()
     if element := header[start:].strip(" \t"):

@@ -2,7 +2,7 @@
 
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
-from app.crossbar.admission import charge_guess, check_guesses, stop_if_expired
+from app.crossbar.admission import charge_guess, refund_guess, stop_if_expired
 from app.crossbar.context import Context, system_error, too_long_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import Document
@@ -46,12 +46,12 @@ class UserAuth(Resource):
         account_ids = _find_accounts(context, data)
         if not account_ids:
             raise login.refused(context)
-        check_guesses(context, account_ids[0])
+        charge_guess(context, account_ids[0])
         auth = _find_user(context, account_ids, data)
         if auth is None:
-            charge_guess(context, account_ids[0])
             login.record_failure(context, account_ids[0], METHOD)
             raise login.refused(context, view_was_empty=True)
+        refund_guess(context, account_ids[0])
         context.paging = {"page_size": 1}
         _check_account(context, auth)
         login.answer_token(context, auth, data.get("as"))

@@ -4,15 +4,19 @@ import copy
 
 from app.auth import AuthDoc
 from app.crossbar import crossbar_doc, request_data
-from app.crossbar.context import Context, system_error
+from app.crossbar.context import Context, system_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import MISSING, Document, fields
 from app.documents.names import USERS_VIEW, account_db
+from app.kazoo import json_text
 from app.schema import Invalid
+from app.schema.errors import error
 
 SCHEMA = "users"
 TYPE = "user"
 ADMIN = "admin"
+# All together, in characters of JSON.
+LARGEST_UI_MEMBERS = 262_144
 _UI_MEMBERS = ("appList", "language", "timezone")
 # Kazoo stores only hashes of passwords. A document written by hand may have the password itself.
 SECRETS = ("password",)
@@ -64,6 +68,16 @@ def _validate_change(context: Context, user_id: str) -> None:
     stored = {name: value for name, value in context.stored.items() if not _is_ui_member(name)}
     new = {name: value for name, value in members.items() if _is_ui_member(name) or name in _schema_members(context)}
     context.doc = {**new, **stored}
+    _check_size(context.doc)
+
+
+def _check_size(user: Document) -> None:
+    """Stop with 400 if UIs keep too much in a user. Each request of the user reads the document."""
+    lengths = {name: len(json_text.dumps(value)) for name, value in user.items() if _is_ui_member(name)}
+    if sum(lengths.values()) > LARGEST_UI_MEMBERS:
+        largest = max(lengths, key=lambda name: lengths[name])
+        message = f"What UIs keep in a user must not be more than {LARGEST_UI_MEMBERS} characters of JSON"
+        raise validation_error(error(largest, "maxLength", message=message, target=LARGEST_UI_MEMBERS))
 
 
 def _check_caller(context: Context, user_id: str) -> None:

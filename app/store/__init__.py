@@ -3,7 +3,6 @@
 Every engine behaves like CouchDB. `tests/store/contract.py` tests this.
 """
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ UNSET: Any = object()
 
 # The limit of the embedded store, in bytes of JSON: the largest request body, with room for private members.
 LARGEST_DOCUMENT = 8_100_000
-# `read_docs` begins with a few documents, and reads as many at a time as have so many bytes of JSON.
-FEW, MANY, BYTES_AT_A_TIME = 4, 200, 8_000_000
+# `read_docs` begins with a few documents, and aims at so many bytes of JSON at a time. More than MOST_BYTES are read
+# for a single document only.
+FEW, MANY, BYTES_AT_A_TIME, MOST_BYTES = 4, 200, 8_000_000, 16_000_000
 
 OnFault = Callable[[str, Exception], None]
 
@@ -209,11 +209,20 @@ class Store(ABC):
         documents = {doc_id: self.find_doc(db, doc_id) for doc_id in doc_ids}
         return {doc_id: document for doc_id, document in documents.items() if document is not None}
 
+    def find_few_docs(self, db: str, doc_ids: list[str], most_bytes: int) -> dict[str, Document] | None:
+        """`find_docs`, or None if the documents have more bytes of JSON. A single document may be larger."""
+        return self.find_docs(db, doc_ids)
+
     def read_docs(self, db: str, doc_ids: Iterable[str]) -> Iterator[Document]:
         """`find_docs` for any number of documents, in this order. Only a few megabytes are in memory at a time."""
-        ids, size = iter(dict.fromkeys(doc_ids)), FEW
-        while batch := list(itertools.islice(ids, size)):
-            documents = self.find_docs(db, batch)
+        ids, size = list(dict.fromkeys(doc_ids)), FEW
+        while ids:
+            batch = ids[:size]
+            documents = self.find_few_docs(db, batch, MOST_BYTES)
+            if documents is None:
+                size = len(batch) // 2
+                continue
+            del ids[:size]
             length = sum(len(json_text.dumps(document)) for document in documents.values())
             size = max(1, min(4 * size, MANY, len(batch) * BYTES_AT_A_TIME // (length or 1)))
             for doc_id in batch:

@@ -14,7 +14,7 @@ from app.store import Store
 
 SECONDS = 2.0
 # In bytes of JSON, of all documents and of one. In memory they take several times as much.
-MOST_BYTES, LARGEST = 8_000_000, 500_000
+MOST_BYTES, LARGEST = 16_000_000, 8_000_000
 # The size of a missing document.
 _NOTHING = 100
 

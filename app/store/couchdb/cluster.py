@@ -77,7 +77,7 @@ class Call:
 
     `end` is a time as in `time.monotonic`. `is_first` means that there will be another attempt if this one takes too
     long. `is_repeated` means that it was sent before, on a connection that the server had closed. `failed` is the
-    node that failed in the previous attempt.
+    node that failed in the previous attempt. An answer of more than `most_bytes` raises AnswerTooLong.
     """
 
     method: str
@@ -89,6 +89,7 @@ class Call:
     end: float | None = None
     is_first: bool = False
     is_repeated: bool = False
+    most_bytes: int | None = None
     failed: Node | None = None
 
     @property
@@ -165,7 +166,13 @@ class Cluster:
         metrics.node_asked(node.name)
         try:
             status, _, answer = self._session.request(
-                call.method, node.url + call.target(), body, headers, node.credentials, deadline=limit
+                call.method,
+                node.url + call.target(),
+                body,
+                headers,
+                node.credentials,
+                deadline=limit,
+                most_bytes=call.most_bytes,
             )
             return status, call.decode(answer.read())
         except (*FAULTS, Refusal) as error:

@@ -31,6 +31,10 @@ class NotConnected(OSError):
     """A connection could not be opened, so nothing was sent."""
 
 
+class AnswerTooLong(Exception):
+    """The answer has more bytes than the caller can take. The rest was not read."""
+
+
 class InvalidAnswer(Exception):
     """An invalid answer: it is not HTTP, or its body is not what the request asks for."""
 
@@ -64,11 +68,12 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         credentials: tuple[str, str] | None = None,
         num_redirects: int = 0,
         deadline: float | None = None,
+        most_bytes: int | None = None,
     ) -> tuple[int, dict[str, str], BytesIO]:
         """The status, the headers (by lower-case name) and the body of a successful answer.
 
         `deadline` is a time as in `time.monotonic`. Raises NotConnected, another OSError if no complete answer came,
-        InvalidAnswer, and Refusal.
+        InvalidAnswer, Refusal, and AnswerTooLong if the body has more than `most_bytes`.
         """
         server = server_of(url)
         lines = [f"{method} {url[len(server) :] or '/'} HTTP/1.1", f"Host: {server.partition('//')[2]}"]
@@ -83,7 +88,7 @@ class Session(couchdb_http.Session):  # type: ignore[misc]
         deadline = time.monotonic() + self._timeout if deadline is None else deadline
         connection = self.connection_pool.get(server, deadline)
         try:
-            answer = connection.exchange(request, deadline)
+            answer = connection.exchange(request, deadline, most_bytes)
         except BaseException:
             self.connection_pool.discard(server, connection)
             raise
@@ -174,8 +179,8 @@ class Connection:
     def __init__(self, open_socket: socket.socket):
         self._socket = open_socket
 
-    def exchange(self, request: bytes, deadline: float) -> "ServerAnswer":
-        """Send a request and wait for its complete answer. Raises OSError, InvalidAnswer."""
+    def exchange(self, request: bytes, deadline: float, most_bytes: int | None = None) -> "ServerAnswer":
+        """Send a request and wait for its complete answer. Raises OSError, InvalidAnswer, AnswerTooLong."""
         if time.monotonic() >= deadline:
             raise NotConnected("no time is left")
         self._set_timeout(deadline)
@@ -184,6 +189,8 @@ class Connection:
         while not answer.is_complete:
             self._set_timeout(deadline)
             answer.feed(self._socket.recv(_READ_SIZE))
+            if most_bytes is not None and answer.length > most_bytes:
+                raise AnswerTooLong
         return answer
 
     def _set_timeout(self, deadline: float) -> None:
@@ -216,6 +223,8 @@ class ServerAnswer:
         self.headers: dict[str, str] = {}
         self.is_complete = False
         self.is_kept_alive = False
+        # Of the body, in bytes.
+        self.length = 0
         self._parts: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
 
@@ -260,6 +269,7 @@ class ServerAnswer:
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
         self._parts.append(part)
+        self.length += len(part)
 
     def on_message_complete(self) -> None:
         """The end of the answer."""

@@ -36,7 +36,7 @@ from app.store.couchdb import conflicts as leaf_conflicts
 from app.store.couchdb.batches import Batches
 from app.store.couchdb.cluster import Call, Cluster, LostAnswer, Node
 from app.store.couchdb.leaves import Leaf, history_of
-from app.store.couchdb.session import InvalidAnswer, Refusal, decoded, member
+from app.store.couchdb.session import AnswerTooLong, InvalidAnswer, Refusal, decoded, member
 from app.store.replicated import Replicated
 
 # Documents in a request.
@@ -140,9 +140,20 @@ class CouchDBStore(Store, Replicated):
     def find_docs(self, db: str, doc_ids: list[str]) -> dict[str, Document]:
         if len(doc_ids) < 2:
             return super().find_docs(db, doc_ids)
+        return self._find_docs(db, doc_ids)
+
+    def find_few_docs(self, db: str, doc_ids: list[str], most_bytes: int) -> dict[str, Document] | None:
+        if len(doc_ids) < 2:
+            return self.find_docs(db, doc_ids)
+        with suppress(AnswerTooLong):
+            return self._find_docs(db, doc_ids, most_bytes)
+        return None
+
+    def _find_docs(self, db: str, doc_ids: list[str], most_bytes: int | None = None) -> dict[str, Document]:
         try:
             params = {"include_docs": "true", "conflicts": "true"}
-            call = Call("POST", [db, "_all_docs"], params, {"keys": doc_ids}, member("rows"))
+            keys = {"keys": doc_ids}
+            call = Call("POST", [db, "_all_docs"], params, keys, member("rows"), most_bytes=most_bytes)
             _, rows = self.cluster.request(call)
         except DatabaseMissing:
             return {}
@@ -176,7 +187,7 @@ class CouchDBStore(Store, Replicated):
                 status, answers = self.cluster.request(call)
             except LostAnswer:
                 status, answers = int(HTTPStatus.ACCEPTED), []
-            revisions |= {answer["id"]: answer["rev"] for answer in answers if "rev" in answer}
+            revisions |= {answer["id"]: answer["rev"] for answer in answers if "error" not in answer}
             for document in batch if status == HTTPStatus.ACCEPTED else ():
                 self._repairs.note(db, document["_id"], seconds=SECONDS_UNTIL_REPLICATED)
         return revisions
@@ -402,7 +413,11 @@ class CouchDBStore(Store, Replicated):
     def _readable(self, db: str, doc_id: str, params: dict[str, str]) -> Document | None:
         try:
             document: Document = self._read([db, *_id_path(doc_id)], {"conflicts": params.get("conflicts", "false")})
-        except StoreError as error:
+        except NotFound:
+            return None
+        except Unavailable as error:
+            if not isinstance(error.__cause__, InvalidAnswer):
+                raise
             log.warning("document %s of %s is left out: %s", doc_id, db, error)
             return None
         return document

@@ -10,7 +10,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,15 @@ class EmbeddedStore(Store):
             documents |= {row[0]: _document(*row) for row in rows}
         return documents
 
+    def find_few_docs(self, db: str, doc_ids: list[str], most_bytes: int) -> dict[str, Document] | None:
+        with suppress(DatabaseMissing):
+            marks = ", ".join("?" * len(doc_ids))
+            query = f"SELECT coalesce(sum(length(body)), 0) FROM documents WHERE db = ? AND id IN ({marks})"
+            ((length,),) = self._read(query, self._number(db), *doc_ids)
+            if length > most_bytes and len(doc_ids) > 1:
+                return None
+        return self.find_docs(db, doc_ids)
+
     def open_doc(self, db: str, doc_id: str) -> Document:
         rows = self._read(
             "SELECT rev, body FROM documents WHERE db = ? AND id = ? AND NOT deleted",
@@ -187,7 +196,7 @@ class EmbeddedStore(Store):
         revisions = {}
         with self._writing() as cursor:
             for document in documents:
-                with suppress(Conflict, TooLarge):
+                with suppress(Conflict, TooLarge), _savepoint(cursor):
                     revisions[document["_id"]] = self._save(cursor, number, db, document)
         return revisions
 
@@ -197,7 +206,8 @@ class EmbeddedStore(Store):
         with self._writing() as cursor:
             revision = self._save(cursor, number, db, document)
             try:
-                self._overwrite(cursor, other_db, other)
+                with _savepoint(cursor):
+                    self._overwrite(cursor, other_db, other)
             except StoreError as error:
                 return revision, error
         return revision, None
@@ -469,6 +479,19 @@ def _live_rows(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Itera
     while page := read(_LIVE, number, after):
         yield from page
         after = page[-1][0]
+
+
+@contextmanager
+def _savepoint(cursor: sqlite3.Cursor) -> Iterator[None]:
+    """Undo what a part of a transaction has written if it fails."""
+    cursor.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        cursor.execute("ROLLBACK TO part")
+        raise
+    finally:
+        cursor.execute("RELEASE part")
 
 
 def _document(doc_id: str, revision: str, body: str) -> Document:
