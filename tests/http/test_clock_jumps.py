@@ -106,3 +106,13 @@ def test_versions_stay_visible_after_the_clock_was_set_back_over_the_end_of_a_mo
     assert clocked.history.find("a" * 32, "d", "1-a").document["name"] == 1
     clocked.keep(2)
     assert clocked.kept == [2, 1]
+
+
+def test_a_clock_that_is_wrong_for_a_moment_again_and_again_deletes_nothing(clocked):
+    clocked.keep(1)
+    for year in range(1, 4):
+        clocked.clock[0] += 365 * DAY
+        clocked.keep(10 * year)
+        clocked.clock[0] -= 364 * DAY
+        clocked.keep(10 * year + 1)
+    assert "203501" in clocked.months and 1 in clocked.kept

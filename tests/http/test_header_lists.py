@@ -22,7 +22,8 @@ def asked(api, url, method="GET", **headers):
 
 
 @pytest.mark.parametrize(
-    "accept", [JAVAS, "*", "*;q=.2", "image/gif, *", "*,", 'text/plain;x="a,b", application/json']
+    "accept",
+    [JAVAS, "*", "*;q=.2", "image/gif, *", "*,", 'text/plain;x="a,b", application/json', 'x/y;z="\\",", */*'],
 )
 def test_an_accept_header_that_allows_json_in_an_unusual_way_gets_json(api, accept):
     answer = asked(api, api.url(), accept=accept)

@@ -60,6 +60,35 @@ def test_all_differences_of_a_page_have_one_budget():
     assert sum(len(entry["patch"] or []) for entry in entries) <= MOST_OPERATIONS
 
 
+def test_a_slow_store_hides_no_differences(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("app.history.timeline.time.monotonic", lambda: clock[0])
+
+    def slowly():
+        for generation in range(9, 0, -1):
+            clock[0] += 1.0
+            document = {"_id": "d", "_rev": f"{generation}-a", "name": generation}
+            yield Version(document, Write("POST", 1, revision=f"{generation + 1}-a"))
+
+    entries = list(timeline({"_id": "d", "_rev": "10-a", "name": 10}, slowly()))
+    assert [len(entry["patch"] or []) for entry in entries] == [1] * 9 + [0]
+
+
+def test_versions_that_are_too_deep_are_linked():
+    def nested(levels):
+        value = 1
+        for _ in range(levels):
+            value = {"x": value}
+        return value
+
+    newest = {"_id": "d", "_rev": "2-a", "x": nested(900)}
+    before = Version({"_id": "d", "_rev": "1-a", "x": {"x": 2}}, Write("POST", 1, revision="2-a"))
+    deep = Version({"_id": "d", "_rev": "1-a", "x": nested(899)}, Write("POST", 1, revision="2-a"))
+    for version in (before, deep):
+        entries = list(timeline(newest, iter([version])))
+        assert len(entries) == 2 and ("not_compared" in entries[0]) is (entries[0]["patch"] is None)
+
+
 @pytest.fixture
 def family(world, base):
     """Callers of four accounts, each above the next one."""

@@ -127,3 +127,13 @@ def test_a_check_writes_nothing(empty, monkeypatch, arguments):
     with contextlib.suppress(AssertionError):
         support.wait_until(lambda: leaves() != before, 3)
     assert leaves() == before
+
+
+def test_an_import_that_was_interrupted_is_completed(empty):
+    """The first run ended before it could add the design documents that the file does not have."""
+    (users,) = (design for design in documents_for(DB) if design["_id"] == "_design/users")
+    empty.store.create_db(DB, [users])
+    support.run(empty.environment, "import", "-", stdin=lines((DB, account())))
+    assert empty.store.find_docs(DB, [design["_id"] for design in documents_for(DB)]).keys() == {
+        design["_id"] for design in documents_for(DB)
+    }

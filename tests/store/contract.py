@@ -64,6 +64,24 @@ class Contract:
         with pytest.raises(DatabaseMissing):
             store.save_docs(new_db(), [{"_id": "a"}])
 
+    def test_documents_are_read_a_few_megabytes_at_a_time(self, store, db, monkeypatch):
+        small = [{"_id": f"a{number:03}"} for number in range(84)]
+        large = [{"_id": f"b{number:03}", "text": "x" * 1_000_000} for number in range(40)]
+        for document in [*small, *large]:
+            store.save_doc(db, document)
+        find, lengths = store.find_few_docs, []
+
+        def measured(*arguments):
+            found = find(*arguments)
+            lengths.append(sum(len(document.get("text", "")) for document in (found or {}).values()))
+            return found
+
+        monkeypatch.setattr(store, "find_few_docs", measured)
+        ids = [document["_id"] for document in [*small, *large]]
+        read = [document["_id"] for document in store.read_docs(db, [*ids, "missing", *ids])]
+        assert read == ids and max(lengths) <= 16_000_000
+        assert list(store.read_docs(new_db(), ids)) == []
+
     def test_missing_things(self, store, db):
         with pytest.raises(NotFound):
             store.open_doc(db, "nope")

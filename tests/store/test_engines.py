@@ -13,7 +13,7 @@ import pyuca
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable
+from app.store import LARGEST_DOCUMENT, Conflict, NotFound, TooLarge, Unavailable, javascript
 from app.store.cache import DocumentCache
 from app.store.couchdb.cluster import Call, Cluster
 from app.store.couchdb.session import InvalidAnswer, Refusal, Session
@@ -463,3 +463,43 @@ class TestWhatIsIndexed:
         embedded_store.save_doc(db, {"_id": "small", "keys": [1], "value": "x"})
         embedded_store.save_doc(db, {"_id": "_design/test", "views": {"by_key": {"map": amplifier}}})
         assert [row.id for row in embedded_store.query_view(db, "test/by_key")] == ["small"]
+
+
+def test_a_document_that_a_view_refuses_is_not_half_written(tmp_path, monkeypatch):
+    store = EmbeddedStore(tmp_path)
+    store.create_db(
+        "d", [{"_id": "_design/v", "views": {"n": {"map": "function (doc) { emit(doc.key, doc.key); }"}}}]
+    )
+    revision = store.save_doc("d", {"_id": "x", "key": "small"})
+    monkeypatch.setattr(javascript, "MOST_EMITTED", 100)
+    too_large = {"_id": "x", "_rev": revision, "key": "k" * 200}
+    assert store.save_docs("d", [too_large, {"_id": "y", "key": "other"}]).keys() == {"y"}
+    with pytest.raises(TooLarge):
+        store.save_doc("d", too_large)
+    _, error = store.save_with("d", {"_id": "z", "key": "more"}, "d", {**too_large, "_id": "x"})
+    assert isinstance(error, TooLarge)
+    assert store.open_doc("d", "x") == {"_id": "x", "_rev": revision, "key": "small"}
+    assert [row.key for row in store.query_view("d", "v/n")] == ["more", "other", "small"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_left_out"),
+    [(Unavailable("a fault"), False), (Conflict("a fault"), False), (NotFound("gone"), True)],
+)
+def test_only_what_cannot_be_decoded_is_left_out(monkeypatch, fault, is_left_out):
+    """A server that fails must not look like an empty database."""
+    store = CouchDBStore(["http://127.0.0.1:1"])
+
+    def read(path, params=None, decode=None):
+        if path == ["d", "_all_docs"] and params["include_docs"] == "true":
+            raise Unavailable("not JSON") from InvalidAnswer("not JSON")
+        if path == ["d", "_all_docs"]:
+            return [{"id": "x"}]
+        raise fault
+
+    monkeypatch.setattr(store, "_read", read)
+    if is_left_out:
+        assert list(store.iterate_docs("d")) == []
+    else:
+        with pytest.raises(type(fault)):
+            list(store.iterate_docs("d"))

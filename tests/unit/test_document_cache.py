@@ -65,3 +65,12 @@ def test_what_is_too_old_to_be_used_leaves():
         cache.find_doc("db", f"new {number}")
     gc.collect()
     assert [document["_id"] for document in store.alive if document["_id"].startswith("old")] == []
+
+
+def test_a_document_of_a_megabyte_is_remembered():
+    """Each request of a user reads it."""
+    store = Documents(MEGABYTE)
+    cache = DocumentCache(store, seconds=3600)
+    for _ in range(3):
+        cache.find_doc("db", "user")
+    assert store.reads == 1

@@ -1,10 +1,13 @@
 """Numbers and their copies when two writers meet (docs/kazoo/documents.md, section 7.2)."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from app import contention
 from app.documents.names import account_db, number_db
 from app.events.notices import Notices
+from app.numbers import reconcile
 from app.numbers.documents import NumberDocuments
 from app.store import Conflict, Unavailable
 from app.store.embedded.store import EmbeddedStore
@@ -205,3 +208,12 @@ class TestManyAtOnce:
         monkeypatch.setattr(store, "save_docs", save_none)
         assert numbers.update_all(known, lambda stored: stored | {"note": 1}).keys() == {self.MANY[2]}
         assert self.notes(store) == [1, 1, None]
+
+
+def test_marks_that_are_wrong_after_a_repair_are_tried_again(store, numbers, monkeypatch):
+    """A trunk may have been written meanwhile."""
+    wrong = [reconcile.WrongMark(OWNER, NUMBER, "trunkstore", None)]
+    monkeypatch.setattr(reconcile, "wrong_marks", lambda *arguments: wrong)
+    assignment = SimpleNamespace(mark_all=lambda *arguments: True)
+    with pytest.raises(Unavailable):
+        reconcile.repair(store, None, numbers, assignment, OWNER)
