@@ -199,6 +199,9 @@ def _keep_reads(recorder):
         *("phone_numbers/classifiers", "services", "services/summary", "transactions", "users", "apps_store"),
     ):
         recorder.keep("GET", f"{account}/{path}")
+    flow = {"_id": "main", "pvt_type": "callflow", "numbers": [NUMBER], "flow": {"module": "menu", "data": {}}}
+    recorder.world.store.save_doc(account_db(recorder.person.account_id), flow)
+    recorder.keep("GET", f"{account}/callflows/{{callflow_id}}", callflow_id="main")
     recorder.keep("GET", account)
     recorder.keep("GET", f"{account}/apps_store/{{app_id}}", app_id="pbxs")
     recorder.keep("GET", f"{account}/ledgers/{{ledger}}", ledger="rollovers")

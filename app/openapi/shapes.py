@@ -43,6 +43,7 @@ def stored(name: str, **members: Shape) -> Shape:
     return {"allOf": [named(name), record("id", id=TEXT, **members)]}
 
 
+CALLFLOW = record("id", id=TEXT)
 APP = record("id name label api_url", id=TEXT, name=TEXT, label=TEXT, api_url=TEXT)
 LOGIN = record(
     "account_id apps is_master_account is_reseller language",

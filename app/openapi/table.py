@@ -139,7 +139,8 @@ TABLE: dict[str, Noun] = {
         {
             f"{ACCOUNT_PATH}/callflows": {
                 "GET": Operation("Summaries of callflows", listing(shapes.OBJECT), query=LIST)
-            }
+            },
+            f"{ACCOUNT_PATH}/callflows/{{callflow_id}}": {"GET": Operation("A callflow", shapes.CALLFLOW)},
         },
     ),
     "connectivity": Noun(

@@ -57,6 +57,8 @@ def test_the_wall(world, base, family, who):
     token = family[who].token if who else None
     headers = {"X-Auth-Token": token} if token else {}
     root = f"{base}/v2/accounts/{account_id}"
+    if world.store.find_doc(account_db(account_id), "main") is None:
+        world.store.save_doc(account_db(account_id), {"_id": "main", "pvt_type": "callflow", "numbers": []})
     before = snapshot(world, account_id)
     allowed = who in MAY
     refusal = 401 if who is None else 403
@@ -75,6 +77,7 @@ def test_the_wall(world, base, family, who):
         ("GET", f"/users/{target.person.user['_id']}", None, 200),
         ("GET", "/phone_numbers", None, 200),
         ("GET", "/callflows", None, 200),
+        ("GET", "/callflows/main", None, 200),
         ("GET", "/limits", None, 200),
         ("GET", "/apps_store", None, 200),
         ("GET", "/alerts", None, 200),
