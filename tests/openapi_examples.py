@@ -194,8 +194,8 @@ def _keep_trunks(recorder):
 def _keep_reads(recorder):
     account = "/accounts/{account_id}"
     for path in (
-        *("about", "children", "descendants", "parents", "tree", "alerts", "braintree/credits", "callflows"),
-        *("ledgers", "ledgers/total", "limits", "phone_numbers", "phone_numbers/carriers_info"),
+        *("about", "api_key", "children", "descendants", "parents", "tree", "alerts", "callflows"),
+        *("braintree/credits", "ledgers", "ledgers/total", "limits", "phone_numbers", "phone_numbers/carriers_info"),
         *("phone_numbers/classifiers", "services", "services/summary", "transactions", "users", "apps_store"),
     ):
         recorder.keep("GET", f"{account}/{path}")
@@ -207,6 +207,7 @@ def _keep_reads(recorder):
     recorder.keep("GET", f"{account}/ledgers/{{ledger}}", ledger="rollovers")
     recorder.keep("GET", f"{account}/phone_numbers/classifiers/{{number}}", number=NUMBER)
     recorder.keep("GET", f"{account}/phone_numbers/{{number}}", number=NUMBER)
+    recorder.keep("GET", f"{account}/phone_numbers/{{number}}/identify", number=NUMBER)
     recorder.keep("GET", f"{account}/users/{{user_id}}", user_id=recorder.person.user["_id"])
     recorder.keep("GET", "/schemas")
     recorder.keep("GET", "/schemas/{schema}", schema="api_auth")

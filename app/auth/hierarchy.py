@@ -1,8 +1,11 @@
 """Which accounts may act on an account: crossbar's simple_authz (docs/kazoo/auth.md, section 5.1)."""
 
+from app.auth import AuthDoc
 from app.documents import Document, is_true
 from app.documents.names import account_db
 from app.store.cache import DocumentCache
+
+ADMIN = "admin"
 
 
 def account(cache: DocumentCache, account_id: str) -> Document | None:
@@ -26,3 +29,11 @@ def is_allowed(cache: DocumentCache, auth_account_id: str, requested: Document |
     if requested is not None and (requested["_id"] == auth_account_id or auth_account_id in tree(requested)):
         return True
     return is_superduper_admin(account(cache, auth_account_id))
+
+
+def is_account_admin(cache: DocumentCache, identity: AuthDoc) -> bool:
+    """Whether a caller is an admin of their own account. An API key is, because it belongs to no user."""
+    if identity.owner_id is None:
+        return True
+    user = cache.find_doc(account_db(identity.account_id), identity.owner_id)
+    return user is not None and user.get("priv_level") == ADMIN

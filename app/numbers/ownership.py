@@ -10,6 +10,8 @@ from app.store import Store
 from app.store.cache import DocumentCache
 
 AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
+# The states in which Kazoo routes calls to a number's account.
+CALLABLE = (PORT_IN, IN_SERVICE, "port_out", RESERVED)
 # The `pvt_used_by` of numbers that trunks use.
 TRUNKSTORE = "trunkstore"
 

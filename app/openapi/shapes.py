@@ -43,6 +43,7 @@ def stored(name: str, **members: Shape) -> Shape:
     return {"allOf": [named(name), record("id", id=TEXT, **members)]}
 
 
+API_KEY = record("api_key", api_key=TEXT)
 CALLFLOW = record("id", id=TEXT)
 APP = record("id name label api_url", id=TEXT, name=TEXT, label=TEXT, api_url=TEXT)
 LOGIN = record(
@@ -116,6 +117,7 @@ CHANGED_USER = {
 }
 STORE_APP = {"allOf": [APP, record("price published", price=NUMBER, published=FLAG, tags=listing(TEXT))]}
 PHONE_NUMBER = stored("phone_numbers", state=TEXT, used_by=TEXT, features=listing(TEXT), _read_only=OBJECT)
+NUMBER_OWNER = record("account_id number", account_id=TEXT, number=TEXT)
 PHONE_NUMBERS = record(
     "numbers cascade_quantity",
     numbers=mapping(record(state=TEXT, assigned_to=TEXT, used_by=TEXT, features=listing(TEXT))),

@@ -88,6 +88,7 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/parents": {
                 "GET": Operation("The accounts above it, up to the caller's", shapes.ACCOUNTS)
             },
+            f"{ACCOUNT_PATH}/api_key": {"GET": Operation("Its API key, for admins", shapes.API_KEY)},
             f"{ACCOUNT_PATH}/tree": {"GET": Operation("The same as `parents`", shapes.ACCOUNTS)},
         },
     ),
@@ -252,7 +253,7 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/reserve": {"PUT": _left_to_kazoo("Reserve a number")},
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/port": {"PUT": _left_to_kazoo("Port a number")},
             f"{ACCOUNT_PATH}/phone_numbers/{{number}}/identify": {
-                "GET": _left_to_kazoo("The account that owns a number")
+                "GET": Operation("The account that owns a number", shapes.NUMBER_OWNER)
             },
             f"{ACCOUNT_PATH}/phone_numbers/prefix": {"GET": _left_to_kazoo("Numbers to buy, by prefix")},
             f"{ACCOUNT_PATH}/phone_numbers/locality": {"POST": _left_to_kazoo("Where numbers are")},

@@ -1,7 +1,7 @@
 """Accounts, for UIs: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
 from app.accounts import save_aggregate
-from app.auth import configuration
+from app.auth import configuration, hierarchy
 from app.auth.trial import is_enabled
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context, system_error, validation_error
@@ -14,6 +14,7 @@ from app.resources.account_tree import RELATIONS
 from app.schema.errors import error
 
 TYPE = "account"
+API_KEY = "api_key"
 LARGEST_MEMBER = 65_536
 UI_MEMBERS = ("ui_restrictions", "ui_metadata")
 
@@ -24,21 +25,29 @@ class Accounts(Resource):
     METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE"), 2: ("GET",)}
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """An account, and its relatives."""
+        """An account, its relatives, and its API key."""
         return super().resource_exists(context, *params) and params[1:] in (
             (),
+            (API_KEY,),
             *((relation,) for relation in RELATIONS),
         )
+
+    def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
+        """Kazoo's verbs. A PUT makes a new API key there."""
+        return ("GET", "PUT") if params[1:] == (API_KEY,) else super().allowed_methods(context, *params)
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """GET, and the POST that UIs use to save their members."""
         return ((), ("GET", "POST"), ("GET",))[len(params)]
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the account or its relatives.
+        """Answer with the account, its relatives or its API key.
 
         For a POST, fill in `doc` with the new members of UIs. Stops with 403 if other members differ.
         """
+        if params[1:] == (API_KEY,):
+            _show_api_key(context)
+            return
         if params[1:]:
             account_tree.load(context, params[1])
             return
@@ -56,6 +65,18 @@ class Accounts(Resource):
         services.notices.edited(context.db, stored)
         aggregate, is_new = save_aggregate(services.store, context.db, stored)
         services.notices.saved(ACCOUNTS, aggregate, is_new)
+
+
+def _show_api_key(context: Context) -> None:
+    """Answer with the API key. Stops with 403 if the caller is a user without `priv_level` `admin`.
+
+    The key logs in as the whole account.
+    """
+    cache = context.services.cache
+    if not all(hierarchy.is_account_admin(cache, identity) for identity in context.auth.identities):
+        raise system_error(403, "forbidden")
+    document = crossbar_doc.load(context, context.account_id, TYPE)
+    context.respond_document(document, {"api_key": document.get("pvt_api_key")})
 
 
 def _with_ui_members(context: Context, document: Document) -> Document:

@@ -4,6 +4,7 @@ Spec: docs/kazoo/documents.md, sections 7.3 to 7.7.
 """
 
 from app.auth import hierarchy
+from app.auth.trial import is_enabled
 from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, Stop, conflict_error, plain_error, system_error
 from app.crossbar.resource import Resource
@@ -75,6 +76,8 @@ class PhoneNumbers(Resource):
             _show_classes(context, *params[1:])
         elif params[0] == CARRIERS_INFO:
             _show_carriers(context)
+        elif params[1:] == ("identify",):
+            _show_owner(context, params[0])
         elif len(params) > 1 or params in _METHODS or context.verb == "PUT":
             raise _left_to_kazoo("buying, porting and searching for numbers")
         else:
@@ -146,6 +149,23 @@ def _show(context: Context, raw_number: str) -> None:
     if document is None or not ownership.may_use(context.services.cache, context.auth.account_id, document):
         raise _not_found()
     context.respond(_number_data(context, document))
+
+
+def _show_owner(context: Context, raw_number: str) -> None:
+    """Answer with the account that has a number, if the caller may use it. Stops with 400 if no calls ring there."""
+    cache = context.services.cache
+    document = _find(context, raw_number)
+    owner_id = document.get("pvt_assigned_to") if document else None
+    if not (document and owner_id and ownership.may_use(cache, context.auth.account_id, document)):
+        raise _not_found()
+    cause = None
+    if ownership.state(document) not in ownership.CALLABLE:
+        cause = "not_in_service"
+    elif not is_enabled(hierarchy.account(cache, owner_id)):
+        cause = "account_disabled"
+    if cause:
+        raise plain_error(400, "client error", {"account_id": owner_id, "cause": cause})
+    context.respond({"account_id": owner_id, "number": document["_id"]})
 
 
 def _find(context: Context, raw_number: str) -> Document | None:

@@ -2,19 +2,18 @@
 
 import copy
 
-from app.auth import AuthDoc
+from app.auth import AuthDoc, hierarchy
 from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, system_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import MISSING, Document, fields
-from app.documents.names import USERS_VIEW, account_db
+from app.documents.names import USERS_VIEW
 from app.kazoo import json_text
 from app.schema import Invalid
 from app.schema.errors import error
 
 SCHEMA = "users"
 TYPE = "user"
-ADMIN = "admin"
 # All together, in characters of JSON.
 LARGEST_UI_MEMBERS = 262_144
 _UI_MEMBERS = ("appList", "language", "timezone")
@@ -87,10 +86,9 @@ def _check_caller(context: Context, user_id: str) -> None:
 
 
 def _may_change(context: Context, identity: AuthDoc, user_id: str) -> bool:
-    if identity.owner_id is None or (identity.account_id, identity.owner_id) == (context.account_id, user_id):
+    if (identity.account_id, identity.owner_id) == (context.account_id, user_id):
         return True
-    user = context.services.cache.find_doc(account_db(identity.account_id), identity.owner_id)
-    return user is not None and user.get("priv_level") == ADMIN
+    return hierarchy.is_account_admin(context.services.cache, identity)
 
 
 def _is_ui_member(name: str) -> bool:

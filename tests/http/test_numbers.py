@@ -1,5 +1,7 @@
 """Numbers: whose they are, and the marks on them (docs/kazoo/documents.md, section 7)."""
 
+from urllib.parse import quote
+
 import pytest
 
 from app.documents.fields import without_revision
@@ -63,6 +65,31 @@ def test_who_may_use_which(world, base, api, person):
     assert api.call("POST", "/nope", servers(*taken)).status_code == 404
     master = support.Api(base, world.master)
     assert master.call("PUT", data=servers(*taken), account_id=person.account_id).status_code == 201
+
+
+def test_whose_number_it_is(world, base, api, person):
+    stranger, child = make_person(world, "stranger"), make_person(world, "child", person)
+    closed = make_person(world, "closed", person)
+    account = world.store.open_doc(account_db(closed.account_id), closed.account_id)
+    world.store.save_doc(account_db(closed.account_id), {**account, "pvt_enabled": False})
+
+    def identify(number):
+        url = f"{base}/v2/accounts/{person.account_id}/phone_numbers/{quote(number, safe='')}/identify"
+        answer = api.session.get(url, headers={"X-Auth-Token": api.token}, timeout=30)
+        return answer.status_code, answer.json().get("message"), answer.json()["data"]
+
+    for owner in (person, child):
+        for state in ("in_service", "port_in", "port_out", "reserved"):
+            number = give_number(world, owner, pvt_state=state)
+            owned = {"account_id": owner.account_id, "number": number}
+            assert identify(number) == identify(number.removeprefix("+1")) == (200, None, owned)
+    aging = {"account_id": person.account_id, "cause": "not_in_service"}
+    assert identify(give_number(world, person, pvt_state="aging")) == (400, "client error", aging)
+    disabled = {"account_id": closed.account_id, "cause": "account_disabled"}
+    assert identify(give_number(world, closed)) == (400, "client error", disabled)
+    missing = {"message": "bad identifier", "not_found": "The number could not be found"}
+    for number in (give_number(world, stranger), give_number(world, None, pvt_state="available"), "+14155559999"):
+        assert identify(number) == (404, "bad_identifier", missing)
 
 
 def test_numbers_are_checked_in_their_normal_form(world, api):

@@ -51,7 +51,14 @@ def test_random_requests_get_what_the_document_says(world, service, person, tmp_
     caller = support.Api(service, world.master)
     created = caller.call("PUT", account_id=person.account_id).json()
     log, configuration = tmp_path / "log", tmp_path / "schemathesis.toml"
-    ids = {"account_id": person.account_id, "user_id": person.user["_id"], "app_id": "pbxs"}
+    callflow = {"_id": "main", "pvt_type": "callflow", "numbers": [numbers[0]]}
+    world.store.save_doc(account_db(person.account_id), callflow)
+    ids = {
+        "account_id": person.account_id,
+        "user_id": person.user["_id"],
+        "callflow_id": callflow["_id"],
+        "app_id": "pbxs",
+    }
     lines = [f'"path.{name}" = "{value}"' for name, value in ids.items()]
     # Wrong values, in all combinations, would take minutes. The fuzzing phase has a choice of them.
     lines += ["[phases.coverage.generation]", 'mode = "positive"']

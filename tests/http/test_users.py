@@ -146,6 +146,24 @@ def test_who_is_no_admin_changes_himself_alone(base, world, person):
     assert admin("PATCH", child.user["_id"], {"ui_flags": {"a": 1}}).status_code == 200
 
 
+def test_who_is_no_admin_does_not_see_the_api_key(base, world, person):
+    def api_key_as(caller, account=person.account):
+        token = support.Api(base, caller).token
+        url = f"{base}/v2/accounts/{account['_id']}/api_key"
+        return requests.get(url, headers={"X-Auth-Token": token}, timeout=30)
+
+    answer = api_key_as(person)
+    assert (answer.status_code, answer.json()["data"]) == (200, {"api_key": person.account["pvt_api_key"]})
+    assert answer.json()["revision"] == stored(world, person, person.account_id)["_rev"]
+    child = make_person(world, parent=person)
+    assert api_key_as(person, child.account).json()["data"] == {"api_key": child.account["pvt_api_key"]}
+    for caller in (child, make_person(world, "stranger")):
+        assert api_key_as(caller).status_code == 403
+    plain = support.add_user(world.store, person.account_id, "modest", support.PASSWORD, "user")
+    refused = api_key_as(support.Person(person.account, plain))
+    assert refused.status_code == 403 and person.account["pvt_api_key"] not in refused.text
+
+
 def test_other_documents_are_no_users(base, users, person):
     trunk = support.Api(base, person).create({"name": "x"})
     assert users("PATCH", trunk, {"ui_flags": {}}).status_code == 404
