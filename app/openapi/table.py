@@ -335,7 +335,7 @@ TABLE: dict[str, Noun] = {
                 )
             },
             "/user_auth/{token}": {
-                "GET": Operation("A user's token", text="As in Kazoo, always a 403.", status=None)
+                "GET": Operation("A user's token", text="As in Kazoo, a 403; a 401 for another token.", status=None)
             },
         },
     ),

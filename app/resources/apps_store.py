@@ -1,6 +1,6 @@
 """The applications that UIs offer: `/accounts/{ACCOUNT_ID}/apps_store[/{APP_ID}]`, read-only."""
 
-from app.crossbar.context import Context, not_found_error
+from app.crossbar.context import Context, system_error
 from app.crossbar.resource import ReadOnly
 from app.resources import apps
 
@@ -19,5 +19,5 @@ class AppsStore(ReadOnly):
             return
         app = next((app for app in available if app["id"] == params[0]), None)
         if app is None:
-            raise not_found_error(params[0])
+            raise system_error(404, "bad_identifier", {"details": params[0], "message": "bad identifier"})
         context.respond(app)

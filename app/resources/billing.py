@@ -35,7 +35,6 @@ class Ledgers(ReadOnly):
         if params == (TOTAL,):
             context.respond({"amount": 0.0})
         elif params:
-            _set_paging(context, 0)
             context.respond([])
         else:
             _set_paging(context, 1)

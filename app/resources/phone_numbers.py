@@ -33,7 +33,7 @@ _E911_DEFAULT: tuple[str, object] = ("notification_contact_emails", [])
 # Members of answers that are derived from private ones. They are not stored if clients send them back.
 _DERIVED = ("id", "used_by", "features", "state")
 _NUMBER = ("PUT", "POST", "PATCH", "DELETE", "GET")
-_METHODS = {
+_ACTIONS = {
     (CARRIERS_INFO,): ("GET",),
     (CLASSIFIERS,): ("GET",),
     ("prefix",): ("GET",),
@@ -42,6 +42,8 @@ _METHODS = {
     ("check",): ("POST",),
     ("collection",): ("PUT", "POST", "PATCH", "DELETE"),
 }
+# In API version 1 these names are numbers, like any other text.
+_ONLY_IN_V2 = ((CARRIERS_INFO,), ("fix",))
 _METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), "identify": ("GET",)}
 
 
@@ -56,6 +58,8 @@ class PhoneNumbers(Resource):
     def resource_exists(self, context: Context, *params: str) -> bool:
         """The list, single numbers, and Kazoo's actions on them."""
         if len(params) == 2:
+            if context.version == "v1" and params[0] == CLASSIFIERS:
+                return False
             return params[0] in (CLASSIFIERS, "fix") or params[1] in _METHODS_BELOW
         return len(params) < 2
 
@@ -64,7 +68,7 @@ class PhoneNumbers(Resource):
         if not params:
             return ("GET",)
         if len(params) == 1:
-            methods = _METHODS.get(params, _NUMBER)
+            methods = _ACTIONS[params] if _is_action(context, params) else _NUMBER
             return tuple(verb for verb in methods if verb != "PATCH") if context.version == "v1" else methods
         return {CLASSIFIERS: ("GET",), "fix": ("POST",)}.get(params[0]) or _METHODS_BELOW[params[1]]
 
@@ -74,11 +78,11 @@ class PhoneNumbers(Resource):
             _show_list(context)
         elif params[0] == CLASSIFIERS:
             _show_classes(context, *params[1:])
-        elif params[0] == CARRIERS_INFO:
+        elif params == (CARRIERS_INFO,) and _is_action(context, params):
             _show_carriers(context)
         elif params[1:] == ("identify",):
             _show_owner(context, params[0])
-        elif len(params) > 1 or params in _METHODS or context.verb == "PUT":
+        elif len(params) > 1 or _is_action(context, params) or context.verb == "PUT":
             raise _left_to_kazoo("buying, porting and searching for numbers")
         else:
             _VALIDATE[context.verb](context, params[0])
@@ -89,6 +93,11 @@ class PhoneNumbers(Resource):
             _release(context)
         else:
             _save(context)
+
+
+def _is_action(context: Context, params: tuple[str, ...]) -> bool:
+    """Whether the path names something other than a number."""
+    return params in _ACTIONS and not (context.version == "v1" and params in _ONLY_IN_V2)
 
 
 def _show_list(context: Context) -> None:
@@ -145,6 +154,8 @@ def _show_classes(context: Context, raw_number: str | None = None) -> None:
 
 
 def _show(context: Context, raw_number: str) -> None:
+    if context.version == "v1" and not known_numbers([raw_number], context.services.config):
+        raise _not_reconcilable()
     document = _find(context, raw_number)
     if document is None or not ownership.may_use(context.services.cache, context.auth.account_id, document):
         raise _not_found()
@@ -178,7 +189,7 @@ def _find(context: Context, raw_number: str) -> Document | None:
 def _find_to_change(context: Context, raw_number: str) -> Document:
     """A number that the caller may change. Stops with 400, 403 and 404 as Kazoo does."""
     if not known_numbers([raw_number], context.services.config):
-        raise plain_error(400, "client error", "not_reconcilable")
+        raise _not_reconcilable()
     document = _find(context, raw_number)
     if document is None or ownership.state(document) == ownership.DELETED:
         raise _not_found()
@@ -339,6 +350,10 @@ def _policy(context: Context, owner_id: object) -> features.Policy:
     is_admin = hierarchy.is_superduper_admin(hierarchy.account(services.cache, context.auth.account_id))
     owner = owner_id if isinstance(owner_id, str) else None
     return features.policy(services.cache, owner, is_admin)
+
+
+def _not_reconcilable() -> Stop:
+    return plain_error(400, "client error", "not_reconcilable")
 
 
 def _not_found() -> Stop:

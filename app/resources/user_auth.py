@@ -2,7 +2,7 @@
 
 from app.auth import AuthDoc, credentials, hierarchy
 from app.auth.trial import is_enabled
-from app.crossbar.admission import charge_guess, refund_guess, stop_if_expired
+from app.crossbar.admission import charge_guess, invalid_credentials, refund_guess, stop_if_expired
 from app.crossbar.context import Context, system_error, too_long_error, validation_error
 from app.crossbar.resource import Resource
 from app.documents import Document
@@ -15,7 +15,7 @@ LONGEST_REALM = 1024
 
 
 class UserAuth(Resource):
-    """Answers with a token. `GET /user_auth/{TOKEN}` is a 403 for every authenticated caller, as in Kazoo."""
+    """Answers with a token. `GET /user_auth/{TOKEN}` is a 403 for the caller's own token, as in Kazoo, else a 401."""
 
     METHODS = {0: ("PUT",), 1: ("GET",)}
 
@@ -38,7 +38,7 @@ class UserAuth(Resource):
     def validate(self, context: Context, *params: str) -> None:
         """Find the user and answer with a token."""
         if context.verb == "GET":
-            raise system_error(403, "forbidden")
+            raise system_error(403, "forbidden") if params[0] == context.token else invalid_credentials()
         data = login.validated(context, "user_auth")
         realm = data.get("realm")
         if isinstance(realm, str) and len(realm) > LONGEST_REALM:
