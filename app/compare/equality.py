@@ -18,6 +18,8 @@ NormalisedAnswer = dict[str, Any]
 
 COMPARED_HEADERS = (
     "content-type",
+    "content-language",
+    "expires",
     "etag",
     "allow",
     "location",

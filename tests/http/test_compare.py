@@ -105,6 +105,13 @@ def with_member(name, value):
     return in_data(lambda data: {**data, name: value})
 
 
+def without_header(name):
+    def changed(status, headers, body):
+        return status, {each: value for each, value in headers.items() if each.lower() != name}, body
+
+    return changed
+
+
 def reordered(status, headers, body):
     return status, headers, json.dumps(dict(reversed(json.loads(body).items()))).encode()
 
@@ -118,6 +125,8 @@ PLANTED = {
         lambda status, headers, body: (status, {**headers, "content-type": "text/html"}, body),
         "header content-type: old ",
     ),
+    "language": (without_header("content-language"), "header content-language: old "),
+    "expires": (without_header("expires"), "header expires: old "),
     "missing": (without("name"), 'json.data.name: old "HQ", new nothing'),
     "more": (with_member("more", 1), "json.data.more: old nothing, new 1"),
     "value": (with_member("name", "hq"), 'json.data.name: old "HQ", new "hq"'),

@@ -195,13 +195,14 @@ class Client:
         """Send a random request, and look at the answer."""
         method, template = self._chance.choice(self._operations)
         path = self._path(template)
+        body, headers = self._body(method, template), self._headers()
         operation, begun = f"{method} {template}", time.monotonic()
         try:
             answer = self._session.request(
                 method,
                 self._url + path,
-                data=self._body(method, template),
-                headers=self._headers(),
+                data=body,
+                headers=headers,
                 timeout=self._limit + 30,
                 allow_redirects=False,
             )
