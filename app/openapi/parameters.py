@@ -33,6 +33,7 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
         _path("number", "a number, with `+` as `%2B`"),
         _path("schema", "the name of a schema", {"type": "string", "enum": schemas}),
         _path("user_id", "a user's id"),
+        _path("alert_id", "an alert's id"),
         _path("callflow_id", "a callflow's id"),
         _path("token", "a token"),
         _path("host", "the host of a UI"),

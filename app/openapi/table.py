@@ -94,7 +94,12 @@ TABLE: dict[str, Noun] = {
     ),
     "alerts": Noun(
         "System alerts. Kazoo's applications raise them; this service has none.",
-        {f"{ACCOUNT_PATH}/alerts": {"GET": Operation("No alerts", listing(shapes.OBJECT))}},
+        {
+            f"{ACCOUNT_PATH}/alerts": {"GET": Operation("No alerts", listing(shapes.OBJECT))},
+            f"{ACCOUNT_PATH}/alerts/{{alert_id}}": {
+                "GET": Operation("An alert", text="There is none: always a 404.", status=None)
+            },
+        },
     ),
     "api_auth": Noun(
         "Logging in with an account's API key.",

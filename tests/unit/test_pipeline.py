@@ -656,7 +656,7 @@ def test_what_is_there_is_counted_and_nothing_is_billed(server, world, person, m
     assert start_key.decode(listed["start_key"]) == pytest.approx(gregorian_now(), abs=5)
     assert "page_size" not in get("transactions?paginate=false")
     entries = get("ledgers/per-minute-voip?created_from=1")
-    assert (entries["data"], entries["page_size"]) == ([], 0)
+    assert entries["data"] == [] and "page_size" not in entries
     for path in ("access_lists", "braintree/customer", "storage", "ledgers/x/y", "services/x"):
         assert get(path)["message"] == "not_found"
 
