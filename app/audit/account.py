@@ -5,25 +5,22 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from app.audit import Finding, Severity, numbers, trunk, worst_first
+from app.audit import Finding, Severity, numbers, system_schema, trunk, worst_first
 from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
+from app.audit.system_schema import SCHEMA
 from app.documents import Document, connectivity, fields, object_member
-from app.documents.names import account_db
+from app.documents.names import SYSTEM_SCHEMAS, account_db
 from app.schema import Schemas
 from app.store import DatabaseMissing, Store
 from app.store.cache import DocumentCache
-from app.store.couchdb.branches import differing_paths
 from app.store.design import documents_for, needs_old_engine
 from app.store.view_comparison import ViewComparison
 
-SCHEMA = "connectivity"
-SYSTEM_SCHEMAS = "system_schemas"
 CONFLICTS = "_conflicts"
 READERS = 4
 ROUTING = "_design/trunkstore"
-_WORDING = ("description", "title", "default", "support_level", "$schema", "id", "name")
 
 
 @dataclass
@@ -60,6 +57,7 @@ class Auditor:
     def __init__(self, store: Store, cache: DocumentCache, schemas: Schemas, find_numbers: FindNumbers | None = None):
         self._store = store
         self._cache = cache
+        self._schemas = schemas
         self._schema = schemas.get(SCHEMA)
         self._look_up = store_lookup(store)
         self._find_numbers = find_numbers or self._look_up
@@ -116,13 +114,9 @@ class Auditor:
     def system(self) -> Report:
         """The findings that concern all accounts: about the schema that Kazoo itself uses."""
         report = Report("system", {"name": "system"})
-        stored = self._store.find_doc(SYSTEM_SCHEMAS, SCHEMA)
-        if stored is not None:
-            raw = fields.public(self._schema.raw)
-            paths = {*differing_paths(fields.public(stored), raw), *differing_paths(raw, fields.public(stored))}
-            for path in sorted(filter(_changes_what_is_accepted, paths)):
-                message = f"differs in {SYSTEM_SCHEMAS} from the schema that this service uses"
-                report.findings.append(Finding(Severity.WARNING, "system-schema", message, path, SCHEMA))
+        for path in system_schema.differences(self._store, self._schemas):
+            message = f"differs in {SYSTEM_SCHEMAS} from the schema that this service uses"
+            report.findings.append(Finding(Severity.WARNING, "system-schema", message, path, SCHEMA))
         return report
 
     def _documents(self, db: str) -> list[Document]:
@@ -177,10 +171,3 @@ def _grouped(findings: list[Finding]) -> list[Finding]:
     message = f"{len(deleted)} documents are deleted and still have servers, or have a mark of a deletion"
     others = [finding for finding in findings if finding.rule != "deleted"]
     return [*others, Finding(Severity.NOTE, "deleted", message)]
-
-
-def _changes_what_is_accepted(path: str) -> bool:
-    """Whether a difference of two schemas at this path may matter, rather than its wording."""
-    *parents, name = path.split(".")
-    is_property = bool(parents) and parents[-1] in ("properties", "patternProperties")
-    return is_property or (name not in _WORDING and not (len(parents) == 0 and name.startswith("_")))

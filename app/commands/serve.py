@@ -21,8 +21,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
 from app.accounts.system import prepare_store
+from app.audit import system_schema
 from app.auth.buckets import Buckets
 from app.commands.accounts import print_console_address, print_demo
+from app.documents.names import SYSTEM_SCHEMAS
 from app.factory import create_app
 from app.files import locked
 from app.logs import JSONFormatter, configure_logging
@@ -30,6 +32,7 @@ from app.monitoring import exporter
 from app.schema import Schemas
 from app.services import make_services
 from app.settings import Settings
+from app.store import Store, StoreError
 from app.store.design import check_files
 from app.store.embedded.collation import sort_key
 from app.store.engines import open_store
@@ -42,7 +45,11 @@ HEAPS, LARGE = 2, 256 * 1024
 FILES, FILES_OF_A_THREAD = 48, 4
 # The event loop examines all of them at every event.
 MOST_CONNECTIONS = 1000
+# How many places a warning names.
+MOST_PATHS = 10
 METRICS, LOCK = "connectivity-metrics-", "lock"
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -58,13 +65,14 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     )
     configure_logging(settings.log_level)
     # Without these files every worker would fail, and gunicorn would keep starting new ones.
-    Schemas()
+    schemas = Schemas()
     check_files()
     store = open_store(settings)
     if created := prepare_store(store, settings, demo=demo):
         print_demo(settings, created)
     if demo and settings.console and store.is_embedded:
         print_console_address(settings)
+    _warn_of_another_schema(store, schemas)
     store.close()
     # Loads the collation table once, for all workers.
     sort_key("")
@@ -72,6 +80,15 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     with _metrics_directory() as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         GunicornApplication(settings, Buckets()).run()
+
+
+def _warn_of_another_schema(store: Store, schemas: Schemas) -> None:
+    """Say that Kazoo's own schema of trunks does not count here, if it accepts something else."""
+    with contextlib.suppress(StoreError):
+        if paths := system_schema.differences(store, schemas):
+            listed = ", ".join(paths[:MOST_PATHS]) + (" …" if len(paths) > MOST_PATHS else "")
+            message = "%s/%s differs from the file in schemas/, which is the one that counts here: %s"
+            log.warning(message, SYSTEM_SCHEMAS, system_schema.SCHEMA, listed)
 
 
 def _share_heaps() -> None:

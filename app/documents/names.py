@@ -14,6 +14,7 @@ ACCOUNTS = "accounts"
 SERVICES = "services"
 SYSTEM_CONFIG = "system_config"
 SYSTEM_AUTH = "system_auth"
+SYSTEM_SCHEMAS = "system_schemas"
 
 # Views that several packages query.
 TRUNKS_VIEW = "trunkstore/crossbar_listing"

@@ -274,7 +274,8 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "schemas": Noun(
-        "The JSON schemas, which anyone may read. They are in draft 4, as in Kazoo.",
+        "The JSON schemas, which anyone may read. They are in draft 4, as in Kazoo. Beside a Kazoo, those of its "
+        "other nouns are here too, but validate nothing (501).",
         {
             "/schemas": {"GET": Operation("The names of the schemas", listing(shapes.TEXT))},
             "/schemas/{schema}": {"GET": Operation("A schema", record("id", id=shapes.TEXT))},

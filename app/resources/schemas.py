@@ -3,16 +3,21 @@
 Spec: docs/kazoo/http.md, section 10.
 """
 
-from app.crossbar.context import Context, not_found_error, validation_error
+from app.crossbar.context import Context, not_found_error, system_error, validation_error
 from app.crossbar.resource import Public
-from app.documents import fields
+from app.documents import Document, fields, is_true
+from app.documents.names import SYSTEM_SCHEMAS
 from app.schema import Invalid, Schema, UnknownSchema
+from app.store import DatabaseMissing, is_document_id
 
 VALIDATION = "validation"
 
 
 class SchemaDocuments(Public):
-    """The raw files of `schemas/`, for everyone."""
+    """The raw files of `schemas/` and the other schemas of Kazoo's `system_schemas`, for everyone.
+
+    Only the files validate: Kazoo's schemas refer to each other, and nothing here stores what they describe.
+    """
 
     METHODS = {0: ("GET",), 1: ("GET",), 2: ("PUT",)}
 
@@ -23,29 +28,39 @@ class SchemaDocuments(Public):
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the list of schemas, with one schema, or with the validated data and its defaults."""
         if not params:
-            context.respond(context.services.schemas.ids())
-        elif len(params) == 1:
-            _show(context, params[0])
-        else:
-            _validate_data(context, params[0])
+            context.respond(sorted({*context.services.schemas.ids(), *_stored_ids(context)}))
+            return
+        schema = _find(context, params[0])
+        if params[1:]:
+            _validate_data(context, schema, params[0])
+            return
+        raw = schema if isinstance(schema, dict) else {**schema.raw, "_id": params[0], "_rev": schema.revision}
+        context.respond_document(raw, fields.answer_data(raw))
 
 
-def _find(context: Context, name: str) -> Schema:
-    """The schema of this name. Stops with 404 if there is none."""
+def _stored_ids(context: Context) -> list[str]:
+    """The ids in `system_schemas`, as Kazoo lists them. Those of messages (`kapi.`) only with `internals=true`."""
+    hidden = ("_",) if is_true(context.req_value("internals")) else ("_", "kapi.")
+    try:
+        return [name for name in context.services.store.doc_ids(SYSTEM_SCHEMAS) if not name.startswith(hidden)]
+    except DatabaseMissing:
+        return []
+
+
+def _find(context: Context, name: str) -> Schema | Document:
+    """The file with this name, or else Kazoo's document. Stops with 404 if there is neither."""
     try:
         return context.services.schemas.get(name)
     except UnknownSchema:
-        raise not_found_error(name) from None
+        document = context.services.store.find_doc(SYSTEM_SCHEMAS, name) if is_document_id(name) else None
+    if document is None or name.startswith("_") or fields.is_deleted(document):
+        raise not_found_error(name)
+    return document
 
 
-def _show(context: Context, name: str) -> None:
-    schema = _find(context, name)
-    document = {**schema.raw, "_id": name, "_rev": schema.revision}
-    context.respond_document(document, fields.answer_data(document))
-
-
-def _validate_data(context: Context, name: str) -> None:
-    schema = _find(context, name)
+def _validate_data(context: Context, schema: Schema | Document, name: str) -> None:
+    if isinstance(schema, dict):
+        raise system_error(501, f"validation by the schema {name} is left to Kazoo")
     data = fields.public(context.data) if isinstance(context.data, dict) else {}
     client_id = fields.given_id(context.data) if isinstance(context.data, dict) else None
     try:

@@ -166,6 +166,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def doc_ids(self, db: str) -> Iterator[str]:
+        """The ids of all live documents, sorted. Reads in pages. Raises DatabaseMissing."""
+
+    @abstractmethod
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         """All live documents, sorted by id, with attachments as stubs. Reads in pages. Raises DatabaseMissing.
 

@@ -383,7 +383,6 @@ def test_what_uis_ask_before_they_offer_numbers(base, world, numbers):
         ("PUT", "collection/activate", 501),
         ("PUT", "collection", 501),
         ("POST", "check", 501),
-        ("GET", "+14155550100/identify", 501),
         ("POST", "carriers_info", 405),
         ("PUT", "check", 405),
         ("GET", "+14155550100/nothing", 404),

@@ -329,10 +329,13 @@ class Contract:
         store.load_docs(db, rows)
         store.delete_doc(db, "d0003", "1-" + "a" * 32)
         found = [document for document in store.iterate_docs(db) if not document["_id"].startswith("_design")]
+        assert [document["_id"] for document in found] == [name for name in store.doc_ids(db) if name[0] != "_"]
         assert [document["n"] for document in found] == [number for number in range(450) if number != 3]
         assert found[6]["_attachments"]["f"]["stub"] is True
         with pytest.raises(DatabaseMissing):
             list(store.iterate_docs(new_db()))
+        with pytest.raises(DatabaseMissing):
+            list(store.doc_ids(new_db()))
 
     def test_what_is_dumped_can_be_loaded(self, store, db):
         data = base64.b64encode(b"bytes").decode()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.audit.account import _changes_what_is_accepted
 from app.audit.calls import is_enabled
+from app.audit.system_schema import changes_what_is_accepted
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_what_kazoo_takes_for_disabled(server, is_on):
     ],
 )
 def test_which_differences_of_schemas_matter(path, matters):
-    assert _changes_what_is_accepted(path) is matters
+    assert changes_what_is_accepted(path) is matters

@@ -370,6 +370,9 @@ class CouchDBStore(Store, Replicated):
         rows = self._read([db, "_all_docs"], params, member("rows"))
         return [row["doc"] for row in rows if row.get("doc")]
 
+    def doc_ids(self, db: str) -> Iterator[str]:
+        return (row["id"] for row in self._all_docs(db, include_docs=False))
+
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=True, conflicts=conflicts):
             # The document is null if it was deleted meanwhile.

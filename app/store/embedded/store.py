@@ -260,6 +260,9 @@ class EmbeddedStore(Store):
         )
         return [_document(*row) for row in rows]
 
+    def doc_ids(self, db: str) -> Iterator[str]:
+        return (doc_id for doc_id, _, _ in _live_rows(self._read, self._number(db)))
+
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
 
