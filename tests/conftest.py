@@ -23,7 +23,6 @@ TOGETHER = (
     "test_broker.py",
     "test_browser.py",
     "test_console.py",
-    "test_console_addresses.py",
     "test_faults.py",
     "test_filtered_lists.py",
     "test_guessing.py",

@@ -9,7 +9,6 @@ from app.audit import Finding, Severity, numbers, system_schema, trunk, worst_fi
 from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
-from app.audit.system_schema import SCHEMA
 from app.documents import Document, connectivity, fields, object_member
 from app.documents.names import SYSTEM_SCHEMAS, account_db
 from app.schema import Schemas
@@ -57,8 +56,7 @@ class Auditor:
     def __init__(self, store: Store, cache: DocumentCache, schemas: Schemas, find_numbers: FindNumbers | None = None):
         self._store = store
         self._cache = cache
-        self._schemas = schemas
-        self._schema = schemas.get(SCHEMA)
+        self._schema = schemas.get(connectivity.SCHEMA)
         self._look_up = store_lookup(store)
         self._find_numbers = find_numbers or self._look_up
         self._places = Places()
@@ -114,9 +112,9 @@ class Auditor:
     def system(self) -> Report:
         """The findings that concern all accounts: about the schema that Kazoo itself uses."""
         report = Report("system", {"name": "system"})
-        for path in system_schema.differences(self._store, self._schemas):
+        for path in system_schema.differences(self._store, self._schema.raw):
             message = f"differs in {SYSTEM_SCHEMAS} from the schema that this service uses"
-            report.findings.append(Finding(Severity.WARNING, "system-schema", message, path, SCHEMA))
+            report.findings.append(Finding(Severity.WARNING, "system-schema", message, path, connectivity.SCHEMA))
         return report
 
     def _documents(self, db: str) -> list[Document]:

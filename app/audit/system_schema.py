@@ -1,21 +1,23 @@
 """Compares the schema of trunks in Kazoo's `system_schemas` with the one that this service uses."""
 
-from app.documents import fields
+from app.documents import connectivity, fields
 from app.documents.names import SYSTEM_SCHEMAS
-from app.schema import Schemas
+from app.schema.keywords import RawSchema
 from app.store import Store
 from app.store.couchdb.branches import differing_paths
 
-SCHEMA = "connectivity"
 _WORDING = ("description", "title", "default", "support_level", "$schema", "id", "name")
 
 
-def differences(store: Store, schemas: Schemas) -> list[str]:
-    """The dotted paths of keywords that change what is accepted. Empty if Kazoo has no schema. Raises Unavailable."""
-    stored = store.find_doc(SYSTEM_SCHEMAS, SCHEMA)
+def differences(store: Store, used: RawSchema) -> list[str]:
+    """The dotted paths where Kazoo's schema accepts something else than the one that is `used` here.
+
+    Empty if Kazoo has no schema. Raises Unavailable.
+    """
+    stored = store.find_doc(SYSTEM_SCHEMAS, connectivity.SCHEMA)
     if stored is None:
         return []
-    raw, kazoos = fields.public(schemas.get(SCHEMA).raw), fields.public(stored)
+    raw, kazoos = fields.public(used), fields.public(stored)
     return sorted(filter(changes_what_is_accepted, {*differing_paths(kazoos, raw), *differing_paths(raw, kazoos)}))
 
 

@@ -13,6 +13,11 @@ def account(cache: DocumentCache, account_id: str) -> Document | None:
     return cache.find_doc(account_db(account_id), account_id)
 
 
+def user(cache: DocumentCache, account_id: str, user_id: str) -> Document | None:
+    """The document with a user's id from the account's database. It may be soft-deleted, or no user."""
+    return cache.find_doc(account_db(account_id), user_id)
+
+
 def is_superduper_admin(document: Document | None) -> bool:
     """Whether an account may act on all accounts."""
     return document is not None and is_true(document.get("pvt_superduper_admin"))
@@ -35,5 +40,5 @@ def is_account_admin(cache: DocumentCache, identity: AuthDoc) -> bool:
     """Whether a caller is an admin of their own account. An API key is, because it belongs to no user."""
     if identity.owner_id is None:
         return True
-    user = cache.find_doc(account_db(identity.account_id), identity.owner_id)
-    return user is not None and user.get("priv_level") == ADMIN
+    document = user(cache, identity.account_id, identity.owner_id)
+    return document is not None and document.get("priv_level") == ADMIN

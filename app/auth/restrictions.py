@@ -58,7 +58,7 @@ def _priv_level(cache: DocumentCache, auth: AuthDoc) -> str:
     default: str = cache.setting(CONFIG, "default_priv_level", default="admin")
     if not auth.owner_id or not auth.method:
         return default
-    user = cache.find_doc(account_db(auth.account_id), auth.owner_id)
+    user = hierarchy.user(cache, auth.account_id, auth.owner_id)
     return default if user is None else user.get("priv_level") or "user"
 
 

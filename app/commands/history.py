@@ -22,7 +22,7 @@ from app.history.versions import Write
 from app.schema import Invalid
 from app.services import Services
 from app.store import Conflict
-from app.trunks.service import SCHEMA, KeyTooLong, NumbersRefused
+from app.trunks.service import KeyTooLong, NumbersRefused
 
 
 @click.command()
@@ -73,7 +73,7 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
     author = Author(new_id(), True, account_id)
     write = Write("POST", gregorian_now(), account_id, ip="command", request_id=author.request_id, restored=revision)
     try:
-        checked = services.validated(SCHEMA, fields.public(version), lambda: stored)
+        checked = services.validated(connectivity.SCHEMA, fields.public(version), lambda: stored)
         document = trunks.accepted(account, connectivity.put_back(trunk_id, checked, stored), account_id)
         restored = trunks.restore(account, stored, document, author, write)
     except Invalid as invalid:

@@ -24,6 +24,7 @@ from app.accounts.system import prepare_store
 from app.audit import system_schema
 from app.auth.buckets import Buckets
 from app.commands.accounts import print_console_address, print_demo
+from app.documents import connectivity
 from app.documents.names import SYSTEM_SCHEMAS
 from app.factory import create_app
 from app.files import locked
@@ -85,10 +86,10 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
 def _warn_of_another_schema(store: Store, schemas: Schemas) -> None:
     """Say that Kazoo's own schema of trunks does not count here, if it accepts something else."""
     with contextlib.suppress(StoreError):
-        if paths := system_schema.differences(store, schemas):
+        if paths := system_schema.differences(store, schemas.get(connectivity.SCHEMA).raw):
             listed = ", ".join(paths[:MOST_PATHS]) + (" …" if len(paths) > MOST_PATHS else "")
             message = "%s/%s differs from the file in schemas/, which is the one that counts here: %s"
-            log.warning(message, SYSTEM_SCHEMAS, system_schema.SCHEMA, listed)
+            log.warning(message, SYSTEM_SCHEMAS, connectivity.SCHEMA, listed)
 
 
 def _share_heaps() -> None:

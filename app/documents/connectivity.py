@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from app.documents import Document, fields, object_member
 
+SCHEMA = "connectivity"
 TYPE = "sys_info"
 
 

@@ -59,21 +59,35 @@ class Assignment:
         """
         if not numbers:
             return True
+        try:
+            usable = self._usable(account_id, numbers)
+        except StoreError as error:
+            return self._failed(numbers, error)
+        return self._write(usable, app)
 
+    def mark(self, account_id: str, number: str, app: str | None) -> bool:
+        """`mark_all` for one number. Also returns False if the number is skipped."""
+        try:
+            usable = self._usable(account_id, [number])
+        except StoreError as error:
+            return self._failed([number], error)
+        return bool(usable) and self._write(usable, app)
+
+    def _usable(self, account_id: str, numbers: Collection[str]) -> dict[str, Document]:
+        """The documents of those numbers that can have a mark and that the account may use."""
+        return {
+            number: document
+            for number, document in self._documents.find_all(numbers).items()
+            if takes_marks(document) and ownership.may_use(self._cache, account_id, document)
+        }
+
+    def _write(self, usable: dict[str, Document], app: str | None) -> bool:
         def marked(document: Document) -> Document:
             # Another writer may have changed the number meanwhile, so each attempt looks at it again.
             owner = usable[document["_id"]].get("pvt_assigned_to")
             is_same = document.get("pvt_assigned_to") == owner
             return _with_mark(document, app) if is_same and needs_mark(document, app) else document
 
-        try:
-            usable = {
-                number: document
-                for number, document in self._documents.find_all(numbers).items()
-                if takes_marks(document) and ownership.may_use(self._cache, account_id, document)
-            }
-        except StoreError as error:
-            return self._failed(numbers, error)
         errors = self._documents.update_all(usable, marked)
         return not errors or self._failed(errors, next(iter(errors.values())))
 
@@ -82,15 +96,6 @@ class Assignment:
             self._on_failure()
         log.warning("%d marks were not written, first %s: %s", len(numbers), next(iter(numbers)), error)
         return False
-
-    def mark(self, account_id: str, number: str, app: str | None) -> bool:
-        """`mark_all` for one number. Also returns False if the number is unknown or the account may not use it."""
-        try:
-            document = self._documents.find(number)
-            may_use = document is not None and ownership.may_use(self._cache, account_id, document)
-        except StoreError as error:
-            return self._failed([number], error)
-        return may_use and self.mark_all(account_id, [number], app)
 
 
 def needs_mark(document: Document, app: str | None) -> bool:

@@ -4,7 +4,6 @@ from app.auth import AuthDoc, hierarchy
 from app.crossbar.admission import stop_if_expired, verified_claims
 from app.crossbar.context import Context
 from app.documents.fields import is_deleted
-from app.documents.names import account_db
 
 TOKEN, BASIC, OAUTH, UNKNOWN = "x-auth-token", "basic", "oauth", "unknown"
 _KINDS = (("Basic ", BASIC), ("Bearer ", OAUTH))
@@ -67,10 +66,10 @@ def _switch(context: Context, auth: AuthDoc) -> AuthDoc | None:
     if not isinstance(account_id, str) or not isinstance(owner_id, str):
         return auth
     cache = context.services.cache
-    descendant = cache.find_doc(account_db(account_id), account_id)
+    descendant = hierarchy.account(cache, account_id)
     if auth.account_id not in hierarchy.tree(descendant):
         return None
-    owner = cache.find_doc(account_db(account_id), owner_id)
+    owner = hierarchy.user(cache, account_id, owner_id)
     if owner is None or owner.get("pvt_type") != "user" or is_deleted(owner):
         return None
     return AuthDoc(account_id, owner_id, auth.method, auth.claims, caller=auth)

@@ -12,9 +12,10 @@ from app.crossbar import crossbar_doc, request_data
 from app.crossbar.context import Context, not_found_error, system_error, too_long_error
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
+from app.documents.connectivity import SCHEMA
 from app.resources import connectivity_history, limits
 from app.schema.errors import Errors, error
-from app.trunks.service import LONGEST_KEY, SCHEMA, KeyTooLong, NumbersRefused
+from app.trunks.service import LONGEST_KEY, KeyTooLong, NumbersRefused
 
 log = logging.getLogger(__name__)
 

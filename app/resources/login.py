@@ -6,7 +6,6 @@ from app.auth import AuthDoc, attempts, configuration, hierarchy
 from app.crossbar.admission import charge, client_ip, invalid_credentials
 from app.crossbar.context import Context, Stop, plain_error, validation_error
 from app.documents import object_member
-from app.documents.names import account_db
 from app.resources import apps
 from app.schema import Invalid
 
@@ -83,7 +82,7 @@ def particulars(context: Context, auth: AuthDoc) -> dict[str, Any]:
     """The account and user as logins and token_auth describe them (docs/kazoo/auth.md, section 4.5)."""
     services = context.services
     account = hierarchy.account(services.cache, auth.account_id) or {}
-    user = services.cache.find_doc(account_db(auth.account_id), auth.owner_id) if auth.owner_id else None
+    user = hierarchy.user(services.cache, auth.account_id, auth.owner_id) if auth.owner_id else None
     data = {
         "owner_id": auth.owner_id,
         "account_id": auth.account_id,

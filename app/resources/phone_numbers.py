@@ -19,7 +19,7 @@ from app.numbers.normalise import converters, known_numbers, normalise
 from app.store import Conflict
 
 SCHEMA = "phone_numbers"
-CARRIERS_INFO, CLASSIFIERS = "carriers_info", "classifiers"
+CARRIERS_INFO, CLASSIFIERS, FIX, IDENTIFY = "carriers_info", "classifiers", "fix", "identify"
 _RENAMED_FILTERS = {
     "filter_state": "filter_pvt_state",
     "filter_assigned_to": "filter_pvt_assigned_to",
@@ -37,14 +37,14 @@ _ACTIONS = {
     (CARRIERS_INFO,): ("GET",),
     (CLASSIFIERS,): ("GET",),
     ("prefix",): ("GET",),
-    ("fix",): ("POST",),
+    (FIX,): ("POST",),
     ("locality",): ("POST",),
     ("check",): ("POST",),
     ("collection",): ("PUT", "POST", "PATCH", "DELETE"),
 }
 # In API version 1 these names are numbers, like any other text.
-_ONLY_IN_V2 = ((CARRIERS_INFO,), ("fix",))
-_METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), "identify": ("GET",)}
+_ONLY_IN_V2 = ((CARRIERS_INFO,), (FIX,))
+_METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), IDENTIFY: ("GET",)}
 
 
 class PhoneNumbers(Resource):
@@ -60,7 +60,7 @@ class PhoneNumbers(Resource):
         if len(params) == 2:
             if context.version == "v1" and params[0] == CLASSIFIERS:
                 return False
-            return params[0] in (CLASSIFIERS, "fix") or params[1] in _METHODS_BELOW
+            return params[0] in (CLASSIFIERS, FIX) or params[1] in _METHODS_BELOW
         return len(params) < 2
 
     def allowed_methods(self, context: Context, *params: str) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class PhoneNumbers(Resource):
         if len(params) == 1:
             methods = _ACTIONS[params] if _is_action(context, params) else _NUMBER
             return tuple(verb for verb in methods if verb != "PATCH") if context.version == "v1" else methods
-        return {CLASSIFIERS: ("GET",), "fix": ("POST",)}.get(params[0]) or _METHODS_BELOW[params[1]]
+        return {CLASSIFIERS: ("GET",), FIX: ("POST",)}.get(params[0]) or _METHODS_BELOW[params[1]]
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer a GET. For a POST, PATCH or DELETE of a number, fill in `stored` and `doc`."""
@@ -80,7 +80,7 @@ class PhoneNumbers(Resource):
             _show_classes(context, *params[1:])
         elif params == (CARRIERS_INFO,) and _is_action(context, params):
             _show_carriers(context)
-        elif params[1:] == ("identify",):
+        elif params[1:] == (IDENTIFY,):
             _show_owner(context, params[0])
         elif len(params) > 1 or _is_action(context, params) or context.verb == "PUT":
             raise _left_to_kazoo("buying, porting and searching for numbers")

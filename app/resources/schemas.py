@@ -7,7 +7,7 @@ from app.crossbar.context import Context, not_found_error, system_error, validat
 from app.crossbar.resource import Public
 from app.documents import Document, fields, is_true
 from app.documents.names import SYSTEM_SCHEMAS
-from app.schema import Invalid, Schema, UnknownSchema
+from app.schema import Invalid, UnknownSchema
 from app.store import DatabaseMissing, is_document_id
 
 VALIDATION = "validation"
@@ -27,15 +27,14 @@ class SchemaDocuments(Public):
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with the list of schemas, with one schema, or with the validated data and its defaults."""
-        if not params:
-            context.respond(sorted({*context.services.schemas.ids(), *_stored_ids(context)}))
-            return
-        schema = _find(context, params[0])
-        if params[1:]:
-            _validate_data(context, schema, params[0])
-            return
-        raw = schema if isinstance(schema, dict) else {**schema.raw, "_id": params[0], "_rev": schema.revision}
-        context.respond_document(raw, fields.answer_data(raw))
+        match params:
+            case ():
+                context.respond(sorted({*context.services.schemas.ids(), *_stored_ids(context)}))
+            case (name,):
+                document = _document(context, name)
+                context.respond_document(document, fields.answer_data(document))
+            case (name, _):
+                _validate_data(context, name)
 
 
 def _stored_ids(context: Context) -> list[str]:
@@ -47,20 +46,29 @@ def _stored_ids(context: Context) -> list[str]:
         return []
 
 
-def _find(context: Context, name: str) -> Schema | Document:
+def _document(context: Context, name: str) -> Document:
     """The file with this name, or else Kazoo's document. Stops with 404 if there is neither."""
     try:
-        return context.services.schemas.get(name)
+        schema = context.services.schemas.get(name)
     except UnknownSchema:
-        document = context.services.store.find_doc(SYSTEM_SCHEMAS, name) if is_document_id(name) else None
-    if document is None or name.startswith("_") or fields.is_deleted(document):
+        return _stored(context, name)
+    return {**schema.raw, "_id": name, "_rev": schema.revision}
+
+
+def _stored(context: Context, name: str) -> Document:
+    """Kazoo's document with this name. Stops with 404 if there is none."""
+    document = context.services.store.find_doc(SYSTEM_SCHEMAS, name) if is_document_id(name) else None
+    if document is None or fields.is_deleted(document):
         raise not_found_error(name)
     return document
 
 
-def _validate_data(context: Context, schema: Schema | Document, name: str) -> None:
-    if isinstance(schema, dict):
-        raise system_error(501, f"validation by the schema {name} is left to Kazoo")
+def _validate_data(context: Context, name: str) -> None:
+    try:
+        schema = context.services.schemas.get(name)
+    except UnknownSchema:
+        _stored(context, name)
+        raise system_error(501, f"validation by the schema {name} is left to Kazoo") from None
     data = fields.public(context.data) if isinstance(context.data, dict) else {}
     client_id = fields.given_id(context.data) if isinstance(context.data, dict) else None
     try:

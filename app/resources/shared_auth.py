@@ -9,7 +9,6 @@ from app.auth.trial import is_enabled
 from app.crossbar.admission import charge, stop_if_expired, verified_claims
 from app.crossbar.context import Context
 from app.crossbar.resource import Anonymous
-from app.documents.names import account_db
 from app.resources import login
 
 
@@ -47,7 +46,7 @@ def _shared_auth(context: Context) -> AuthDoc | None:
     account = hierarchy.account(cache, account_id)
     if account is None or not is_enabled(account) or (realm is not None and realm != account.get("realm")):
         return None
-    user = cache.find_doc(account_db(account_id), owner_id) if isinstance(owner_id, str) else None
+    user = hierarchy.user(cache, account_id, owner_id) if isinstance(owner_id, str) else None
     if user is not None and user.get("enabled") is False:
         return None
     return AuthDoc(account_id, owner_id, claims.get("method"), claims)

@@ -23,7 +23,6 @@ from app.numbers.assignment import Assignment
 from app.store import Store, is_document_id
 from app.store.cache import DocumentCache
 
-SCHEMA = "connectivity"
 # In bytes. A view compares keys again and again.
 LONGEST_KEY = 8192
 

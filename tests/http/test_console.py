@@ -529,3 +529,19 @@ def test_without_the_console_the_paths_do_not_exist(world):
             assert answer.text.startswith("This is the connectivity API"), path
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("trunk_id", ["%", "%E0%A4", "a%zz", "%25", "none", "%2F", "100%"])
+def test_an_address_of_no_trunk_says_that_there_is_no_such_trunk(page, base, person, trunk_id):
+    log_in(page, person)
+    page.open("about:blank")
+    page.open(f"{base}/console#/trunks/{trunk_id}")
+    page.see("main", "There is no such trunk")
+
+
+@pytest.mark.parametrize("fragment", ["#/%", "#/trunks/%/history", "#/accounts/%", "#%"])
+def test_a_malformed_address_leaves_no_blank_page(page, base, person, fragment):
+    log_in(page, person)
+    page.open("about:blank")
+    page.open(f"{base}/console{fragment}")
+    page.see("h1")

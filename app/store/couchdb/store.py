@@ -380,16 +380,16 @@ class CouchDBStore(Store, Replicated):
                 yield row["doc"]
 
     def dump_docs(self, db: str, on_fault: OnFault | None = None) -> Iterator[Document]:
-        for row in self._all_docs(db, include_docs=False):
+        for doc_id in self.doc_ids(db):
             try:
-                yield self._read([db, *_id_path(row["id"])], {"attachments": "true"})
+                yield self._read([db, *_id_path(doc_id)], {"attachments": "true"})
             except NotFound:
                 # The document was deleted meanwhile.
                 continue
             except StoreError as error:
                 if on_fault is None:
                     raise
-                on_fault(row["id"], error)
+                on_fault(doc_id, error)
 
     def _all_docs(self, db: str, include_docs: bool, conflicts: bool = False) -> Iterator[dict[str, Any]]:
         """The rows of `_all_docs`, read page by page."""
