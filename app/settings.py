@@ -58,7 +58,7 @@ class Settings:
         """Check the values. Raises SettingsError, whose text never contains a URL: that may include a password."""
         for is_valid, rule in (
             (0 < self.couchdb_timeout < math.inf, "COUCHDB_TIMEOUT must be a number of seconds above 0"),
-            (self.amqp_url is None or _is_address(self.amqp_url, "amqp", "amqps"), "AMQP_URL must be amqp(s)://…"),
+            (self.amqp_url is None or is_address(self.amqp_url, "amqp", "amqps"), "AMQP_URL must be amqp(s)://…"),
             (not self.host.startswith("["), "HOST must be an address or a name, without brackets"),
             (_is_port(self.port), "PORT must be 1 to 65535"),
             (self.workers > 0, "WORKERS must be 1 or more"),
@@ -69,7 +69,7 @@ class Settings:
             (0 < self.history_days <= MOST_HISTORY_DAYS, f"HISTORY_DAYS must be 1 to {MOST_HISTORY_DAYS}"),
             (self.log_level in LOG_LEVELS, f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"),
             (
-                self.pbxs_api_url is None or _is_address(self.pbxs_api_url, "http", "https"),
+                self.pbxs_api_url is None or is_address(self.pbxs_api_url, "http", "https"),
                 "PBXS_API_URL must be http(s)://…",
             ),
         ):
@@ -142,7 +142,7 @@ def _is_port(number: int) -> bool:
     return 0 < number < 65536
 
 
-def _is_address(url: str, *schemes: str) -> bool:
+def is_address(url: str, *schemes: str) -> bool:
     """Whether `url` has one of these schemes, a host and, if it has a port, a valid one."""
     try:
         parts = urlsplit(url)

@@ -1,8 +1,9 @@
 """Reads the trunks of accounts and finds what prevents calls, bills them to the wrong account, or prevents a save.
 
-Each rule is a function. The rules for one document are in `trunk.py`, those for an account's numbers in `numbers.py`,
-those that compare servers in `places.py`. `account.py` runs them all. Nothing is changed. When the API saves a trunk,
-it logs the errors that `trunk.handling` finds.
+Each rule is a function. The rules for one document are in `trunk.py`, and those of them on calls in `calls.py`; those
+for an account's numbers are in `numbers.py`, and those that compare servers in `places.py`. `account.py` runs them.
+They change nothing; `repairs.py` writes what `fixes.py` corrects. When the API saves a trunk, it logs what
+`trunk.worst_errors` finds.
 """
 
 from dataclasses import asdict, dataclass

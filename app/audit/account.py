@@ -14,12 +14,11 @@ from app.documents.names import SYSTEM_SCHEMAS, account_db
 from app.schema import Schemas
 from app.store import DatabaseMissing, Store
 from app.store.cache import DocumentCache
-from app.store.design import documents_for, needs_old_engine
+from app.store.design import ROUTING, needs_old_engine, routing_design
 from app.store.view_comparison import ViewComparison
 
 CONFLICTS = "_conflicts"
 READERS = 4
-ROUTING = "_design/trunkstore"
 
 
 @dataclass
@@ -157,8 +156,7 @@ def _installed_views(documents: list[Document]) -> Views:
         return Views.UNKNOWN
     if needs_old_engine(stored):
         return Views.KAZOOS
-    ours = next(design for design in documents_for(account_db("0" * 32)) if design["_id"] == ROUTING)
-    return Views.OURS if stored == ours["views"]["lookup_did"]["map"] else Views.UNKNOWN
+    return Views.OURS if stored == routing_design()["views"]["lookup_did"]["map"] else Views.UNKNOWN
 
 
 def _grouped(findings: list[Finding]) -> list[Finding]:

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from app.audit import Finding, Severity
-from app.documents import Document, object_member
+from app.documents import Document, connectivity, object_member
 
 SHORTEST_PASSWORD = 8
 # Values of `options.enabled` with which a server gets no calls (7), and of the server's own (5).
@@ -27,7 +27,7 @@ class Views(Enum):
 
 def findings(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Finding]:
     """What Kazoo's routing does not do with this trunk as its owner expects, the worst first."""
-    servers = servers_of(document)
+    servers = connectivity.servers_by_index(document)
     for index, server in enumerate(servers):
         yield from _timeouts(f"servers.{index}", server)
     yield from _failovers("account.failover", object_member(document, "account", "failover"), "")
@@ -40,16 +40,10 @@ def findings(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Findi
 
 def passwords(document: Document) -> Iterator[Finding]:
     """Passwords that are empty or easy to guess. The log of a save must not have these."""
-    for index, server in enumerate(servers_of(document)):
+    for index, server in enumerate(connectivity.servers_by_index(document)):
         auth = server.get("auth")
         if isinstance(auth, dict) and method(auth) == "password":
             yield from _password(f"servers.{index}.auth.auth_password", auth)
-
-
-def servers_of(document: Document) -> list[Document]:
-    """The servers. One that is not an object is replaced with an empty one, so that indexes stay right."""
-    servers = document.get("servers")
-    return [server if isinstance(server, dict) else {} for server in servers] if isinstance(servers, list) else []
 
 
 def method(auth: Document) -> str:

@@ -12,7 +12,6 @@ from app.documents import Document
 from app.numbers import ownership
 from app.store import Store
 
-PREFIX = "numbers/"
 READERS, BATCH = 4, 500
 # The members that the rules need.
 _MEMBERS = ("pvt_assigned_to", "pvt_state", "pvt_number_state", "pvt_used_by", "pvt_module_name")
@@ -53,11 +52,6 @@ class NumberIndex:
             if row:
                 documents[number] = {"_id": number, **json.loads(row[0])}
         return documents
-
-
-def databases_of_numbers(store: Store) -> list[str]:
-    """The names of the databases of numbers."""
-    return [db for db in store.database_names() if db.startswith(PREFIX)]
 
 
 def _rows(store: Store, db: str) -> Iterator[tuple[str, str]]:

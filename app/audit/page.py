@@ -44,9 +44,8 @@ class AuditPage:
         )
         self._section = self._templates.get_template("section.html")
         self._sections = sections
-        self._index: list[tuple[int, int, str, str, int]] = []
-        # Where each section begins, and its length.
-        self._places: list[tuple[int, int]] = []
+        # An account's line in the table of contents, where its section begins, and its length.
+        self._index: list[tuple[tuple[int, int, str, str, int], int, int]] = []
 
     def add(self, report: Report) -> None:
         """Write the section of an account."""
@@ -55,25 +54,25 @@ class AuditPage:
         errors, warnings, _ = (
             sum(finding.severity is severity for finding in report.findings) for severity in reversed(Severity)
         )
-        self._index.append((-errors, -warnings, report.name, report.account_id, len(report.live)))
         findings = defaultdict(list)
         for finding in report.findings:
             findings[finding.document_id].append(finding)
         trunks = [(trunk, _rows(trunk, findings[trunk["_id"]])) for trunk in report.live]
         section = self._section.render(report=report, trunks=trunks, row_height=ROW_HEIGHT)
-        self._places.append((self._sections.tell(), len(section)))
+        entry = (-errors, -warnings, report.name, report.account_id, len(report.live))
+        self._index.append((entry, self._sections.tell(), len(section)))
         self._sections.write(section)
 
     def finish(self, file: IO[str], made_at: str) -> None:
         """Write the whole page: a table of contents, then the sections, both with the worst account first."""
-        ordered = sorted(zip(self._index, self._places, strict=True))
+        ordered = sorted(self._index)
         head, _, tail = (
             self._templates.get_template("page.html")
-            .render(index=[entry for entry, _ in ordered], made_at=made_at)
+            .render(index=[entry for entry, _, _ in ordered], made_at=made_at)
             .partition("<!-- sections -->")
         )
         file.write(head)
-        for _, (start, length) in ordered:
+        for _, start, length in ordered:
             self._sections.seek(start)
             file.write(self._sections.read(length))
         file.write(tail)
@@ -94,11 +93,7 @@ def _rows(trunk: Document, findings: list[Finding]) -> list[DiagramRow]:
     for finding in findings:
         place = _place(finding.path)
         worst[place] = max(worst.get(place, finding.severity), finding.severity)
-    stored = trunk.get("servers")
-    servers = stored if isinstance(stored, list) else []
-    return [
-        _row(str(index), server if isinstance(server, dict) else {}, worst) for index, server in enumerate(servers)
-    ]
+    return [_row(str(index), server, worst) for index, server in enumerate(connectivity.servers_by_index(trunk))]
 
 
 def _place(path: str) -> _Place:

@@ -20,12 +20,10 @@ class Places:
     def findings(self, account_id: str, trunk: Document) -> Iterator[Finding]:
         """What this document shares with another server."""
         document = f"{account_id} {trunk['_id']}"
-        servers = trunk.get("servers")
-        for index, server in enumerate(servers if isinstance(servers, list) else ()):
-            if isinstance(server, dict):
-                path = f"servers.{index}"
-                yield from self._credentials(f"{document} {path}", path, trunk, server)
-                yield from self._address(f"{document} {path}", path, server)
+        for index, server in enumerate(connectivity.servers_by_index(trunk)):
+            path = f"servers.{index}"
+            yield from self._credentials(f"{document} {path}", path, trunk, server)
+            yield from self._address(f"{document} {path}", path, server)
         for did in connectivity.dids(trunk):
             if other := self._other_place("number", did, document):
                 message = f"{did} is also in {other}: it rings in only one of them"

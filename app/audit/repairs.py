@@ -6,12 +6,11 @@ from typing import Any
 
 import jsonpatch
 
+from app.accounts.creation import command_author
 from app.audit import fixes
 from app.audit.account import Report
 from app.documents import Document, connectivity, fields
 from app.documents.clock import gregorian_now
-from app.documents.fields import Author
-from app.documents.names import new_id
 from app.history.versions import Write
 from app.numbers import ownership, reconcile
 from app.numbers.ownership import TRUNKSTORE
@@ -63,7 +62,7 @@ class Repairer:
 
     def _save(self, account: Document, trunk: Document, repaired: Document) -> str:
         """Save the trunk, which keeps its author, and notify Kazoo's nodes."""
-        author = Author(new_id(), is_authenticated=False)
+        author = command_author()
         write = Write(VERB, gregorian_now(), account["_id"], ip="command", request_id=author.request_id)
         try:
             self._services.trunks.replace(account, trunk, repaired, author, write)

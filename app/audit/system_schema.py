@@ -1,10 +1,10 @@
 """Compares the schema of trunks in Kazoo's `system_schemas` with the one that this service uses."""
 
 from app.documents import connectivity, fields
+from app.documents.differences import differing_paths
 from app.documents.names import SYSTEM_SCHEMAS
 from app.schema.keywords import RawSchema
 from app.store import Store
-from app.store.couchdb.branches import differing_paths
 
 _WORDING = ("description", "title", "default", "support_level", "$schema", "id", "name")
 

@@ -17,6 +17,11 @@ class AuthDoc:
     claims: dict[str, Any] = field(default_factory=dict, repr=False)
     caller: "AuthDoc | None" = None
 
+    @classmethod
+    def of_claims(cls, claims: dict[str, Any]) -> "AuthDoc":
+        """The identity in a token's claims."""
+        return cls(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
+
     @property
     def identities(self) -> "tuple[AuthDoc, ...]":
         """This identity, and the caller's own if it is another one. Limits of both count."""

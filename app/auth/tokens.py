@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from app.auth import identity
+from app.auth import hierarchy, identity
 from app.auth.keys import KeyRing
+from app.auth.trial import is_enabled
 from app.documents.fields import is_deleted
 from app.documents.names import account_db, is_account_id
 from app.kazoo import json_text
@@ -40,7 +41,8 @@ _SIGNATURE_ONLY: "Options" = {
 class Tokens:
     """Mints and verifies tokens. Safe with threads.
 
-    Only the result of checking a signature is cached. Expiry and identity are checked on every use.
+    Only the result of checking a signature is cached. Expiry and identity are checked on every use. `strict` is the
+    setting STRICT_TOKENS.
     """
 
     def __init__(self, keys: KeyRing, cache: DocumentCache, strict: bool = False):
@@ -59,6 +61,8 @@ class Tokens:
             return None
         account_id = claims.get("account_id")
         if not isinstance(account_id, str) or not is_account_id(account_id):
+            return None
+        if self._strict and not is_enabled(hierarchy.account(self._cache, account_id)):
             return None
         return claims if self._has_good_identity(claims) else None
 

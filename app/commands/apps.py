@@ -1,15 +1,14 @@
 """`set-app-url`: tells UIs where to find an application's API."""
 
-from urllib.parse import urlsplit
-
 import click
 
 from app.accounts import apps
 from app.accounts.creation import command_author
 from app.commands.accounts import database_of
 from app.commands.terminal import echo
-from app.services import Services, make_services
-from app.settings import Settings
+from app.commands.writing import services_of_command
+from app.services import Services
+from app.settings import is_address
 from app.store import ViewMissing
 
 
@@ -26,20 +25,16 @@ def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
     address for browsers, with or without /v1 or /v2.
     """
     check_url(url)
-    services = make_services(Settings.from_environment().for_commands())
-    try:
+    with services_of_command() as services:
         documents = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in users]
         set_address(services, name, url)
         for account_id, document in documents:
             grant(services, account_id, document, name, url)
-    finally:
-        services.close()
 
 
 def check_url(url: str) -> None:
     """Check that this is an HTTP address with a host. Raises ClickException."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_address(url, "http", "https"):
         raise click.ClickException("the URL must be http(s)://…")
 
 

@@ -10,7 +10,7 @@ from app.accounts import every_account_id
 from app.audit import Severity
 from app.audit.account import Auditor, Report
 from app.audit.fixes import FIXES, MARKS
-from app.audit.number_index import NumberIndex, databases_of_numbers
+from app.audit.number_index import NumberIndex
 from app.audit.page import AuditPage, page_in
 from app.audit.repairs import Repairer
 from app.audit.rules import RULES
@@ -20,6 +20,7 @@ from app.commands.progress import progress
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
 from app.documents.clock import iso_now
+from app.numbers.ownership import databases_of_numbers
 from app.services import Services
 from app.store import StoreError
 

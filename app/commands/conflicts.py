@@ -11,9 +11,10 @@ from app.commands.accounts import database_of
 from app.commands.progress import progress
 from app.commands.terminal import echo
 from app.commands.writing import services_of_command
+from app.documents.differences import differing_paths
 from app.documents.names import ACCOUNTS, account_db, account_of
+from app.numbers.ownership import databases_of_numbers
 from app.store import Conflict, DatabaseMissing, Store, StoreError
-from app.store.couchdb.branches import differing_paths
 from app.store.couchdb.conflicts import LOST, is_repaired, losses
 from app.store.couchdb.leaves import Leaf, living
 from app.store.replicated import Replicated
@@ -97,8 +98,7 @@ def _scan(store: Store, account_ids: tuple[str, ...], every: bool, start: str) -
     if bool(account_ids) == every:
         raise click.UsageError("name accounts, or --all")
     if every:
-        names = {ACCOUNTS, *map(account_db, every_account_id(store))}
-        names |= {db for db in store.database_names() if db.startswith("numbers/")}
+        names = {ACCOUNTS, *map(account_db, every_account_id(store)), *databases_of_numbers(store)}
         databases = sorted(db for db in names if db >= start)
     else:
         databases = [database_of(store, account_id) for account_id in account_ids]

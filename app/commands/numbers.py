@@ -12,6 +12,7 @@ from app.numbers.documents import new_number
 from app.numbers.normalise import known_numbers
 from app.schema import Invalid
 from app.services import Services
+from app.store import DatabaseMissing, ViewMissing
 
 
 @click.command("add-number")
@@ -68,7 +69,13 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
         if account_id:
             database_of(services.store, account_id)
         for owner_id in [account_id] if account_id else every_account_id(services.store):
-            for wrong in reconcile.wrong_marks(services.store, services.cache, owner_id):
+            try:
+                wrong_marks = reconcile.wrong_marks(services.store, services.cache, owner_id)
+            except (ViewMissing, DatabaseMissing) as missing:
+                # Without the view, a mark might be cleared of a number that a trunk uses.
+                echo(f"warning: the account {owner_id} was left out: {type(missing).__name__}: {missing}", err=True)
+                continue
+            for wrong in wrong_marks:
                 found += 1
                 echo(
                     f"{wrong.account_id} {wrong.number}: "

@@ -10,7 +10,7 @@ from app.accounts.creation import add_user
 from app.commands.accounts import prepared_store
 from app.commands.apps import check_url, grant, master_account_id, set_address
 from app.commands.terminal import echo
-from app.services import make_services
+from app.commands.writing import services_of_command
 
 
 @click.command("create-user")
@@ -35,8 +35,7 @@ def create_user(
     if not app_name:
         echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
         return
-    services = make_services(settings, store=store)
-    try:
+    with services_of_command(store=store) as services:
         url = app_url or settings.pbxs_api_url or f"http://{settings.address}"
         # Check everything before anything is written.
         check_url(url)
@@ -46,8 +45,6 @@ def create_user(
         if app_url or apps.find(store, master_id, app_name) is None:
             set_address(services, app_name, url)
         grant(services, account_id, user, app_name, url)
-    finally:
-        services.close()
 
 
 def _prompt() -> str:

@@ -13,7 +13,7 @@ from app.documents import Document
 from app.documents.names import ACCOUNTS, account_db
 from app.services import Services
 from app.store import Store
-from app.store.design import documents_for, with_views
+from app.store.design import documents_for, routing_design, with_views
 from app.store.view_comparison import ViewComparison, ViewFinding
 
 # Where Kazoo keeps the definition with which it overwrites `_design/trunkstore` of each account.
@@ -22,6 +22,7 @@ DEFINITION = "view_definition"
 # The views that were replaced there, to be put back; None for a view that there was not.
 REPLACED = "pvt_replaced_views"
 FOUND = 1
+_ANY_ACCOUNT = account_db("0" * 32)
 
 
 @click.group()
@@ -109,7 +110,7 @@ def _install_system(store: Store, yes: bool) -> None:
     if not wrong:
         echo(f"{SYSTEM_DATA} {REGISTERED}: nothing to write")
         return
-    expected = _expected()
+    expected = routing_design()
     definition = stored.get(DEFINITION) or {"_id": expected["_id"], "language": "javascript"}
     views = definition.get("views") or {}
     for name in sorted(wrong):
@@ -138,14 +139,10 @@ def _undo_system(store: Store, yes: bool) -> None:
 
 def _findings_of_registered(comparison: ViewComparison, registered: Document) -> list[ViewFinding]:
     """The findings on the definition of `trunkstore` that Kazoo has registered, as on one of an account."""
-    expected, definition = _expected(), registered.get(DEFINITION)
+    expected, definition = routing_design(), registered.get(DEFINITION)
     designs = {expected["_id"]: definition if isinstance(definition, dict) else {}}
-    findings = comparison.findings(account_db("0" * 32), designs, ())
+    findings = comparison.findings(_ANY_ACCOUNT, designs, ())
     return [finding for finding in findings if f"_design/{finding.design}" == expected["_id"]]
-
-
-def _expected() -> Document:
-    return next(design for design in documents_for(account_db("0" * 32)) if design["_id"] == "_design/trunkstore")
 
 
 def _stored_designs(store: Store, db: str) -> dict[str, Document]:

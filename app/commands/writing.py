@@ -7,19 +7,21 @@ import click
 
 from app.services import Services, make_services
 from app.settings import Settings
+from app.store import Store
 from app.store.replicated import Replicated
 
 
 @contextlib.contextmanager
-def services_of_command(writes: bool = True) -> Iterator[Services]:
+def services_of_command(writes: bool = True, store: Store | None = None) -> Iterator[Services]:
     """The services for a command. At the end, queued notices are sent and the services closed.
 
-    A command that `writes` prints a warning if it uses CouchDB without AMQP_URL. Others do not even repair conflicts.
+    `store` is one that the command has opened already. A command that `writes` prints a warning if it uses CouchDB
+    without AMQP_URL. Others do not even repair conflicts.
     """
     settings = Settings.from_environment().for_commands()
     if writes:
         warn_untold(settings)
-    services = make_services(settings)
+    services = make_services(settings, store=store)
     if not writes and isinstance(services.store, Replicated):
         services.store.repairs = False
     try:

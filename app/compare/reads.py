@@ -63,16 +63,13 @@ class Comparison:
 
         Raises Unreachable, and Interrupted once the comparison has been stopped.
         """
-        differences, old, new = self._get_both(target, {}, {})
-        self.count("GET", target, differences, known_row=known_as(old, new, ""))
+        old, new = self._get_both(target, "", {}, {})
         with self._lock:
             # Anyone may read schemas.
             self.shown += old[0] == 200 and "/schemas" not in target
         if old[0] == new[0] == 200 and "etag" in old[1] and "etag" in new[1]:
             old_headers, new_headers = ({"if-none-match": answer[1]["etag"]} for answer in (old, new))
-            conditional, old_answer, new_answer = self._get_both(target, old_headers, new_headers)
-            row = known_as(old_answer, new_answer, "If-None-Match")
-            self.count("GET", target, conditional, "If-None-Match", row)
+            self._get_both(target, "If-None-Match", old_headers, new_headers)
         return body_of(old[2])
 
     def count(
@@ -119,17 +116,20 @@ class Comparison:
                 raise
 
     def _get_both(
-        self, target: str, old_headers: dict[str, str], new_headers: dict[str, str]
-    ) -> tuple[list[Difference], RawAnswer, RawAnswer]:
+        self, target: str, condition: str, old_headers: dict[str, str], new_headers: dict[str, str]
+    ) -> tuple[RawAnswer, RawAnswer]:
+        """Send a GET to both servers, again if the answers differ, and count it. Returns the last answers."""
         for is_last in (False,) * (ATTEMPTS - 1) + (True,):
             if self.stopped.is_set():
                 raise Interrupted
             old, new = self.old.get(target, old_headers), self.new.get(target, new_headers)
             differences = self._differences(old, new)
-            if not differences or is_last:
+            row = known_as(old, new, condition)
+            if not differences or row or is_last:
                 break
             time.sleep(SECONDS_BETWEEN_ATTEMPTS)
-        return differences, old, new
+        self.count("GET", target, differences, condition, row)
+        return old, new
 
     def _differences(self, old: RawAnswer, new: RawAnswer) -> list[Difference]:
         return differences_or_order(_normalised(self.old, old), _normalised(self.new, new))

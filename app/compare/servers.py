@@ -13,6 +13,7 @@ import requests
 from app.auth.credentials import credential_hash
 from app.compare.conversation import RawAnswer
 from app.compare.session import EXACT_TARGET, RETRIES_OF_READS, RETRIES_OF_WRITES, new_session
+from app.settings import is_address
 
 SECONDS = 60
 # The pause after each 503 to a read, in seconds.
@@ -36,7 +37,7 @@ class Login:
 
 
 def user_login(name: str, password: str, account: str, is_realm: bool) -> Login:
-    """A user's log-in. `account` is the realm or the name of the account (docs/kazoo/auth.md, section 1)."""
+    """A user's log-in. `account` is the realm or the name of the account (docs/kazoo/auth.md, section 3.1)."""
     member = "account_realm" if is_realm else "account_name"
     return Login("PUT", "/v2/user_auth", {"credentials": credential_hash(name, password), member: account})
 
@@ -74,7 +75,7 @@ class Server:
     def __init__(self, name: str, url: str, login: Login, rate: float | None = None):
         self.name = name
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_address(url, "http", "https"):
             raise ValueError(f"{url} must be http(s)://…")
         self._root = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._prefix = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/v2")

@@ -139,10 +139,11 @@ def load_rows(context: Context, view: str, counts_next: bool = False) -> list[Ro
     if not is_paginated(context):
         rows = fetch(first_key, None)
         return (select(rows) if filtered else rows)[::-1]
-    page = listing.read_page(fetch, select if filtered else None, page_size(context), first_key)
+    size = page_size(context)
+    page = listing.read_page(fetch, select if filtered else None, size, first_key)
     context.paging = _paging(page)
     if page.next_start_key is not None and not counts_next:
-        context.paging["page_size"] = page_size(context)
+        context.paging["page_size"] = size
     return page.items
 
 

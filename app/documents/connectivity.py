@@ -30,9 +30,15 @@ def servers(document: Document) -> Iterator[Document]:
     return (server for server in stored if isinstance(server, dict)) if isinstance(stored, list) else iter(())
 
 
+def servers_by_index(document: Document) -> list[Document]:
+    """The servers. One that is not an object is replaced with an empty one, so that indexes stay right."""
+    stored = document.get("servers")
+    return [server if isinstance(server, dict) else {} for server in stored] if isinstance(stored, list) else []
+
+
 def longest_keys(document: Document) -> Iterator[tuple[str, int]]:
     """The path and the bytes of the texts that Kazoo's views use as keys: of numbers only the longest of a server."""
-    for index, server in enumerate(servers(document)):
+    for index, server in enumerate(servers_by_index(document)):
         user, numbers = object_member(server, "auth", "auth_user"), server.get("DIDs")
         if isinstance(user, str):
             yield f"servers.{index}.auth.auth_user", _bytes(user)

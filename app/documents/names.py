@@ -21,6 +21,9 @@ TRUNKS_VIEW = "trunkstore/crossbar_listing"
 NUMBERS_VIEW = "phone_numbers/crossbar_listing"
 USERS_VIEW = "users/crossbar_listing"
 
+# Databases of numbers begin with this.
+NUMBERS = "numbers/"
+
 _ACCOUNT_DB = re.compile(r"account/(.{2})/(.{2})/(.{28})", re.DOTALL)
 
 
@@ -52,7 +55,7 @@ def month_db(account_id: str, at: float | None = None) -> str:
 
 def number_db(number: str) -> str:
     """The database of a normalised number, which depends on its first five characters."""
-    return "numbers/" + number[:5]
+    return NUMBERS + number[:5]
 
 
 @lru_cache(maxsize=4096)

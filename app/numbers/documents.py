@@ -68,7 +68,7 @@ class NumberDocuments:
         """Write a new number and its copy. The number database is created if it is missing. Raises Conflict."""
         db = number_db(document["_id"])
         self._store.create_db(db)
-        stored = self._write(db, document, is_new=True)
+        stored = self._write(db, document)
         self.copy_to_accounts(stored)
         return stored
 
@@ -202,7 +202,7 @@ class NumberDocuments:
                     self._tombstone(db, stored)
                 elif body is not None and (stored is None or fields.without_revision(stored) != body):
                     revision = {"_rev": stored["_rev"]} if stored else {}
-                    self._write(db, body | revision, is_new=stored is None)
+                    self._write(db, body | revision)
                 return
             except DatabaseMissing:
                 return
@@ -214,9 +214,9 @@ class NumberDocuments:
         self._on_failure()
         log.warning("the copy of number %s is out of date: other writers keep changing it", number)
 
-    def _write(self, db: str, document: Document, is_new: bool = False) -> Document:
+    def _write(self, db: str, document: Document) -> Document:
         stored = {**document, "_rev": self._store.save_doc(db, document)}
-        self._notices.saved(db, stored, is_new=is_new)
+        self._notices.saved(db, stored, is_new="_rev" not in document)
         return stored
 
     def _tombstone(self, db: str, stored: Document) -> None:

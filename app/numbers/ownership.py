@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from app.auth import hierarchy
 from app.documents import Document, connectivity
-from app.documents.names import TRUNKS_VIEW, number_db
+from app.documents.names import NUMBERS, TRUNKS_VIEW, number_db
 from app.numbers.normalise import known_numbers
 from app.store import Store
 from app.store.cache import DocumentCache
@@ -37,6 +37,11 @@ def number_documents(store: Store, numbers: Iterable[str]) -> dict[str, Document
     for number in numbers:
         by_db.setdefault(number_db(number), []).append(number)
     return {number: document for db, ids in by_db.items() for number, document in store.find_docs(db, ids).items()}
+
+
+def databases_of_numbers(store: Store) -> list[str]:
+    """The names of the databases of numbers."""
+    return [db for db in store.database_names() if db.startswith(NUMBERS)]
 
 
 def dids_of_trunks(store: Store, db: str) -> set[str]:

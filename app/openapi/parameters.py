@@ -31,7 +31,7 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
         _path("app_id", "an application"),
         _path("ledger", "the name of a ledger"),
         _path("number", "a number, with `+` as `%2B`"),
-        _path("schema", "the name of a schema", {"type": "string", "enum": schemas}),
+        _path("schema", "the name of a schema", {**TEXT, "examples": schemas}),
         _path("user_id", "a user's id"),
         _path("alert_id", "an alert's id"),
         _path("callflow_id", "a callflow's id"),

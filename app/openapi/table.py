@@ -206,7 +206,7 @@ TABLE: dict[str, Noun] = {
             },
             f"{ACCOUNT_PATH}/ledgers/total": {"GET": Operation("The sum of all ledgers", shapes.AMOUNT)},
             f"{ACCOUNT_PATH}/ledgers/{{ledger}}": {
-                "GET": Operation("The entries of a ledger", listing(shapes.OBJECT), query=PAGING)
+                "GET": Operation("The entries of a ledger: none", listing(shapes.OBJECT))
             },
         },
     ),
@@ -286,6 +286,7 @@ TABLE: dict[str, Noun] = {
                     "The answer is the data with the schema's defaults. Nothing is stored.",
                     shapes.OBJECT,
                     201,
+                    errors=(501,),
                 )
             },
         },

@@ -49,7 +49,7 @@ def token_auth(context: Context, token: str) -> AuthDoc | None:
     expected_id = context.header("x-auth-account-id")
     if expected_id is not None and expected_id != claims["account_id"]:
         return None
-    return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
+    return AuthDoc.of_claims(claims)
 
 
 def _switch(context: Context, auth: AuthDoc) -> AuthDoc | None:

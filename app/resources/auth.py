@@ -3,8 +3,7 @@
 Spec: docs/kazoo/auth.md, section 3.8.
 """
 
-from app.auth import AuthDoc, hierarchy
-from app.auth.trial import is_enabled
+from app.auth import AuthDoc
 from app.crossbar.admission import charge, stop_if_expired, verified_claims
 from app.crossbar.context import Context, Stop, plain_error
 from app.crossbar.resource import Anonymous
@@ -49,15 +48,8 @@ def _requested_token(context: Context) -> str:
 
 
 def _identify(context: Context, token: str) -> AuthDoc | None:
-    """The identity in the token, by the same rules as for other requests, including STRICT_TOKENS."""
-    services = context.services
     claims = verified_claims(context, token)
-    if claims is None:
-        return None
-    account = hierarchy.account(services.cache, claims["account_id"])
-    if services.settings.strict_tokens and not is_enabled(account):
-        return None
-    return AuthDoc(claims["account_id"], claims.get("owner_id"), claims.get("method"), claims)
+    return AuthDoc.of_claims(claims) if claims else None
 
 
 def _refused(context: Context, token: str) -> Stop:

@@ -49,4 +49,4 @@ def _shared_auth(context: Context) -> AuthDoc | None:
     user = hierarchy.user(cache, account_id, owner_id) if isinstance(owner_id, str) else None
     if user is not None and user.get("enabled") is False:
         return None
-    return AuthDoc(account_id, owner_id, claims.get("method"), claims)
+    return AuthDoc.of_claims(claims)

@@ -10,10 +10,12 @@ from app.files import data_directory, json_files
 
 DIRECTORY = data_directory("couchdb_views")
 
+ROUTING = "_design/trunkstore"
+
 _SPIDERMONKEY_ONLY = re.compile(r"\bIterator\s*\(|\bfor\s+each\s*\(")
 
 
-def folder_for(db: str) -> str | None:
+def _folder_for(db: str) -> str | None:
     """The folder of `couchdb_views/` for a database, or None if it has no design documents."""
     if db == ACCOUNTS:
         return "accounts"
@@ -24,8 +26,13 @@ def folder_for(db: str) -> str | None:
 
 def documents_for(db: str) -> list[Document]:
     """The design documents for a new database. Raises FilesMissing."""
-    folder = folder_for(db)
+    folder = _folder_for(db)
     return _load(folder) if folder else []
+
+
+def routing_design() -> Document:
+    """The design document that Kazoo's call routing reads in each account. Raises FilesMissing."""
+    return next(design for design in _load("account") if design["_id"] == ROUTING)
 
 
 def with_views(stored: Document | None, expected: Document, names: set[str]) -> Document:

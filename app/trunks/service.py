@@ -134,13 +134,12 @@ class Trunks:
     def delete(self, account: Document, stored: Document, author: Author, write: Write, softly: bool) -> Document:
         """Delete a trunk. Returns the deleted trunk as stored, or its tombstone."""
         if softly:
-            deleted = self._stamped(account, {**stored, "pvt_deleted": True}, author)
-            deleted["_rev"] = self.store.save_doc(_db(account), deleted)
+            deleted = self._save_over(account, stored, {**stored, "pvt_deleted": True}, author, write)
         else:
             revision = self.store.delete_doc(_db(account), stored["_id"], stored["_rev"])
             deleted = {**stored, "_rev": revision, "_deleted": True}
-        if self.history:
-            self.history.keep(account["_id"], stored, write.making(deleted["_rev"]))
+            if self.history:
+                self.history.keep(account["_id"], stored, write.making(revision))
         self._flush_registrations(account)
         self.notices.deleted(_db(account), deleted)
         self._update_marks(account, connectivity.dids(stored), [])

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from app.commands.documents import import_documents
 from app.documents.names import account_db
+from app.store import Unavailable
 from app.store.embedded.store import FILE_NAME, EmbeddedStore
 from tests import support
 from tests.support import run
@@ -30,6 +31,18 @@ pytestmark = pytest.mark.slow
 def engine():
     """The engine of the tests that use the common service."""
     return "couchdb"
+
+
+def test_a_file_that_is_no_store_is_a_fault_of_the_store(tmp_path):
+    """Also for the first question of a thread, whatever that asks."""
+    store = EmbeddedStore(tmp_path)
+    store.close()
+    for path in tmp_path.glob(f"{FILE_NAME}*"):
+        path.write_bytes(b"no store" * 1000)
+    for ask in (store.engine, store.database_names, lambda: store.has_db("d")):
+        with pytest.raises(Unavailable):
+            ask()
+        store.close()
 
 
 class TestEmbedded:

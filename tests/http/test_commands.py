@@ -554,6 +554,8 @@ class TestWhatUisNeed:
     def test_mistakes_are_one_line(self, environment, account_id):
         for arguments, words in (
             (("pbxs", "api.example.com"), "http(s)://"),
+            (("pbxs", "http://[x"), "http(s)://"),
+            (("pbxs", "https://api.example.com:99999"), "http(s)://"),
             (("pbxs", "https://api.example.com", "--user", f"{account_id}/nobody"), "there is no user nobody"),
             (("pbxs", "https://api.example.com", "--user", "nobody"), "there is no account nobody"),
         ):

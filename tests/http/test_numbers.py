@@ -229,6 +229,20 @@ def test_reconcile_mends_copies(world, person):
     assert world.store.find_doc(db, moved) is None and "old" not in world.store.open_doc(db, changed)
 
 
+def test_reconcile_leaves_out_an_account_without_the_view_of_trunks(world, api, person):
+    """It says so, changes none of its marks, and goes on with the others."""
+    used = give_number(world, person, pvt_used_by="trunkstore")
+    api.create(servers(used))
+    db = account_db(person.account_id)
+    design = world.store.open_doc(db, "_design/trunkstore")
+    views = {name: view for name, view in design["views"].items() if name != "crossbar_listing"}
+    world.store.save_doc(db, {**design, "views": views})
+    told = support.command_ended(world.environment, "reconcile-numbers", person.account_id, "--apply")
+    assert told.returncode == 0 and told.stdout.splitlines() == ["0 numbers differ, 0 corrected"]
+    assert f"the account {person.account_id} was left out: ViewMissing" in told.stderr
+    assert mark_of(world, used) == "trunkstore"
+
+
 class TestMarksAmongOtherWriters:
     """What happens between the steps of a mark, by a store that lets somebody in."""
 

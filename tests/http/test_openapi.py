@@ -57,6 +57,7 @@ def test_random_requests_get_what_the_document_says(world, service, person, tmp_
         "account_id": person.account_id,
         "user_id": person.user["_id"],
         "callflow_id": callflow["_id"],
+        "schema": "connectivity",
         "app_id": "pbxs",
     }
     lines = [f'"path.{name}" = "{value}"' for name, value in ids.items()]

@@ -20,7 +20,7 @@ from typing import Any
 
 from app.compare.conversation import Send
 from app.compare.equality import short
-from app.store.couchdb.branches import same
+from app.documents.differences import same
 from tests.recordings.replay import over_http
 
 Case = dict[str, Any]

@@ -323,9 +323,12 @@ class TestConflicts:
         assert (merged["a"], merged["b"]) == (1, 2)
         assert len(live_leaves(direct, db, "d")) == 1
 
-    def test_documents_of_others_are_left_alone(self, direct, db):
+    def test_documents_of_others_are_left_alone(self, direct, db, monkeypatch):
         branch(direct, db, "d", {"a": 1, "pvt_type": "callflow"}, {"b": 2, "pvt_type": "callflow"})
+        monkeypatch.setattr(direct, "repairs", True)
+        monkeypatch.setattr(direct._repairs, "note", lambda *_: pytest.fail("a repair is planned"))
         assert "a" not in direct.open_to_write(db, "d")
+        assert "a" not in direct.open_doc(db, "d")
         assert len(live_leaves(direct, db, "d")) == 2
 
     def test_a_refused_write_that_a_copy_kept_is_withdrawn(self, direct, db):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store.couchdb.branches import differing_paths, merge_branches, same
+from app.documents.differences import differing_paths, same
+from app.store.couchdb.branches import merge_branches
 
 names = st.sampled_from(["a", "b", "c", "d"])
 values = st.recursive(

@@ -453,10 +453,13 @@ def test_strict_tokens_refuse_disabled_accounts(fixtures, tmp_path, where):
     world = World(store, {}, master=Person(store.open_doc("accounts", master_id), {}))
     person = make_person(world)
     token = token_of(server, person)
+    change(world, account_db(person.account_id), person.account_id, pvt_superduper_admin=True)
     assert status_with(server, trunks(person), x_auth_token=token) == 200
     assert token_info(server, token)[0] == 200
+    assert server("GET", "/console/operators/metrics", {"X-Auth-Token": token}, None)[0] == 200
     change(world, account_db(person.account_id), person.account_id, **{where: False})
     assert status_with(server, trunks(person), x_auth_token=token) == 401
+    assert server("GET", "/console/operators/metrics", {"X-Auth-Token": token}, None)[0] == 401
     assert token_info(server, token)[0] == 401
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from app.store.couchdb.branches import same
+from app.documents.differences import same
 from tests.in_process import InProcess, read_fixtures, services_with
 from tests.recordings import corpus, replay
 from tests.recordings.__main__ import KNOWN_DEVIATIONS

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.documents import MISSING, Document, fields
+from app.documents import MISSING, Document
+from app.documents.differences import differing_paths, is_stamp, same
 
 
 @dataclass(frozen=True)
@@ -25,34 +26,7 @@ def merge_branches(base: Document | None, earlier: Document, later: Document) ->
         return Merged(dict(later), tuple(differing_paths(earlier, later)))
     lost: list[str] = []
     merged = _merge(base, earlier, later, (), lost)
-    return Merged(merged, tuple(sorted(path for path in lost if not _is_stamp(path))))
-
-
-def differing_paths(document: Document, other: Document) -> list[str]:
-    """The sorted paths of members that `other` lacks or has with a different value. Stamps are left out."""
-    paths: list[str] = []
-    _collect_paths(document, other, (), paths)
-    return sorted(path for path in paths if not _is_stamp(path))
-
-
-def _collect_paths(document: Document, other: Document, parent: tuple[str, ...], paths: list[str]) -> None:
-    for name, value in document.items():
-        other_value = other.get(name, MISSING)
-        if isinstance(value, dict) and isinstance(other_value, dict):
-            _collect_paths(value, other_value, (*parent, name), paths)
-        elif not same(value, other_value):
-            paths.append(".".join((*parent, name)))
-
-
-def same(value: Any, other: Any) -> bool:
-    """Whether two values are the same JSON. For Python, 1, 1.0 and true are equal."""
-    if type(value) is not type(other):
-        return False
-    if isinstance(value, dict):
-        return value.keys() == other.keys() and all(same(value[name], other[name]) for name in value)
-    if isinstance(value, list):
-        return len(value) == len(other) and all(map(same, value, other))
-    return bool(value == other)
+    return Merged(merged, tuple(sorted(path for path in lost if not is_stamp(path))))
 
 
 def _merge(base: Document, earlier: Document, later: Document, path: tuple[str, ...], lost: list[str]) -> Document:
@@ -74,7 +48,3 @@ def _merge_value(base: Any, earlier: Any, later: Any, path: tuple[str, ...], los
         return _merge(base if isinstance(base, dict) else {}, earlier, later, path, lost)
     lost.append(".".join(path))
     return later
-
-
-def _is_stamp(path: str) -> bool:
-    return path in fields.STAMPS or path in ("_rev", "_id")

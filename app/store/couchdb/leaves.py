@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.documents import Document
-from app.store.couchdb.branches import same
+from app.documents.differences import same
 
 # The members that CouchDB adds to a saved document.
 _ADDED = ("_id", "_rev", "_revisions", "_attachments", "_conflicts")

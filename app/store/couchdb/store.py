@@ -123,15 +123,12 @@ class CouchDBStore(Store, Replicated):
         return document
 
     def _note_conflicts(self, db: str, document: Document) -> None:
-        if document.pop("_conflicts", None) and self.repairs:
+        if document.pop("_conflicts", None) and self.repairs and leaf_conflicts.is_repaired(document):
             self._repairs.note(db, document["_id"])
 
     def open_to_write(self, db: str, doc_id: str) -> Document:
         document: Document = self._read_copies(db, doc_id, {"conflicts": "true"})
-        if not document.pop("_conflicts", None):
-            return document
-        if not leaf_conflicts.is_repaired(document):
-            self._repairs.note(db, doc_id)
+        if not document.pop("_conflicts", None) or not leaf_conflicts.is_repaired(document):
             return document
         with suppress(Conflict, Unavailable):
             self.repair(db, doc_id)

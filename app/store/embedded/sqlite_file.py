@@ -139,12 +139,22 @@ class SQLiteFile:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             self._local.identity = self._identity()
-            uri = f"file:{quote(str(self._path))}?mode=rw"
-            connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+            try:
+                connection = self._local.connection = self._opened()
+            except sqlite3.Error as error:
+                raise _unavailable(error) from None
+        return connection
+
+    def _opened(self) -> sqlite3.Connection:
+        uri = f"file:{quote(str(self._path))}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+        try:
             connection.execute("PRAGMA synchronous = FULL")
             # Each thread has such a cache, and the system caches the file as well.
             connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
-            self._local.connection = connection
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _identity(self) -> tuple[int, int]:

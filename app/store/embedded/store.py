@@ -77,7 +77,7 @@ _LONG_VALUES = (
     " AND l.db = r.db AND l.id = r.id AND l.view = r.view AND l.position = r.position"
 )
 _IDS_AT_ONCE = 500
-_LIVE = "SELECT id, rev, body FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
+_LIVE = "SELECT {} FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ class EmbeddedStore(Store):
         return [_document(*row) for row in rows]
 
     def doc_ids(self, db: str) -> Iterator[str]:
-        return (doc_id for doc_id, _, _ in _live_rows(self._read, self._number(db)))
+        return (doc_id for (doc_id,) in _live_rows(self._read, self._number(db), "id"))
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
@@ -476,10 +476,12 @@ def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> 
     return (_document(*row) for row in _live_rows(read, number))
 
 
-def _live_rows(read: Callable[..., list[tuple[Any, ...]]], number: int) -> Iterator[tuple[str, str, str]]:
-    """The id, revision and JSON text of these documents, read in pages."""
+def _live_rows(
+    read: Callable[..., list[tuple[Any, ...]]], number: int, columns: str = "id, rev, body"
+) -> Iterator[tuple[str, ...]]:
+    """These columns of these documents, the id first, read in pages."""
     after = ""
-    while page := read(_LIVE, number, after):
+    while page := read(_LIVE.format(columns), number, after):
         yield from page
         after = page[-1][0]
 
