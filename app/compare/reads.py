@@ -58,6 +58,11 @@ class Comparison:
         old, new = self.old.log_in(), self.new.log_in()
         self.count("", "log-in", self._differences(old, new))
 
+    def try_other_log_ins(self) -> None:
+        """Compare log-ins that should fail or be alike. Each server records the failed one. Raises Unreachable."""
+        for (tried, old), (_, new) in zip(self.old.other_log_ins(), self.new.other_log_ins(), strict=True):
+            self.count("", "log-in", self._differences(old, new), tried)
+
     def ask(self, target: str) -> dict[str, Any]:
         """Send a GET to both servers, and another with `If-None-Match` if both sent an ETag. Returns the old body.
 

@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,28 +29,44 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """The request that logs in or looks a token up. If `is_renewable`, each one gets a new token."""
+    """The request that logs in or looks a token up. If `is_renewable`, each one gets a new token.
+
+    `secret` is the member of `data` that proves who the caller is.
+    """
 
     method: str
     path: str
     data: dict[str, Any] = field(repr=False)
+    secret: str
     is_renewable: bool = True
+
+    def with_wrong_secret(self) -> "Login":
+        """The same with a secret that no account has."""
+        secret = self.data[self.secret]
+        # Of the same length, because schemas limit it.
+        return replace(self, data={**self.data, self.secret: "0" * len(secret)})
+
+    def at_account(self, account_id: str) -> "Login":
+        """The same below an account's path."""
+        version, noun = self.path.removeprefix("/").split("/", 1)
+        return replace(self, path=f"/{version}/accounts/{account_id}/{noun}")
 
 
 def user_login(name: str, password: str, account: str, is_realm: bool) -> Login:
     """A user's log-in. `account` is the realm or the name of the account (docs/kazoo/auth.md, section 3.1)."""
     member = "account_realm" if is_realm else "account_name"
-    return Login("PUT", "/v2/user_auth", {"credentials": credential_hash(name, password), member: account})
+    data = {"credentials": credential_hash(name, password), member: account}
+    return Login("PUT", "/v2/user_auth", data, secret="credentials")
 
 
 def key_login(api_key: str) -> Login:
     """A log-in with an account's API key."""
-    return Login("PUT", "/v2/api_auth", {"api_key": api_key})
+    return Login("PUT", "/v2/api_auth", {"api_key": api_key}, secret="api_key")
 
 
 def token_login(token: str) -> Login:
     """The use of an existing token."""
-    return Login("POST", "/v2/auth/tokeninfo", {"token": token}, is_renewable=False)
+    return Login("POST", "/v2/auth/tokeninfo", {"token": token}, secret="token", is_renewable=False)
 
 
 class Pace:
@@ -92,6 +109,17 @@ class Server:
         with self._lock:
             return self._get_token()
 
+    def other_log_ins(self) -> Iterator[tuple[str, RawAnswer]]:
+        """Log-ins that servers should refuse, or treat alike: what is tried, and the answer. Raises Unreachable.
+
+        None of them changes the token that `get` sends.
+        """
+        at_account = self._login.at_account(self.account_id)
+        yield "wrong secret", self._send_login(self._login.with_wrong_secret())
+        if self._login.is_renewable:
+            yield "at the account's path", self._send_login(at_account)
+            yield "at the account's path, with a token", self._send_login(at_account, {"x-auth-token": self.token})
+
     def get(self, target: str, headers: dict[str, str] | None = None) -> RawAnswer:
         """The answer to a GET with the token. Retries while the server is busy.
 
@@ -132,9 +160,7 @@ class Server:
             return True
 
     def _get_token(self) -> RawAnswer:
-        body = json.dumps({"data": self._login.data}).encode()
-        headers = {"content-type": "application/json", "content-length": str(len(body))}
-        answer = self.send(self._login.method, self._login.path, headers, body)
+        answer = self._send_login(self._login)
         status, _, answer_body = answer
         if status not in (200, 201):
             raise Unreachable(f"{self.name} refuses the log-in: {status}")
@@ -145,6 +171,11 @@ class Server:
             raise Unreachable(f"{self.name} answers the log-in without a token") from None
         self._logged_in_at = time.monotonic()
         return answer
+
+    def _send_login(self, login: Login, headers: dict[str, str] | None = None) -> RawAnswer:
+        body = json.dumps({"data": login.data}).encode()
+        length = {"content-type": "application/json", "content-length": str(len(body))}
+        return self.send(login.method, login.path, {**length, **(headers or {})}, body)
 
     def _exchange(
         self, session: requests.Session, method: str, path: str, headers: dict[str, str], body: bytes | None

@@ -199,11 +199,41 @@ def test_a_user_and_a_token_log_in(world, base, account):
     assert by_name == total
     token = support.Api(base, person).token
     with_token = compared(base, base, "--token", token, code=0)[1]
-    assert with_token == total
+    # A token cannot be used to log in at the account's path.
+    assert with_token == {**total, "compared": total["compared"] - 2}
     _, refused = compared(base, base, *user, "--realm", person.realm, code=2, stdin="wrong\n")
     assert refused["error"] == "old refuses the log-in: 401"
     _, dead = compared(base, f"http://127.0.0.1:{support.free_port()}", "--token", token, code=2)
     assert dead["error"].startswith("new does not answer")
+
+
+@pytest.mark.parametrize(
+    ("noun", "tried", "status"),
+    [
+        ("user_auth", "wrong secret", 401),
+        ("user_auth", "at the account's path", 401),
+        ("user_auth", "at the account's path, with a token", 201),
+        ("api_auth", "wrong secret", 404),
+        ("api_auth", "at the account's path", 401),
+        ("api_auth", "at the account's path, with a token", 201),
+    ],
+)
+def test_log_ins_that_fail_and_those_at_the_account_are_compared(world_on, service_on, noun, tried, status):
+    base = service_on("embedded")
+    person, _, login = made_account(world_on("embedded"), base)
+    if noun == "user_auth":
+        login = ("--user", person.user["username"], "--password-stdin", "--realm", person.realm)
+    path = f"/v2/accounts/{person.account_id}/{noun}" if "path" in tried else f"/v2/{noun}"
+
+    def otherwise(answered, headers, body):
+        return (409, headers, body) if answered == status else (answered, headers, body)
+
+    with proxy_of(base) as proxy:
+        proxy.changes.append((path, otherwise))
+        differing, _ = compared(base, proxy.url, *login, code=1, stdin=support.PASSWORD + "\n")
+    assert [(line["target"], line["condition"]) for line in differing] == [("log-in", tried)]
+    assert f"status: old {status}, new 409" in differing[0]["differences"]
+    assert support.PASSWORD not in json.dumps(differing) and login[1] not in json.dumps(differing)
 
 
 def test_the_rate_is_kept_and_429_is_waited_for(base, account):
