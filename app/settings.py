@@ -48,6 +48,7 @@ class Settings:
     kazoo_zone: str = "local"
     strict_tokens: bool = False
     tolerate_legacy_values: bool = False
+    manage_users: bool = True
     pbxs_api_url: str | None = None
     history: bool = False
     history_days: int = 90
@@ -130,6 +131,8 @@ class Settings:
             kazoo_zone=read.text("KAZOO_ZONE", cls.kazoo_zone),
             strict_tokens=read.flag("STRICT_TOKENS", cls.strict_tokens),
             tolerate_legacy_values=read.flag("TOLERATE_LEGACY_VALUES", cls.tolerate_legacy_values),
+            # No Kazoo can be on the embedded store, so nobody else manages users.
+            manage_users=read.flag("MANAGE_USERS", not read.text("COUCHDB_URL", "")),
             pbxs_api_url=read.text("PBXS_API_URL", None),
             history=read.flag("HISTORY", cls.history),
             history_days=read.whole("HISTORY_DAYS", cls.history_days),

@@ -209,6 +209,10 @@ def _keep_reads(recorder):
     recorder.keep("GET", f"{account}/phone_numbers/{{number}}", number=NUMBER)
     recorder.keep("GET", f"{account}/phone_numbers/{{number}}/identify", number=NUMBER)
     recorder.keep("GET", f"{account}/users/{{user_id}}", user_id=recorder.person.user["_id"])
+    child = recorder.world.person("Branch", "branch.example.com", recorder.person)
+    for prefix in ("", account):
+        recorder.keep("GET", f"{prefix}/search", query="?t=account&q=name&v=branch")
+        recorder.keep("GET", f"{prefix}/search/multi", query=f"?t=account&by_name=br&by_realm={child.realm}&by_id=br")
     recorder.keep("GET", "/schemas")
     recorder.keep("GET", "/schemas/{schema}", schema="api_auth")
     with _as_superduper_admin(recorder):
@@ -231,11 +235,13 @@ def _keep_writes(recorder):
     names = {"first_name": user["first_name"], "last_name": user["last_name"]}
     recorder.keep("PUT", "/schemas/{schema}/validation", TRUNK, schema="connectivity")
     recorder.keep("POST", account, {"ui_metadata": {"version": "4.3"}})
+    recorder.keep("PATCH", account, {"timezone": "Europe/Paris"})
     recorder.keep("POST", f"{account}/users/{{user_id}}", {**names, "language": "fr-FR"}, user_id=user["_id"])
     recorder.keep("PATCH", f"{account}/users/{{user_id}}", {"ui_help": {"seen": True}}, user_id=user["_id"])
     number = f"{account}/phone_numbers/{{number}}"
     recorder.keep("POST", number, {"force_outbound": True}, number=NUMBER)
     recorder.keep("PATCH", number, {"prepend": {"enabled": True, "name": "HQ "}}, number=NUMBER)
+    recorder.keep("POST", f"{account}/phone_numbers/fix/{{number}}", {}, number=NUMBER)
     recorder.keep("DELETE", number, number=NUMBER)
 
 
@@ -288,8 +294,12 @@ def _refuse_data(recorder):
     _give_number(recorder, "+14155550103", recorder.person, "knm_other")
     others = f"{account}/phone_numbers/%2B14155550103"
     address = {"street_address": "1 Main St", "locality": "Springfield", "region": "IL", "postal_code": "62701"}
-    recorder.refuse("emergency address", 501, "POST", others, {"e911": address})
-    recorder.refuse("buying", 501, "PUT", f"{number}/activate", {})
+    recorder.refuse("emergency address", 409, "POST", others, {"e911": address})
+    recorder.refuse("buying", 409, "PUT", f"{number}/activate", {})
+    recorder.refuse("creating a user", 409, "PUT", f"{account}/users", {})
+    store.create_db("system_schemas")
+    store.save_doc("system_schemas", {"_id": "devices", "type": "object"})
+    recorder.refuse("a schema of Kazoo's", 501, "PUT", "/schemas/devices/validation", {})
 
 
 def _refuse_for_faults(recorder):

@@ -57,11 +57,15 @@ def with_url(document: Document | None, name: str, root: str) -> Document:
     return {**(document or new), "api_url": monster_url(root)}
 
 
-def with_access(user: Document, name: str, root: str) -> Document:
-    """The user's document with access to an app, for the old kazoo-ui. Monster UI reads the app's document."""
+def with_access(user: Document, name: str, root: str, is_default: bool = False) -> Document:
+    """The user's document with access to an app, for the old kazoo-ui. Monster UI reads the app's document.
+
+    That UI opens the default app after a log-in.
+    """
     apps = user.get("apps") if isinstance(user.get("apps"), dict) else {}
     app = {"label": LABEL, "icon": "device", **((apps or {}).get(name) or {}), "api_url": f"{root}/v1"}
-    return {**user, "apps": {**(apps or {}), name: app}}
+    default = {"default": True} if is_default else {}
+    return {**user, "apps": {**(apps or {}), name: app | default}}
 
 
 def save(store: Store, account_id: str, document: Document, author: Author) -> tuple[Document, bool]:

@@ -3,15 +3,19 @@
 import contextlib
 import secrets
 
+from app.accounts import users
 from app.auth import hierarchy
-from app.auth.credentials import accounts_by_name, accounts_by_realm, credential_hash
+from app.auth.credentials import accounts_by_name, accounts_by_realm
 from app.auth.identity import SECRET_FIELD
 from app.documents import Document, fields, names
 from app.documents.fields import Author
+from app.schema import Invalid, Schemas
 from app.settings import Settings
 from app.store import NotFound, Store
 from app.store.cache import DocumentCache
 from app.store.design import documents_for
+
+USERS_SCHEMA = "users"
 
 
 class CannotCreate(Exception):
@@ -81,28 +85,34 @@ def publish_account(store: Store, account: Document) -> None:
 def add_user(store: Store, account_id: str, name: str, password: str, level: str = "admin") -> Document:
     """Create a user who can log in with this password (docs/kazoo/auth.md, sections 3.2 and 4.3).
 
-    Returns the user's document. Raises CannotCreate if the account is missing or the name is taken.
+    Returns the user's document. Raises CannotCreate if the account is missing, the name is taken, or the schema
+    refuses it.
     """
     db, username = names.account_db(account_id), name.lower()
     if not names.is_account_id(account_id) or not store.has_db(db):
         raise CannotCreate(f"there is no account {account_id}")
-    if store.query_view(db, "users/list_by_username", key=username):
-        raise CannotCreate(f"the user {username} already exists")
-    user = {
-        "_id": names.new_id(),
+    public = {
         "username": username,
         "first_name": name,
         "last_name": name,
         "priv_level": level,
         "enabled": True,
-        "pvt_type": "user",
-        "pvt_md5_auth": credential_hash(username, password, "md5"),
-        "pvt_sha1_auth": credential_hash(username, password, "sha"),
-        SECRET_FIELD: secrets.token_hex(16),
     }
+    _check(USERS_SCHEMA, public)
+    if users.id_of(store, account_id, username):
+        raise CannotCreate(f"the user {username} already exists")
+    user = users.with_password({"_id": names.new_id(), **public, "pvt_type": "user"}, password)
     user = fields.stamp(user, account_id, command_author())
     user["_rev"] = store.save_doc(db, user)
     return user
+
+
+def _check(schema: str, public: Document) -> None:
+    """Check a new document's members, without setting defaults. Raises CannotCreate in the schema's words."""
+    try:
+        Schemas().get(schema).validate(dict(public), coercing=False)
+    except Invalid as invalid:
+        raise CannotCreate("; ".join(invalid.sentences())) from None
 
 
 def command_author() -> Author:

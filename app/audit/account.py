@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from app.accounts import descendants
 from app.audit import Finding, Severity, numbers, system_schema, trunk, worst_first
 from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
@@ -12,7 +13,7 @@ from app.audit.places import Places
 from app.documents import Document, connectivity, fields, object_member
 from app.documents.names import SYSTEM_SCHEMAS, account_db
 from app.schema import Schemas
-from app.store import DatabaseMissing, Store
+from app.store import DatabaseMissing, Store, ViewMissing
 from app.store.cache import DocumentCache
 from app.store.design import ROUTING, needs_old_engine, routing_design
 from app.store.view_comparison import ViewComparison
@@ -60,6 +61,7 @@ class Auditor:
         self._find_numbers = find_numbers or self._look_up
         self._places = Places()
         self._views = ViewComparison(store.engine())
+        self._wrong_counts: dict[str, tuple[int, int]] | None = None
 
     def accounts(self, account_ids: Iterable[str], with_findings: bool = True) -> Iterator[Report | None]:
         """The report on each account, in order; None if it has no database. Raises Unavailable.
@@ -105,6 +107,7 @@ class Auditor:
             shared = self._places.findings(account_id, document)
             report.findings += [finding.in_document(document["_id"]) for finding in shared]
         report.findings += numbers.findings(self._find_numbers, self._look_up, self._cache, account_id, live)
+        report.findings += self._count_findings(account_id)
         report.findings += self._view_findings(account_db(account_id), documents)
         report.findings = worst_first(report.findings)
 
@@ -131,6 +134,17 @@ class Auditor:
             )
 
         return [document for document in self._store.iterate_docs(db, conflicts=True) if is_needed(document)]
+
+    def _count_findings(self, account_id: str) -> Iterator[Finding]:
+        if self._wrong_counts is None:
+            try:
+                self._wrong_counts = descendants.wrong_counts(self._store)
+            except (DatabaseMissing, ViewMissing):
+                self._wrong_counts = {}
+        if account_id in self._wrong_counts:
+            shown, right = self._wrong_counts[account_id]
+            message = f"UIs show {shown} accounts below it, and there are {right}"
+            yield Finding(Severity.WARNING, "descendants-count", message, descendants.MEMBER, account_id)
 
     def _view_findings(self, db: str, documents: list[Document]) -> Iterator[Finding]:
         designs = {document["_id"]: document for document in documents if document["_id"].startswith("_design/")}

@@ -43,6 +43,8 @@ def private(trunk: Document, account: Document) -> Document:
 FIXES: dict[str, Fix] = {"realm": realm, "inbound-format": inbound_format, "private": private}
 # This rule is repaired in the documents of numbers, by `app/numbers/assignment.py`.
 MARKS = "number-mark"
+# This one in the documents of the account, by `app/accounts/descendants.py`.
+COUNTS = "descendants-count"
 
 
 def fixed(rules: tuple[str, ...], trunk: Document, account: Document) -> Document:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonpatch
 
+from app.accounts import descendants
 from app.accounts.creation import command_author
 from app.audit import fixes
 from app.audit.account import Report
@@ -46,7 +47,7 @@ class Repairer:
         self._writes = writes
 
     def repair(self, report: Report) -> Iterator[Repair]:
-        """Repair the trunks of an account, then the marks of its numbers."""
+        """Repair the trunks of an account, then the marks of its numbers, then its own document."""
         dids: set[str] = set()
         for trunk in report.trunks:
             repaired = fixes.fixed(self._rules, trunk, report.account)
@@ -59,6 +60,19 @@ class Repairer:
         if fixes.MARKS in self._rules:
             # The trunks count as they are after the repairs, also if those are only shown.
             yield from self._marks(report.account_id, dids)
+        if fixes.COUNTS in self._rules:
+            yield from self._count(report.account_id)
+
+    def _count(self, account_id: str) -> Iterator[Repair]:
+        """Repair the number of accounts below this one."""
+        services = self._services
+        wrong = descendants.wrong_count(services.store, account_id)
+        if wrong is None:
+            return
+        if self._writes:
+            descendants.update(services.store, services.notices, account_id)
+        operation = {"op": "add", "path": f"/{descendants.MEMBER}", "value": wrong[1]}
+        yield Repair(account_id, [operation], DONE if self._writes else NOT_WRITTEN)
 
     def _save(self, account: Document, trunk: Document, repaired: Document) -> str:
         """Save the trunk, which keeps its author, and notify Kazoo's nodes."""

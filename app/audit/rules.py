@@ -6,6 +6,7 @@ RULES = {
     "crash": "a value makes calls fail inside Kazoo's trunkstore",
     "credentials-twice": "two servers have the same user name in the same realm",
     "deleted": "a document is deleted, or has a mark of it, and still has servers",
+    "descendants-count": "the number of accounts below an account is wrong in UIs",
     "disabled": "a server is disabled",
     "failover": "a failover has an empty target, or leads back to its number",
     "ip": "a server has no address, or one that is not public",

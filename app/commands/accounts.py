@@ -4,9 +4,11 @@ import os
 
 import click
 
+from app.accounts import descendants
 from app.accounts.creation import add_account
 from app.accounts.system import DEMO_FILE, DEMO_NAME, DEMO_USER, Demo, prepare_store
 from app.commands.terminal import echo
+from app.commands.writing import services_of_command
 from app.documents import names
 from app.settings import Settings
 from app.store import Store
@@ -20,7 +22,9 @@ from app.store.engines import open_store
 def create_account(name: str, realm: str, parent: str | None) -> None:
     """Create an account NAME and print its id and API key."""
     store, settings = prepared_store()
-    account = add_account(store, settings, name, realm, parent)
+    with services_of_command(store=store) as services:
+        account = add_account(store, settings, name, realm, parent)
+        descendants.update_ancestors(store, services.notices, account)
     echo(f"account_id {account['_id']}")
     echo(f"api_key    {account['pvt_api_key']}")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from app.accounts import apps
+from app.accounts import apps, users
 from app.accounts.creation import command_author
 from app.commands.accounts import database_of
 from app.commands.terminal import echo
@@ -16,9 +16,9 @@ from app.store import ViewMissing
 @click.argument("name", type=click.Choice([apps.PBXS]))
 @click.argument("url")
 @click.option(
-    "--user", "users", multiple=True, help="ACCOUNT_ID/USERNAME who gets the app in kazoo-ui. May be repeated."
+    "--user", "usernames", multiple=True, help="ACCOUNT_ID/USERNAME who gets the app in kazoo-ui. May be repeated."
 )
-def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
+def set_app_url(name: str, url: str, usernames: tuple[str, ...]) -> None:
     """Set the address of the application NAME to URL.
 
     Monster UI reads the address from the app's document, kazoo-ui from each user's document. URL is the API's
@@ -26,7 +26,7 @@ def set_app_url(name: str, url: str, users: tuple[str, ...]) -> None:
     """
     check_url(url)
     with services_of_command() as services:
-        documents = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in users]
+        documents = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in usernames]
         set_address(services, name, url)
         for account_id, document in documents:
             grant(services, account_id, document, name, url)
@@ -55,9 +55,11 @@ def master_account_id(services: Services) -> str:
     return master_id
 
 
-def grant(services: Services, account_id: str, user: dict[str, object], name: str, url: str) -> None:
+def grant(
+    services: Services, account_id: str, user: dict[str, object], name: str, url: str, is_default: bool = False
+) -> None:
     """Add the app and its address to a user's document."""
-    document = apps.with_access(user, name, apps.root_of(url))
+    document = apps.with_access(user, name, apps.root_of(url), is_default)
     stored, _ = apps.save(services.store, account_id, document, command_author())
     services.notices.edited(database_of(services.store, account_id), stored)
     echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
@@ -66,10 +68,10 @@ def grant(services: Services, account_id: str, user: dict[str, object], name: st
 def _find_user(services: Services, account_id: str, username: str) -> dict[str, object]:
     db = database_of(services.store, account_id)
     try:
-        rows = services.store.query_view(db, "users/list_by_username", key=username.lower())
+        user_id = users.id_of(services.store, account_id, username)
     except ViewMissing:
-        rows = []
-    user = services.store.find_to_write(db, rows[0].id) if rows and rows[0].id else None
+        user_id = None
+    user = services.store.find_to_write(db, user_id) if user_id else None
     if user is None:
         raise click.ClickException(f"there is no user {username} in the account {account_id}")
     return user

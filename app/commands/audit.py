@@ -9,7 +9,7 @@ import click
 from app.accounts import every_account_id
 from app.audit import Severity
 from app.audit.account import Auditor, Report
-from app.audit.fixes import FIXES, MARKS
+from app.audit.fixes import COUNTS, FIXES, MARKS
 from app.audit.number_index import NumberIndex
 from app.audit.page import AuditPage, page_in
 from app.audit.repairs import Repairer
@@ -46,7 +46,7 @@ def _print_rules(context: click.Context, parameter: click.Parameter, is_asked: b
     "--fix",
     "rules",
     multiple=True,
-    type=click.Choice([*FIXES, MARKS]),
+    type=click.Choice([*FIXES, MARKS, COUNTS]),
     help="Repair what this rule finds. May be repeated.",
 )
 @click.option("--dry-run/--apply", "is_dry", default=True, help="Show the repairs (the default), or write them.")

@@ -18,7 +18,9 @@ from app.commands.writing import services_of_command
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--level", type=click.Choice(["admin", "user"]), default="admin", show_default=True)
-@click.option("--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that UIs offer to the user.")
+@click.option(
+    "--app", "app_name", type=click.Choice([apps.PBXS]), help="An application that kazoo-ui opens for the user."
+)
 @click.option(
     "--app-url",
     help="The API's address for browsers, for all users of the application. The default is PBXS_API_URL, "
@@ -44,7 +46,7 @@ def create_user(
         echo(f"user_id {user['_id']}")
         if app_url or apps.find(store, master_id, app_name) is None:
             set_address(services, app_name, url)
-        grant(services, account_id, user, app_name, url)
+        grant(services, account_id, user, app_name, url, is_default=True)
 
 
 def _prompt() -> str:

@@ -20,6 +20,7 @@ class ResourceMethods(Protocol):
 
     NEEDS_ACCOUNT: bool
     ANSWERS_PREFLIGHTS: bool
+    UNSERVED: str
 
     def resource_exists(self, context: "Context", *params: str) -> bool:
         """Whether the path exists."""
@@ -241,6 +242,14 @@ def too_long_error(member: str, limit: int, unit: str = "characters") -> Stop:
 def not_found_error(cause: str) -> Stop:
     """The 404 for a missing document or account. `cause` is its id."""
     return system_error(404, "bad_identifier", {"cause": cause, "message": "bad identifier"})
+
+
+def left_to_kazoo(subject: str, message: str) -> Stop:
+    """The 409 for what only Kazoo can do. `message` is for people.
+
+    Monster UI shows the `message` of each object in the data of a 409, and the old kazoo-ui that of the envelope.
+    """
+    return system_error(409, message, {"message": message, subject: {"message": message}})
 
 
 def conflict_error() -> Stop:

@@ -14,6 +14,8 @@ class Resource:
     NEEDS_ACCOUNT = False
     # Whether a preflight (OPTIONS) is answered without credentials.
     ANSWERS_PREFLIGHTS = True
+    # Tells people where to do what Kazoo allows and this service does not: then it is a 409. If empty, a 405.
+    UNSERVED = ""
 
     def resource_exists(self, context: Context, *params: str) -> bool:
         """Whether the path exists."""

@@ -20,6 +20,7 @@ SYSTEM_SCHEMAS = "system_schemas"
 TRUNKS_VIEW = "trunkstore/crossbar_listing"
 NUMBERS_VIEW = "phone_numbers/crossbar_listing"
 USERS_VIEW = "users/crossbar_listing"
+USERS_BY_NAME = "users/list_by_username"
 
 # Databases of numbers begin with this.
 NUMBERS = "numbers/"

@@ -17,13 +17,14 @@ _TEXTS = {
     404: "There is no such path, account or document.",
     405: "The path does not support this verb. Only a POST may name another one in `verb`.",
     406: "`Accept` does not allow JSON.",
-    409: "Another writer was faster, the id is taken, or the number cannot be released.",
+    409: "Another writer was faster, the id is taken, the number cannot be released, or only Kazoo does this: then "
+    "`data` says what to do, in a form that Monster UI shows.",
     412: "The condition in `If-Match` or `If-None-Match` failed. A PUT with `If-Match` always fails.",
     415: "The body is neither JSON nor a form. This is checked last.",
     429: "The bucket for the caller's address has too few tokens.",
     431: "The path, the query and the headers together are too long.",
     500: "An error in this service.",
-    501: "Only Kazoo does this, because it needs a carrier or a provider.",
+    501: "Only Kazoo does this, because it needs Kazoo's own code.",
     503: "The store does not answer, one of its views is missing, or too many requests came at once.",
 }
 _ANYWHERE = (400, 405, 406, 412, 429, 431, 500, 503)

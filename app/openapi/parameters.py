@@ -6,6 +6,8 @@ from app.openapi.shapes import FLAG, TEXT, WHOLE, Shape
 
 Parameter = dict[str, Any]
 _TAGS = {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"(,[ \t]*(W/)?"[^"]*")*)$'}
+_SEARCHED = ["account", "user", "callflow", "device"]
+_QUERIES = ["name", "realm", "id", "number", "name_and_number"]
 _SECONDS = "Gregorian seconds: Unix seconds + 62167219200"
 
 
@@ -53,6 +55,12 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
         _query("modified_from", _SECONDS, WHOLE),
         _query("modified_to", _SECONDS, WHOLE),
         _query("should_soft_delete", "`false`: the document is removed for good", FLAG),
+        {**_query("t", "the type of the documents", {**TEXT, "enum": _SEARCHED}), "required": True},
+        {**_query("q", "what to search; an operator may add more", {**TEXT, "enum": _QUERIES}), "required": True},
+        {**_query("v", "what the member begins with; only letters and digits count"), "required": True},
+        _query("by_name", "what the name begins with"),
+        _query("by_realm", "what the realm begins with"),
+        _query("by_id", "what the id begins with"),
         _query("prefix", "the first digits of the numbers to buy"),
         {**_query("token", "the token to look up"), "required": True},
         _query("pretty_print", "`true`: the answer is indented, as with the header `X-Pretty-Print`", FLAG),

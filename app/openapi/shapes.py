@@ -69,21 +69,17 @@ ABOUT = record(
     ports=WHOLE,
     erlang_version=TEXT,
 )
-ACCOUNT = record(
+_ACCOUNT = record(
     "id enabled is_reseller superduper_admin wnm_allow_additions billing_mode",
     id=TEXT,
-    name=TEXT,
-    realm=TEXT,
-    enabled=FLAG,
     is_reseller=FLAG,
     reseller_id=or_null(TEXT),
     superduper_admin=FLAG,
     wnm_allow_additions=FLAG,
     created=or_null(SECONDS),
     billing_mode={"enum": ["limits_only", "normal", "manual"]},
-    ui_metadata=OBJECT,
-    ui_restrictions=OBJECT,
 )
+ACCOUNT = {"allOf": [named("accounts"), _ACCOUNT]}
 ACCOUNTS = listing(record("id", id=TEXT, name=or_null(TEXT), realm=or_null(TEXT)))
 TRUNK = stored("connectivity")
 DELETED_TRUNK = stored("connectivity", _read_only=record("deleted", deleted={"const": True}))
@@ -112,7 +108,7 @@ USER = stored("users")
 USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)
 CHANGED_USER = {
     "type": "object",
-    "properties": {"language": TEXT, "timezone": TEXT, "appList": listing(TEXT)},
+    "properties": {"language": TEXT, "timezone": TEXT, "appList": listing(TEXT), "email": TEXT, "password": TEXT},
     "patternProperties": {"^ui_": ANY},
 }
 STORE_APP = {"allOf": [APP, record("price published", price=NUMBER, published=FLAG, tags=listing(TEXT))]}
@@ -137,4 +133,9 @@ LEDGER = record("amount usage", amount=NUMBER, usage=record("quantity", quantity
 CREDITS = record("amount billing_account_id", amount=NUMBER, billing_account_id=TEXT)
 SERVICES = record("plans quantities status", plans=OBJECT, quantities=OBJECT, status=OBJECT, invoices=listing(ANY))
 SHARED_LOGIN = record("shared_token account_id", shared_token=TEXT, account_id=TEXT, realm=TEXT)
-UI_MEMBERS = record(ui_metadata=OBJECT, ui_restrictions=OBJECT)
+UI_MEMBERS = {
+    "type": "object",
+    "properties": {"caller_id_options": OBJECT, "contact": OBJECT, "language": TEXT, "timezone": TEXT},
+    "patternProperties": {"^ui_": ANY},
+}
+FOUND = listing(record("id", id=TEXT, name=ANY, realm=ANY, descendants_count=NUMBER))

@@ -51,15 +51,36 @@ class Noun:
 
 
 def _left_to_kazoo(summary: str) -> Operation:
-    return Operation(summary, text="Not supported here: always a 501.", status=None, errors=(501,))
+    return Operation(summary, text="Not supported here: always a 409.", status=None, errors=(409,))
 
 
 _ABOUT = Operation("Facts about this process", shapes.ABOUT)
 _NO_BRAND = Operation("The branding of a host", text="No host has branding here: always a 404.", status=None)
+_ONLY_FOR_UIS = "A change to any other member gets a 403: only Kazoo may change those."
 _NUMBER_CHANGE = (
-    "Anything that needs a carrier or a provider (`e911`, `carrier_name`, `cnam` at a provider) gets a 501, and is "
+    "Anything that needs a carrier or a provider (`e911`, `carrier_name`, `cnam` at a provider) gets a 409, and is "
     "not stored."
 )
+
+_SEARCHES = {
+    "/search": {
+        "GET": Operation(
+            "Search once",
+            shapes.FOUND,
+            "In ascending order. `q` is one of `name`, `realm` and `id` for accounts, and of `name`, `number` and "
+            "`name_and_number` for others.",
+            query=(*PAGING, "t", "q", "v"),
+        )
+    },
+    "/search/multi": {
+        "GET": Operation(
+            "Search several times at once",
+            mapping(shapes.FOUND),
+            "By `by_name`, `by_realm` and so on. The answer has a list for each.",
+            query=("t", "by_name", "by_realm", "by_id"),
+        )
+    },
+}
 
 TABLE: dict[str, Noun] = {
     "about": Noun(
@@ -72,10 +93,13 @@ TABLE: dict[str, Noun] = {
             ACCOUNT_PATH: {
                 "GET": Operation("An account", shapes.ACCOUNT),
                 "POST": Operation(
-                    "Save UI settings in an account",
+                    "Replace what UIs keep in an account",
                     shapes.ACCOUNT,
-                    "A change to any other member gets a 403: only Kazoo may change those.",
+                    _ONLY_FOR_UIS,
                     shapes.UI_MEMBERS,
+                ),
+                "PATCH": Operation(
+                    "Change what UIs keep in an account", shapes.ACCOUNT, _ONLY_FOR_UIS, shapes.UI_MEMBERS
                 ),
             },
             f"{ACCOUNT_PATH}/children": {
@@ -242,14 +266,12 @@ TABLE: dict[str, Noun] = {
                     shapes.PHONE_NUMBER,
                     _NUMBER_CHANGE,
                     named("phone_numbers"),
-                    errors=(501,),
                 ),
                 "PATCH": Operation(
                     "Change features of a number",
                     shapes.PHONE_NUMBER,
                     _NUMBER_CHANGE,
                     named("phone_numbers_patch"),
-                    errors=(501,),
                 ),
                 "DELETE": Operation("Release a spare local number", shapes.PHONE_NUMBER),
                 "PUT": _left_to_kazoo("Buy a number"),
@@ -270,7 +292,14 @@ TABLE: dict[str, Noun] = {
                 "DELETE": _left_to_kazoo("Release numbers"),
             },
             f"{ACCOUNT_PATH}/phone_numbers/fix": {"POST": _left_to_kazoo("Repair the numbers")},
-            f"{ACCOUNT_PATH}/phone_numbers/fix/{{number}}": {"POST": _left_to_kazoo("Repair a number")},
+            f"{ACCOUNT_PATH}/phone_numbers/fix/{{number}}": {
+                "POST": Operation(
+                    "Write a number's copy in the account's database again",
+                    shapes.OBJECT,
+                    "Nothing happens if the account has no such number.",
+                    shapes.OBJECT,
+                )
+            },
         },
     ),
     "schemas": Noun(
@@ -290,6 +319,11 @@ TABLE: dict[str, Noun] = {
                 )
             },
         },
+    ),
+    "search": Noun(
+        "Searches by the beginning of names. Accounts are searched below the token's account, everything else in the "
+        "path's account, or else in the token's.",
+        {f"{prefix}{path}": operations for prefix in ("", ACCOUNT_PATH) for path, operations in _SEARCHES.items()},
     ),
     "services": Noun(
         "What an account uses. There are no plans, because this service does not bill.",
@@ -347,7 +381,8 @@ TABLE: dict[str, Noun] = {
         },
     ),
     "users": Noun(
-        "Users, for UIs. Only Kazoo changes names, passwords and privileges.",
+        "Users, for UIs. Names, e-mail addresses and passwords change here if the setting `MANAGE_USERS` is on. Only "
+        "Kazoo changes privileges.",
         {
             f"{ACCOUNT_PATH}/users": {
                 "GET": Operation("Summaries of the users", listing(shapes.USER_SUMMARY), query=LIST)
@@ -355,12 +390,12 @@ TABLE: dict[str, Noun] = {
             f"{ACCOUNT_PATH}/users/{{user_id}}": {
                 "GET": Operation("A user", shapes.USER),
                 "POST": Operation(
-                    "Replace a user's UI settings",
+                    "Replace what UIs keep in a user",
                     shapes.USER,
                     "The first and last name are required. A change to any other known member gets a 403.",
                     {"allOf": [named("users"), shapes.CHANGED_USER]},
                 ),
-                "PATCH": Operation("Change a user's UI settings", shapes.USER, body=shapes.CHANGED_USER),
+                "PATCH": Operation("Change a user", shapes.USER, body=shapes.CHANGED_USER),
             },
         },
     ),

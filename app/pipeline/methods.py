@@ -1,6 +1,6 @@
 """The verbs that a path allows, and the verb of the request (docs/kazoo/http.md, sections 3 and 4)."""
 
-from app.crossbar.context import Context, bare, empty, system_error
+from app.crossbar.context import Context, bare, empty, left_to_kazoo, system_error
 from app.kazoo.constants import METHODS
 
 _REFUSED_BY_SERVER = ("TRACE", "CONNECT")
@@ -22,6 +22,8 @@ def known_method(context: Context) -> None:
 def allow_methods(context: Context) -> None:
     """Fill in `verb` and `allowed`. Stops with 405 on a verb that the path does not allow.
 
+    Stops with 409 on one that Kazoo allows and this service does not serve, if the resource says what to do instead.
+
     A POST may name another verb in `verb`, and then CORS headers list POST only if that verb is allowed. With any
     other method, `verb` must be absent or equal to the method.
     """
@@ -36,7 +38,10 @@ def allow_methods(context: Context) -> None:
     context.is_cors = is_cors(context)
     if method == "OPTIONS" and context.is_cors:
         return
-    if verb not in resource.served_methods(context, *params) or not (verb == method or is_tunnelled):
+    is_named = verb == method or is_tunnelled
+    if is_named and verb in allowed and verb not in resource.served_methods(context, *params) and resource.UNSERVED:
+        raise left_to_kazoo(context.nouns[-1][0], resource.UNSERVED)
+    if not is_named or verb not in resource.served_methods(context, *params):
         raise system_error(405, "invalid_method", {"message": "method not allowed"})
 
 

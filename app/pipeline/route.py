@@ -3,9 +3,10 @@
 import re
 
 from app.crossbar.context import Context, Stop, bare, empty, plain_error, system_error
+from app.kazoo.constants import KAZOO_NOUNS
 from app.pipeline.methods import is_cors
 from app.pipeline.parse import decode_percent
-from app.resources import NOUNS, UNKNOWN_NOUN
+from app.resources import NOUNS, UNKNOWN_NOUN, UNSERVED_NOUN
 
 LANDING_PAGE = """\
 This is the connectivity API of Kazoo 4.3, answered by kazoo-connectivity.
@@ -50,7 +51,8 @@ def route(context: Context) -> None:
         segments = ["accounts", context.early_auth.account_id, *segments[1:]]
     context.nouns = parse_nouns(segments)
     noun, params = context.nouns[-1]
-    context.resource = NOUNS.get(noun, UNKNOWN_NOUN)
+    is_kazoos = bool(segments) and segments[0] in KAZOO_NOUNS
+    context.resource = NOUNS.get(noun, UNSERVED_NOUN if is_kazoos else UNKNOWN_NOUN)
     if not context.resource.resource_exists(context, *params):
         context.allowed, context.is_cors = (), is_cors(context)
         if context.is_cors and context.method == "OPTIONS":

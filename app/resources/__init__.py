@@ -13,9 +13,10 @@ from app.resources.connectivity import Connectivity
 from app.resources.limits import Limits
 from app.resources.phone_numbers import PhoneNumbers
 from app.resources.schemas import SchemaDocuments
+from app.resources.search import Search
 from app.resources.shared_auth import SharedAuth
 from app.resources.token_auth import TokenAuth
-from app.resources.unknown import Unknown
+from app.resources.unknown import Unknown, Unserved
 from app.resources.user_auth import UserAuth
 from app.resources.users import Users
 from app.resources.whitelabel import Whitelabel
@@ -34,6 +35,7 @@ NOUNS: dict[str, Resource] = {
     "limits": Limits(),
     "phone_numbers": PhoneNumbers(),
     "schemas": SchemaDocuments(),
+    "search": Search(),
     "services": ServicesSummary(),
     "shared_auth": SharedAuth(),
     "token_auth": TokenAuth(),
@@ -43,5 +45,6 @@ NOUNS: dict[str, Resource] = {
     "whitelabel": Whitelabel(),
 }
 UNKNOWN_NOUN = Unknown()
+UNSERVED_NOUN = Unserved()
 
-__all__ = ["NOUNS", "UNKNOWN_NOUN", "Resource"]
+__all__ = ["NOUNS", "UNKNOWN_NOUN", "UNSERVED_NOUN", "Resource"]

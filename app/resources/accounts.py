@@ -1,28 +1,27 @@
 """Accounts, for UIs: `/accounts/{ACCOUNT_ID}`, crossbar's cb_accounts."""
 
-from app.accounts import save_aggregate
+from app.accounts import descendants, save_aggregate
 from app.auth import configuration, hierarchy
 from app.auth.trial import is_enabled
-from app.crossbar import crossbar_doc
-from app.crossbar.context import Context, system_error, validation_error
+from app.crossbar import crossbar_doc, request_data, ui_members
+from app.crossbar.context import Context, system_error
 from app.crossbar.resource import Resource
 from app.documents import Document, fields, is_true
 from app.documents.names import ACCOUNTS
-from app.kazoo import json_text
 from app.resources import account_tree
 from app.resources.account_tree import RELATIONS
-from app.schema.errors import error
 
+SCHEMA = "accounts"
 TYPE = "account"
 API_KEY = "api_key"
-LARGEST_MEMBER = 65_536
-UI_MEMBERS = ("ui_restrictions", "ui_metadata")
+_UI_MEMBERS = ("caller_id_options", "contact", "language", "timezone")
 
 
 class Accounts(Resource):
-    """An account. A POST may set the members that UIs keep in it. Only Kazoo can change the others."""
+    """An account. A POST or PATCH may set the members that UIs keep in it. Only Kazoo can change the others."""
 
     METHODS = {0: ("PUT",), 1: ("GET", "PUT", "POST", "PATCH", "DELETE"), 2: ("GET",)}
+    UNSERVED = "accounts are created, deleted and given keys in Kazoo, or with this service's own commands"
 
     def resource_exists(self, context: Context, *params: str) -> bool:
         """An account, its relatives, and its API key."""
@@ -37,24 +36,23 @@ class Accounts(Resource):
         return ("GET", "PUT") if params[1:] == (API_KEY,) else super().allowed_methods(context, *params)
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
-        """GET, and the POST that UIs use to save their members."""
-        return ((), ("GET", "POST"), ("GET",))[len(params)]
+        """GET and, on an account, POST and PATCH."""
+        return ((), ("GET", "POST", "PATCH"), ("GET",))[len(params)]
 
     def validate(self, context: Context, *params: str) -> None:
-        """Answer with the account, its relatives or its API key.
+        """Answer with the account, its relatives or its API key. For a POST or PATCH, fill in `doc` and `stored`.
 
-        For a POST, fill in `doc` with the new members of UIs. Stops with 403 if other members differ.
+        Stops with 403 if members differ that are not for UIs.
         """
         if params[1:] == (API_KEY,):
             _show_api_key(context)
-            return
-        if params[1:]:
+        elif params[1:]:
             account_tree.load(context, params[1])
-            return
-        document = crossbar_doc.load(context, params[0], TYPE)
-        if context.verb == "POST":
-            context.doc = _with_ui_members(context, document)
-        context.respond_document(document, _account_data(context, document))
+        elif context.verb == "GET":
+            document = crossbar_doc.load(context, params[0], TYPE)
+            context.respond_document(document, _account_data(context, document))
+        else:
+            _validate_change(context, params[0])
 
     def execute(self, context: Context, *params: str) -> None:
         """Save the account in its own database, then its copy in `accounts`, which has its own revisions."""
@@ -79,31 +77,29 @@ def _show_api_key(context: Context) -> None:
     context.respond_document(document, {"api_key": document.get("pvt_api_key")})
 
 
-def _with_ui_members(context: Context, document: Document) -> Document:
-    data = fields.public(context.data) if isinstance(context.data, dict) else {}
-    changed = sorted(
-        name
-        for name, value in data.items()
-        if name in document and name not in UI_MEMBERS and value != document[name]
-    )
-    if changed:
-        message = f"only {' and '.join(UI_MEMBERS)} can be changed here, not {', '.join(changed)}"
+def _validate_change(context: Context, account_id: str) -> None:
+    if context.verb == "PATCH":
+        crossbar_doc.set_stored(context, crossbar_doc.load(context, account_id, TYPE))
+        members = request_data.patched(context, SCHEMA, context.stored)
+    else:
+        members = request_data.replacement(context, SCHEMA, account_id, TYPE)
+        # An account always has a time zone in Kazoo.
+        members = {name: context.stored[name] for name in ("timezone",) if name in context.stored} | members
+    stored = context.stored
+    sent = {name: members.get(name) for name in fields.public(context.data) if not _is_ui_member(name)}
+    # Another account may have been created since the client read it.
+    sent.pop(descendants.MEMBER, None)
+    refused = ui_members.changed(sent, _account_data(context, stored))
+    if refused:
+        message = f"only what UIs keep in an account can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
-    members = {name: data[name] for name in UI_MEMBERS if name in data}
-    for name, value in members.items():
-        _check_member(name, value)
-    return {**document, **members}
+    kept = {name: value for name, value in members.items() if _is_ui_member(name)}
+    context.doc = {**{name: value for name, value in stored.items() if not _is_ui_member(name)}, **kept}
+    ui_members.check_size(context.doc, _is_ui_member)
 
 
-def _check_member(name: str, value: object) -> None:
-    """Stop with 400 unless the value is an object of a reasonable size."""
-    if not isinstance(value, dict):
-        raise validation_error(
-            error(name, "type", message="Value did not match type(s): object", target="object", value=value)
-        )
-    if len(json_text.dumps(value)) > LARGEST_MEMBER:
-        message = f"Value must not be more than {LARGEST_MEMBER} characters of JSON"
-        raise validation_error(error(name, "maxLength", message=message, target=LARGEST_MEMBER))
+def _is_ui_member(name: str) -> bool:
+    return ui_members.is_prefixed(name) or name in _UI_MEMBERS
 
 
 def _account_data(context: Context, document: Document) -> Document:

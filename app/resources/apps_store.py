@@ -10,6 +10,7 @@ class AppsStore(ReadOnly):
 
     METHODS = {0: ("GET",), 1: ("GET", "PUT", "POST", "DELETE")}
     NEEDS_ACCOUNT = True
+    UNSERVED = "which users see an application is set in Kazoo"
 
     def validate(self, context: Context, *params: str) -> None:
         """Answer with all applications, or with one of them."""

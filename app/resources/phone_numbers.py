@@ -6,7 +6,7 @@ Spec: docs/kazoo/documents.md, sections 7.3 to 7.7.
 from app.auth import hierarchy
 from app.auth.trial import is_enabled
 from app.crossbar import crossbar_doc, request_data
-from app.crossbar.context import Context, Stop, conflict_error, plain_error, system_error
+from app.crossbar.context import Context, Stop, conflict_error, left_to_kazoo, plain_error, system_error
 from app.crossbar.resource import Resource
 from app.documents import Document, fields, is_true
 from app.documents.clock import gregorian_now
@@ -29,6 +29,10 @@ _E911_REFUSED = (
     "the address for emergency calls (e911) was not saved, because this service cannot provision it: "
     "set it in Kazoo or at the provider"
 )
+_FIX_ALL_REFUSED = (
+    "putting all numbers right at once is left to Kazoo, and to the command reconcile-numbers. A single number can "
+    "be put right here"
+)
 _E911_DEFAULT: tuple[str, object] = ("notification_contact_emails", [])
 # Members of answers that are derived from private ones. They are not stored if clients send them back.
 _DERIVED = ("id", "used_by", "features", "state")
@@ -50,7 +54,7 @@ _METHODS_BELOW = {"activate": ("PUT",), "reserve": ("PUT",), "port": ("PUT",), I
 class PhoneNumbers(Resource):
     """As in Kazoo, the list comes from the account's database, and a single number from its number database.
 
-    Only Kazoo can buy or port numbers and talk to carriers. Here these requests are a 501.
+    Only Kazoo can buy or port numbers and talk to carriers. Here these requests are a 409.
     """
 
     NEEDS_ACCOUNT = True
@@ -58,7 +62,7 @@ class PhoneNumbers(Resource):
     def resource_exists(self, context: Context, *params: str) -> bool:
         """The list, single numbers, and Kazoo's actions on them."""
         if len(params) == 2:
-            if context.version == "v1" and params[0] == CLASSIFIERS:
+            if context.version == "v1" and params[0] in (CLASSIFIERS, FIX):
                 return False
             return params[0] in (CLASSIFIERS, FIX) or params[1] in _METHODS_BELOW
         return len(params) < 2
@@ -82,14 +86,21 @@ class PhoneNumbers(Resource):
             _show_carriers(context)
         elif params[1:] == (IDENTIFY,):
             _show_owner(context, params[0])
+        elif len(params) == 2 and params[0] == FIX:
+            # As in Kazoo, nothing is checked: a number that cannot be put right stays as it is.
+            context.respond({})
+        elif params == (FIX,) and _is_action(context, params):
+            raise left_to_kazoo(FIX, _FIX_ALL_REFUSED)
         elif len(params) > 1 or _is_action(context, params) or context.verb == "PUT":
-            raise _left_to_kazoo("buying, porting and searching for numbers")
+            raise _left_to_kazoo(params[0], "buying, porting and searching for numbers")
         else:
             _VALIDATE[context.verb](context, params[0])
 
     def execute(self, context: Context, *params: str) -> None:
-        """Save or release the number in both databases, and notify the other nodes."""
-        if context.verb == "DELETE":
+        """Save or release the number in both databases, or put its copy right, and notify the other nodes."""
+        if params[0] == FIX and len(params) == 2:
+            _fix_copy(context, params[1])
+        elif context.verb == "DELETE":
             _release(context)
         else:
             _save(context)
@@ -223,22 +234,22 @@ def _settable_members(public: Document) -> Document:
 
 
 def _check_providers(context: Context, public: Document) -> None:
-    """Stop with 501 if a provider must be notified, because only Kazoo can do that.
+    """Stop with 409 if a provider must be notified, because only Kazoo can do that.
 
     An emergency address that is not provisioned can cost a life, so it is never stored.
     """
     document, owner_id = context.stored, context.stored.get("pvt_assigned_to")
     if not _is_provisioned(public.get(E911), document):
-        raise system_error(501, _E911_REFUSED)
+        raise left_to_kazoo(E911, _E911_REFUSED)
     if public.get(CARRIER_NAME) is not None:
-        raise _left_to_kazoo("changing the carrier of a number")
+        raise _left_to_kazoo(CARRIER_NAME, "changing the carrier of a number")
     before, after = features.held(document), features.saved(public, document)
     if all(before.get(name) == after.get(name) for name in (INBOUND_CNAM, OUTBOUND_CNAM)):
         return
     services = context.services
     provider = features.reseller_setting(services.cache, owner_id, "cnam_provider")
     if provider not in (None, "knm_cnam_notifier"):
-        raise _left_to_kazoo("changing the caller id name (cnam) at its provider")
+        raise _left_to_kazoo("cnam", "changing the caller id name (cnam) at its provider")
 
 
 def _is_provisioned(address: object, document: Document) -> bool:
@@ -320,6 +331,13 @@ def _release(context: Context) -> None:
     context.respond(_number_data(context, document))
 
 
+def _fix_copy(context: Context, raw_number: str) -> None:
+    """Write the number's copy in the account's database again, or delete it if the account has no such number."""
+    config = context.services.config
+    for number in known_numbers([raw_number], config).values():
+        context.services.numbers.copy_to(context.account_id, number)
+
+
 def _number_data(context: Context, document: Document) -> Document:
     state, used_by = ownership.state(document), document.get("pvt_used_by")
     rules = _policy(context, document.get("pvt_assigned_to"))
@@ -366,9 +384,9 @@ def _unauthorized() -> Stop:
     return system_error(403, "forbidden", data)
 
 
-def _left_to_kazoo(action: str) -> Stop:
+def _left_to_kazoo(subject: str, action: str) -> Stop:
     message = f"this service does not talk to carriers and providers: {action} is left to Kazoo"
-    return system_error(501, message)
+    return left_to_kazoo(subject, message)
 
 
 _VALIDATE = {"GET": _show, "POST": _validate_save, "PATCH": _validate_save, "DELETE": _validate_delete}

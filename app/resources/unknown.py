@@ -1,4 +1,4 @@
-"""A path whose first noun is unknown: 404 for callers with a valid token, 401 for others.
+"""A path whose first noun is not served: 404 for callers with a valid token, 401 for others.
 
 Spec: docs/kazoo/http.md, section 1.
 """
@@ -9,7 +9,7 @@ from app.kazoo.constants import METHODS
 
 
 class Unknown(Resource):
-    """Stands in for a missing module."""
+    """Stands in for a module that Kazoo does not have either."""
 
     ANSWERS_PREFLIGHTS = False
 
@@ -24,3 +24,9 @@ class Unknown(Resource):
     def authorize(self, context: Context) -> bool:
         """Stops with 404 for every caller."""
         raise system_error(404, "not_found")
+
+
+class Unserved(Unknown):
+    """Stands in for a module that only Kazoo has. Preflights pass, so that a browser sees the 404."""
+
+    ANSWERS_PREFLIGHTS = True

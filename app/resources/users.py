@@ -1,31 +1,40 @@
 """Users, for UIs: `/accounts/{ACCOUNT_ID}/users[/{USER_ID}]`, crossbar's cb_users."""
 
 import copy
+from functools import partial
 
+from app.accounts import users
 from app.auth import AuthDoc, hierarchy
-from app.crossbar import crossbar_doc, request_data
+from app.crossbar import crossbar_doc, request_data, ui_members
 from app.crossbar.context import Context, system_error, validation_error
 from app.crossbar.resource import Resource
-from app.documents import MISSING, Document, fields
+from app.documents import Document, fields
 from app.documents.names import USERS_VIEW
-from app.kazoo import json_text
 from app.schema import Invalid
 from app.schema.errors import error
 
 SCHEMA = "users"
 TYPE = "user"
-# All together, in characters of JSON.
-LARGEST_UI_MEMBERS = 262_144
-_UI_MEMBERS = ("appList", "language", "timezone")
+CONFIG = "crossbar.users"
+_UI_MEMBERS = ("appList", "apps", "caller_id_options", "language", "timezone")
+# What people may change where this service manages users.
+_PERSONAL = ("email", "first_name", "last_name", "password", "require_password_update", "username")
 # Kazoo stores only hashes of passwords. A document written by hand may have the password itself.
-SECRETS = ("password",)
+SECRETS = ("password", "confirm_password")
+# Kazoo takes this as the hash of a password.
+_HASH = "credentials"
 
 
 class Users(Resource):
-    """Users. A POST or PATCH may set the members that UIs keep in them. Only Kazoo can change the others."""
+    """Users. A POST or PATCH may set the members that UIs keep in them, and any that no schema knows.
+
+    Where this service manages users (the setting MANAGE_USERS), it may also set names, e-mail addresses and
+    passwords. Only Kazoo can change the others.
+    """
 
     METHODS = {0: ("GET", "PUT"), 1: ("GET", "POST", "DELETE", "PATCH")}
     NEEDS_ACCOUNT = True
+    UNSERVED = "users are created and deleted in Kazoo, or with this service's own commands"
 
     def served_methods(self, context: Context, *params: str) -> tuple[str, ...]:
         """GET and, on a single user, POST and PATCH."""
@@ -60,23 +69,43 @@ def _validate_change(context: Context, user_id: str) -> None:
         members = request_data.patched(context, SCHEMA, context.stored)
     else:
         members = request_data.replacement(context, SCHEMA, user_id, TYPE)
+        # UIs do not always send back what they do not show.
+        members = {name: context.stored[name] for name in _PERSONAL if name in context.stored} | members
     refused = _refused_members(context, members)
     if refused:
         message = f"only what UIs keep in a user can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
-    stored = {name: value for name, value in context.stored.items() if not _is_ui_member(name)}
-    new = {name: value for name, value in members.items() if _is_ui_member(name) or name in _schema_members(context)}
-    context.doc = {**new, **stored}
-    _check_size(context.doc)
+    unchanged = {name: value for name, value in context.stored.items() if not _may_set(context, name)}
+    context.doc = {**{name: value for name, value in members.items() if name not in SECRETS}, **unchanged}
+    if context.services.settings.manage_users:
+        _set_credentials(context, members.get("password"))
+    ui_members.check_size(context.doc, partial(_is_ui_member, context))
 
 
-def _check_size(user: Document) -> None:
-    """Stop with 400 if UIs keep too much in a user. Each request of the user reads the document."""
-    lengths = {name: len(json_text.dumps(value)) for name, value in user.items() if _is_ui_member(name)}
-    if sum(lengths.values()) > LARGEST_UI_MEMBERS:
-        largest = max(lengths, key=lambda name: lengths[name])
-        message = f"What UIs keep in a user must not be more than {LARGEST_UI_MEMBERS} characters of JSON"
-        raise validation_error(error(largest, "maxLength", message=message, target=LARGEST_UI_MEMBERS))
+def _set_credentials(context: Context, password: str | None) -> None:
+    """Fill in the hashes of a new password, by Kazoo's rules. Old tokens of the user then end.
+
+    Stops with 400 if the user has no name any more, the name is taken, or it changes without a password.
+
+    Spec: docs/kazoo/auth.md, section 4.3.
+    """
+    document, stored = context.doc, context.stored
+    name, old_name = document.get("username"), stored.get("username")
+    if name is None:
+        if old_name is not None:
+            raise validation_error(error("username", "required", message="Field is required but missing"))
+        return
+    name = document["username"] = name.lower()
+    if name != old_name:
+        if users.id_of(context.services.store, context.account_id, name) not in (None, stored["_id"]):
+            message = "Username must be unique within account"
+            raise validation_error(error("username", "unique", message=message, cause=name))
+        if not password:
+            message = "The password must be provided when creating / updating the user name"
+            raise validation_error(error("password", "required", message=message, cause=name))
+    if password:
+        ends_tokens = context.services.config(CONFIG, "reset_identity_secret_on_rehash", default=True) is not False
+        context.doc = users.with_password(document, password, ends_tokens)
 
 
 def _check_caller(context: Context, user_id: str) -> None:
@@ -91,20 +120,23 @@ def _may_change(context: Context, identity: AuthDoc, user_id: str) -> bool:
     return hierarchy.is_account_admin(context.services.cache, identity)
 
 
-def _is_ui_member(name: str) -> bool:
-    """Whether UIs keep this member in a user, and may change it."""
-    return name.startswith("ui_") or name in _UI_MEMBERS
+def _is_ui_member(context: Context, name: str) -> bool:
+    """Whether UIs keep this member in a user, or nothing else knows it. They may change it."""
+    if ui_members.is_prefixed(name) or name in _UI_MEMBERS:
+        return True
+    return not (fields.is_private(name) or name in _schema_members(context) or name in (*SECRETS, _HASH))
+
+
+def _may_set(context: Context, name: str) -> bool:
+    return _is_ui_member(context, name) or (name in _PERSONAL and context.services.settings.manage_users)
 
 
 def _refused_members(context: Context, members: Document) -> list[str]:
-    """The members that the request changes but may not, sorted. Members that a POST omits do not change.
-
-    Unknown members are ignored, because Monster UI sends some of its own.
-    """
+    """The members that the request changes but may not, sorted. Members that a POST omits do not change."""
     before = _with_defaults(context, fields.public(context.stored))
-    known = {*before, *_schema_members(context)}
-    sent = [name for name in fields.public(context.data) if name in known and not _is_ui_member(name)]
-    return sorted(name for name in sent if members.get(name, MISSING) != before.get(name, MISSING))
+    sent = {name: members.get(name) for name in fields.public(context.data) if not _may_set(context, name)}
+    sent.pop("id", None)
+    return ui_members.changed({name: value for name, value in sent.items() if name != "confirm_password"}, before)
 
 
 def _schema_members(context: Context) -> Document:

@@ -50,6 +50,12 @@ class Invalid(ValueError):
         self.paths = [tuple(error.absolute_path) for error in errors]
         super().__init__(", ".join(self.errors))
 
+    def sentences(self) -> list[str]:
+        """What is wrong, for people: ``username: Failed to match pattern …``."""
+        return [
+            f"{path}: {found['message']}" for path, by_keyword in self.errors.items() for found in by_keyword.values()
+        ]
+
     def was_stored(self, data: Document, stored: Document | None) -> bool:
         """Whether the stored document has the same value in every place that the schema refuses."""
         return stored is not None and not self.has_more and all(_is_same(data, stored, path) for path in self.paths)

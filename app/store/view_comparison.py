@@ -58,10 +58,11 @@ _ACCOUNT: Document = {
     "pvt_api_key": "k",
     "pvt_tree": ["m", "r"],
 }
+_CALLFLOW: Document = {"pvt_type": "callflow", "name": "Main", "numbers": ["+14155550100", "office"]}
 _APP: Document = {"pvt_type": "app", "name": "pbxs", "api_url": "https://api.example.com/v2/", "published": True}
 _SAMPLES: tuple[Document, ...] = tuple(
     {"_id": f"made-{number}", "_rev": "1-a", "pvt_account_id": f"made-{number}", **document}
-    for number, sample in enumerate((_TRUNK, _USER, _NUMBER, _ACCOUNT, _APP))
+    for number, sample in enumerate((_TRUNK, _USER, _NUMBER, _ACCOUNT, _APP, _CALLFLOW))
     for document in (sample, {**sample, "pvt_deleted": True}, {**sample, "pvt_type": "other"})
 )
 

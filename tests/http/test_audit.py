@@ -412,6 +412,21 @@ def test_a_dry_run_announces_all_that_is_written(world):
     assert printed(world, person.account_id, *rules, code=0).startswith("0 repairs")
 
 
+def test_a_wrong_number_of_accounts_is_repaired(world):
+    person = make_person(world)
+    make_person(world, "child", person)
+    rule, account_id = "descendants-count", person.account_id
+    assert audited(world, account_id)[rule, account_id, "descendants_count"] == "warning"
+    shown = printed(world, account_id, "--fix", rule, code=1)
+    assert f"{account_id}: not written" in shown and "1 repairs" in shown
+    for db in ("accounts", account_db(account_id)):
+        assert "descendants_count" not in world.store.open_doc(db, account_id)
+    printed(world, account_id, "--fix", rule, "--apply", code=0)
+    for db in ("accounts", account_db(account_id)):
+        assert world.store.open_doc(db, account_id)["descendants_count"] == 1
+    assert printed(world, account_id, "--fix", rule, code=0).startswith("0 repairs")
+
+
 def test_marks_are_repaired(world):
     person, number = make_person(world), "+14155553001"
     world.store.create_db(number_db(number))

@@ -243,15 +243,57 @@ def test_only_the_uis_members_of_an_account_can_be_changed(world, base, api, per
     def post(data):
         return requests.post(url, json={"data": data}, headers=headers, timeout=30)
 
-    refused = post({"name": "stolen", "realm": "stolen.example"})
-    assert refused.status_code == 403 and "name, realm" in refused.json()["data"]["message"]
+    refused = post({"name": "stolen", "realm": "stolen.example", "timezone": "Europe/Paris"})
+    assert refused.status_code == 403 and "not name, realm" in refused.json()["data"]["message"]
+    new = post({"name": person.account["name"], "notifications": {"a": 1}, "strange": 1})
+    assert new.status_code == 403 and "not notifications, strange" in new.json()["data"]["message"]
     assert post({"pvt_superduper_admin": True, "ui_metadata": {"a": 1}}).status_code == 200
     for db in (account_db(person.account_id), "accounts"):
         stored = world.store.open_doc(db, person.account_id)
         assert stored["ui_metadata"] == {"a": 1} and stored["name"] == person.account["name"]
         assert stored["pvt_superduper_admin"] is False
-    for method in ("PUT", "PATCH", "DELETE"):
-        assert requests.request(method, url, json={"data": {}}, headers=headers, timeout=30).status_code == 405
+        assert "timezone" not in stored
+    for method, path in (("PUT", ""), ("DELETE", ""), ("PUT", "/api_key")):
+        refused = requests.request(method, url + path, json={"data": {}}, headers=headers, timeout=30)
+        assert refused.status_code == 409 and "Kazoo" in refused.json()["data"]["accounts"]["message"]
+
+
+def test_what_uis_keep_in_an_account(world, base, api, person):
+    """The pages "my account" of Monster UI send the whole account back, with what was changed."""
+    url, headers = f"{base}/v2/accounts/{person.account_id}", {"X-Auth-Token": api.token}
+
+    def send(method, data):
+        return requests.request(method, url, json={"data": data}, headers=headers, timeout=30)
+
+    kept = {
+        "contact": {"technical": {"email": "jo@example.com", "number": "+14155550100"}},
+        "timezone": "Europe/Paris",
+        "language": "fr-FR",
+        "caller_id_options": {"outbound_privacy": "full"},
+        "ui_flags": {"numbers_format": "national"},
+    }
+    shown = requests.get(url, headers=headers, timeout=30).json()["data"]
+    answer = send("POST", shown | kept)
+    assert answer.status_code == 200 and answer.json()["data"] == shown | kept
+    assert requests.get(url, headers=headers, timeout=30).json()["data"] == shown | kept
+    assert send("PATCH", {"contact": {"billing": {"name": "Jo"}}, "timezone": None}).status_code == 200
+    copies = [world.store.open_doc(db, person.account_id) for db in (account_db(person.account_id), "accounts")]
+    for document in copies:
+        assert document["contact"] == {**kept["contact"], "billing": {"name": "Jo"}}
+        assert "timezone" not in document and document["realm"] == person.account["realm"]
+    # A POST replaces what UIs keep.
+    without = {name: value for name, value in shown.items() if name != "caller_id_options"}
+    assert "caller_id_options" not in send("POST", without).json()["data"]
+    for data, named in (
+        ({"timezone": "x"}, "timezone"),
+        ({"language": 5}, "language"),
+        ({"contact": {"technical": 5}}, "contact.technical"),
+        ({"caller_id_options": {"outbound_privacy": "most"}}, "caller_id_options.outbound_privacy"),
+        ({"ui_flags": "x"}, "ui_flags"),
+        ({"ui_flags": {"x": "y" * 262_144}}, "ui_flags"),
+    ):
+        refused = send("PATCH", data)
+        assert refused.status_code == 400 and list(refused.json()["data"]) == [named]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,12 @@ def test_from_nothing_to_a_log_in(tmp_path):
     first = created.split()[1]
     below = run(environment, "create-account", "Below", "--realm", "below.example.com", "--parent", first).split()[1]
     user = run(environment, "create-user", below, "Jo@Example.com", "--password-stdin", stdin="s3cret\n").split()[1]
+    run(environment, "create-account", "Deep", "--realm", "deep.example.com", "--parent", below)
+    store = EmbeddedStore(tmp_path)
+    for db in ("accounts", account_db(first)):
+        assert store.open_doc(db, first)["descendants_count"] == 2
+    for db in ("accounts", account_db(below)):
+        assert store.open_doc(db, below)["descendants_count"] == 1
     server = support.service(environment).start()
     try:
         credentials = support.credential_hash("jo@example.com", "s3cret")
@@ -64,6 +70,9 @@ def test_mistakes_are_one_line(tmp_path):
     ):
         error = run(environment, *arguments, code=2 if "import" in arguments else 1)
         assert words.lower() in error.lower() and "Traceback" not in error, error
+    for name in ("jörg", "user name@x.de", "x" * 257):
+        error = run(environment, "create-user", first, name, "--password-stdin", stdin="s3cret\n", code=1)
+        assert "username: " in error and ("Failed to match pattern" in error or "not be more than 256" in error)
     for url in ("javascript:alert(1)", "https://", "api.example.com"):
         arguments = ("create-user", first, "x", "--password-stdin", "--app", "pbxs", "--app-url", url)
         assert "http(s)://" in run(environment, *arguments, stdin="s3cret\n", code=1)
@@ -531,14 +540,15 @@ class TestWhatUisNeed:
             account = f"{server.url}/v1/accounts/{account_id}"
             token = {"X-Auth-Token": login["auth_token"]}
             user = requests.get(f"{account}/users/{login['data']['owner_id']}", headers=token, timeout=20).json()
-            assert user["data"]["apps"]["pbxs"]["api_url"] == "https://api.example.com/v1"
+            app_of_user = {"label": "PBX Connector", "icon": "device", "default": True}
+            assert user["data"]["apps"]["pbxs"] == app_of_user | {"api_url": "https://api.example.com/v1"}
             listed = requests.get(f"{account}/apps_store", headers=token, timeout=20).json()
             assert [one["id"] for one in listed["data"]] == [app["id"]]
             run(environment, "set-app-url", "pbxs", "http://new.example.com", "--user", f"{account_id}/JO")
             (moved,) = self.log_in(server, "jo", "s3cret")["data"]["apps"]
             assert moved == app | {"api_url": "http://new.example.com/v2/"}
             user = requests.get(f"{account}/users/{login['data']['owner_id']}", headers=token, timeout=20).json()
-            assert user["data"]["apps"]["pbxs"]["api_url"] == "http://new.example.com/v1"
+            assert user["data"]["apps"]["pbxs"] == app_of_user | {"api_url": "http://new.example.com/v1"}
         finally:
             server.stop()
 

@@ -170,15 +170,16 @@ class TestEmergencyAddresses:
         before = stored(world, number)
         for method in ("POST", "PATCH"):
             answer = numbers(method, number, {"e911": self.ADDRESS, "prepend": {"enabled": True}})
-            assert answer.status_code == 501
-            assert "e911" in answer.json()["data"]["message"]
+            assert answer.status_code == 409
+            data = answer.json()["data"]
+            assert "e911" in data["message"] and data["e911"] == {"message": data["message"]}
         assert stored(world, number) == before
 
     def test_nor_is_one_that_the_old_ui_calls_by_a_provider(self, base, world, person):
         number = give_number(world, person, pvt_module_name="knm_managed")
         before = stored(world, number)
         answer = Numbers(base, person, version="v1")("POST", number[1:], {"dash_e911": self.ADDRESS})
-        assert answer.status_code == 501
+        assert answer.status_code == 409
         # Its dialog shows the message of the envelope.
         assert "not saved" in answer.json()["message"]
         assert stored(world, number) == before
@@ -195,7 +196,7 @@ class TestEmergencyAddresses:
             ("PATCH", {"e911": None}),
             ("PATCH", {"e911": self.ADDRESS | {"postal_code": "94107"}}),
         ):
-            assert numbers(method, number, data).status_code == 501
+            assert numbers(method, number, data).status_code == 409
         assert stored(world, number)["e911"] == self.PROVISIONED
         assert numbers("DELETE", number).status_code == 409
 
@@ -228,8 +229,8 @@ def test_caller_id_names_are_saved_where_the_operator_is_told(world, numbers, pe
     settings = {"_id": "configs_number_manager", "cnam_provider": "knm_telnyx_cnam"}
     world.store.save_doc(account_db(person.account_id), settings)
     of_child = give_number(world, child, pvt_module_name="knm_managed")
-    assert numbers("POST", of_child, {"cnam": {"display_name": "ACME"}}).status_code == 501
-    assert numbers("POST", of_child, {"cnam": {"inbound_lookup": True}}).status_code == 501
+    assert numbers("POST", of_child, {"cnam": {"display_name": "ACME"}}).status_code == 409
+    assert numbers("POST", of_child, {"cnam": {"inbound_lookup": True}}).status_code == 409
     assert numbers("POST", of_child, {"force_outbound": True}).status_code == 200
 
 
@@ -378,11 +379,12 @@ def test_what_uis_ask_before_they_offer_numbers(base, world, numbers):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("PUT", "+14155550100", 501),
-        ("PUT", "+14155550100/activate", 501),
-        ("PUT", "collection/activate", 501),
-        ("PUT", "collection", 501),
-        ("POST", "check", 501),
+        ("PUT", "+14155550100", 409),
+        ("PUT", "+14155550100/activate", 409),
+        ("PUT", "collection/activate", 409),
+        ("PUT", "collection", 409),
+        ("POST", "check", 409),
+        ("POST", "fix", 409),
         ("POST", "carriers_info", 405),
         ("PUT", "check", 405),
         ("GET", "+14155550100/nothing", 404),
@@ -393,4 +395,23 @@ def test_what_only_kazoo_can_do_is_told_in_words(numbers, method, path, status):
     answer = numbers(method, path, None if method == "GET" else {})
     assert answer.status_code == status
     assert answer.json()["status"] == "error"
-    assert status != 501 or "left to Kazoo" in answer.json()["data"]["message"]
+    if status == 409:
+        subject = path.partition("/")[0]
+        message = answer.json()["data"]["message"]
+        assert "left to Kazoo" in message and answer.json()["data"][subject] == {"message": message}
+
+
+def test_the_copy_of_one_number_is_put_right(base, world, numbers, person):
+    number, gone = give_number(world, person), give_number(world, person)
+    db = account_db(person.account_id)
+    for each in (number, gone):
+        world.store.save_doc(db, copy_of(world, person, each) | {"pvt_state": "wrong"})
+    other = make_person(world, "next owner")
+    moved = stored(world, gone) | {"pvt_assigned_to": other.account_id}
+    world.store.save_doc(number_db(gone), moved)
+    for each in (number, gone, "+19995550111", "office"):
+        answer = numbers("POST", f"fix/{each}", {})
+        assert (answer.status_code, answer.json()["data"]) == (200, {})
+    assert body(copy_of(world, person, number)) == body(stored(world, number))
+    assert copy_of(world, person, gone) is None and copy_of(world, other, gone) is None
+    assert Numbers(base, person, version="v1")("POST", f"fix/{number}", {}).status_code == 404

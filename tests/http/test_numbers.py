@@ -188,7 +188,7 @@ def test_lists_for_uis(world, base, api, person):
     assert get(f"/{used.replace('+', '%2B')}").json()["data"]["used_by"] == "trunkstore"
     assert get(f"/{used[2:]}").json()["data"]["id"] == used
     assert get("/%2B14150009999").status_code == 404
-    assert api.session.put(f"{root}/{used}", headers=headers, timeout=20).status_code == 501
+    assert api.session.put(f"{root}/{used}", headers=headers, timeout=20).status_code == 409
 
 
 def reconcile(world, *arguments):

@@ -23,6 +23,14 @@ class Users:
         return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=30)
 
 
+@pytest.fixture(scope="module")
+def base(engine, service_on, world_on):
+    """A service beside a Kazoo: it does not manage users."""
+    server = support.service({**world_on(engine).environment, "MANAGE_USERS": "false"}).start()
+    yield server.url
+    server.stop()
+
+
 @pytest.fixture
 def users(base, person):
     return Users(base, person)
@@ -80,6 +88,7 @@ def test_a_patch_merges_and_null_removes(users, user_id):
         ({"username": "somebody", "ui_flags": {}, "enabled": False}, "enabled, username"),
         ({"username": None}, "username"),
         ({"hotdesk": {"pin": "1234"}}, "hotdesk"),
+        ({"credentials": "0" * 32}, "credentials"),
     ],
 )
 def test_what_is_kazoos_to_change_is_refused_by_name(world, users, person, user_id, changes, named):
@@ -96,22 +105,24 @@ def test_members_that_are_the_same_pass_and_so_do_their_defaults(users, person, 
     assert users("PATCH", user_id, same | {"ui_metadata": {"ui": "monster-ui"}}).status_code == 200
 
 
-def test_what_monster_ui_adds_for_itself_is_passed_over(world, users, person, user_id):
-    added = {"account_name": "Acme", "apps": {}, "appList": ["a", "b"]}
+def test_what_monster_ui_adds_for_itself_is_stored_as_kazoo_does(world, users, person, user_id):
+    added = {"account_name": "Acme", "apps": {}, "appList": ["a", "b"], "strange": [1]}
     sent = users("GET", user_id).json()["data"] | added
     answer = users("POST", user_id, sent)
     assert answer.status_code == 200
-    assert answer.json()["data"]["appList"] == ["a", "b"]
-    assert not {"account_name", "apps", "id"} & stored(world, person).keys()
+    document = stored(world, person)
+    assert {name: document[name] for name in added} == added and "id" not in document
+    assert "strange" not in users("PATCH", user_id, {"strange": None}).json()["data"]
+    assert users("PATCH", user_id, {"strange": "x" * 262_144}).status_code == 400
 
 
-def test_a_stored_member_that_no_schema_knows_is_not_changed_either(world, users, person, user_id):
-    document = stored(world, person) | {"apps": {"pbxs": {"api_url": "https://api.example.com/v1"}}}
-    world.store.save_doc(account_db(person.account_id), document)
-    same = users("GET", user_id).json()["data"]
-    assert users("POST", user_id, same).status_code == 200
-    assert users("POST", user_id, same | {"apps": {}}).json()["data"]["message"].endswith("not apps")
-    assert stored(world, person)["apps"] == document["apps"]
+def test_the_primary_app_of_kazoo_ui(world, users, person, user_id):
+    apps = {"pbxs": {"api_url": "https://api.example.com/v1"}}
+    world.store.save_doc(account_db(person.account_id), stored(world, person) | {"apps": apps})
+    sent = users("GET", user_id).json()["data"]
+    sent["apps"]["pbxs"]["default"] = True
+    assert users("POST", user_id, sent).json()["data"]["apps"] == {"pbxs": {**apps["pbxs"], "default": True}}
+    assert stored(world, person)["apps"]["pbxs"]["default"] is True
 
 
 def test_bad_data_is_told_as_kazoo_tells_it(users, user_id):
