@@ -234,7 +234,7 @@ def _keep_writes(recorder):
     account, user = "/accounts/{account_id}", recorder.person.user
     names = {"first_name": user["first_name"], "last_name": user["last_name"]}
     recorder.keep("PUT", "/schemas/{schema}/validation", TRUNK, schema="connectivity")
-    recorder.keep("POST", account, {"ui_metadata": {"version": "4.3"}})
+    recorder.keep("POST", account, {"name": "Example", "ui_metadata": {"version": "4.3"}})
     recorder.keep("PATCH", account, {"timezone": "Europe/Paris"})
     recorder.keep("POST", f"{account}/users/{{user_id}}", {**names, "language": "fr-FR"}, user_id=user["_id"])
     recorder.keep("PATCH", f"{account}/users/{{user_id}}", {"ui_help": {"seen": True}}, user_id=user["_id"])

@@ -98,6 +98,7 @@ class Context:
     auth: AuthDoc = field(init=False, repr=False)
 
     # negotiate
+    wants_csv: bool = False
     language: str | None = None
 
     # validate and execute

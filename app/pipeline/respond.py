@@ -4,13 +4,14 @@ Spec: docs/kazoo/http.md, sections 4 to 6.
 """
 
 import gzip
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from app.crossbar.context import Context, Stop
+from app.crossbar.context import Context, Stop, system_error
 from app.documents.clock import iso_now
-from app.kazoo import json_text
+from app.kazoo import csv_text, json_text
 from app.kazoo.constants import VERSION
 from app.store import StoreError
 
@@ -32,6 +33,7 @@ _CORS = (
     ("access-control-max-age", "86400"),
 )
 _PLAIN_IN_PATHS = "!$&'()*+,;=:@"
+_FILE_NAME = re.compile(r"[\w .()+-]{1,100}", re.ASCII)
 _EXPIRED = "Fri, 01 Jan 1999 00:00:00 GMT"
 
 
@@ -46,6 +48,8 @@ class Answer:
 
 def success(context: Context) -> Answer:
     """The answer to a request that passed all stages."""
+    if context.wants_csv:
+        return _csv(context)
     envelope = dict(context.paging) if context.version != "v1" else {}
     if context.resp_data is not None:
         envelope["data"] = context.resp_data
@@ -61,6 +65,28 @@ def success(context: Context) -> Answer:
     if context.method == "GET":
         _describe_entity(context, answer)
     return _finish(context, answer, envelope)
+
+
+def _csv(context: Context) -> Answer:
+    """The data alone as CSV, without the envelope and its token. Objects become a file for downloading."""
+    try:
+        answer = Answer(context.status, body=csv_text.dumps(context.resp_data).encode("utf-8"))
+    except csv_text.TooLong:
+        return failure(context, system_error(400, "the data is too large for CSV"))
+    _describe_entity(context, answer)
+    _finish(context, answer, None)
+    answer.headers["content-type"] = "text/csv"
+    if csv_text.is_table(context.resp_data):
+        answer.headers["content-disposition"] = f'attachment; filename="{_file_name(context)}"'
+    _compress(context, answer)
+    return answer
+
+
+def _file_name(context: Context) -> str:
+    """The client's name for the file, if it is harmless in a header, or else the noun's."""
+    name = context.header("x-file-name") or context.req_value("file_name")
+    is_harmless = isinstance(name, str) and _FILE_NAME.fullmatch(name)
+    return name if is_harmless else f"{context.nouns[-1][0]}.csv"
 
 
 def failure(context: Context, stop: Stop) -> Answer:

@@ -243,11 +243,13 @@ def test_only_the_uis_members_of_an_account_can_be_changed(world, base, api, per
     def post(data):
         return requests.post(url, json={"data": data}, headers=headers, timeout=30)
 
+    name = {"name": person.account["name"]}
+    assert list(post({"ui_metadata": {}}).json()["data"]) == ["name"]
     refused = post({"name": "stolen", "realm": "stolen.example", "timezone": "Europe/Paris"})
     assert refused.status_code == 403 and "not name, realm" in refused.json()["data"]["message"]
-    new = post({"name": person.account["name"], "notifications": {"a": 1}, "strange": 1})
+    new = post({**name, "notifications": {"a": 1}, "strange": 1})
     assert new.status_code == 403 and "not notifications, strange" in new.json()["data"]["message"]
-    assert post({"pvt_superduper_admin": True, "ui_metadata": {"a": 1}}).status_code == 200
+    assert post({**name, "pvt_superduper_admin": True, "ui_metadata": {"a": 1}}).status_code == 200
     for db in (account_db(person.account_id), "accounts"):
         stored = world.store.open_doc(db, person.account_id)
         assert stored["ui_metadata"] == {"a": 1} and stored["name"] == person.account["name"]

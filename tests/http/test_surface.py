@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -136,7 +137,7 @@ class TestEnvelopes:
 
     def test_pretty(self, base):
         text = raw(base, "GET", "/v2/schemas?pretty_print=true")[2].decode()
-        assert text.startswith('{\n  "data" : [\n    "api_auth",')
+        assert text.startswith('{\n  "data" : [\n    "accounts",')
         off = raw(base, "GET", "/v2/schemas?pretty_print=true", headers={"X-Pretty-Print": "no"})[2]
         assert off.startswith(b'{"data":[')
 
@@ -167,6 +168,8 @@ class TestNegotiation:
             ("*/*;q=0.1", 200),
             ("text/html, application/json;q=0", 200),
             ("application/json, text/javascript, */*; q=0.01", 200),
+            ("text/csv", 200),
+            ("text/*;q=0.1", 200),
             ("application/json; charset=utf-8", 406),
             ("text/html", 406),
             ("", 406),
@@ -175,6 +178,51 @@ class TestNegotiation:
     )
     def test_accept(self, base, accept, status):
         assert raw(base, "GET", "/v2/schemas", headers={"Accept": accept})[0] == status
+
+    def test_csv_is_the_data_alone(self, base, api):
+        """A browser's download must not have the token."""
+        for number in range(2):
+            api.create({"name": f'"{number}", x', "servers": []})
+        users = f"/v2/accounts/{api.person.account_id}/users"
+        token = {"X-Auth-Token": api.token}
+        status, headers, body = raw(base, "GET", f"{users}?accept=csv&auth_token={api.token}")
+        assert (status, headers["content-type"]) == (200, "text/csv") and headers["etag"]
+        assert headers["content-disposition"] == 'attachment; filename="users.csv"'
+        titles, row = body.decode().splitlines()
+        assert titles.split(",")[0] == '"ID"' and f'"{api.person.user["username"]}"' in row
+        assert api.token not in body.decode() and "envelope" not in body.decode()
+        best = {**token, "Accept": "application/json;q=0.5, text/comma-separated-values"}
+        assert raw(base, "GET", users, headers=best)[2] == body
+        for accept in ("application/json, text/csv", "text/csv;q=0.1, */*"):
+            answer = raw(base, "GET", users, headers={**token, "Accept": accept})
+            assert answer[1]["content-type"] == "application/json"
+        ids = api.call("GET").json()["data"]
+        _, headers, body = raw(
+            base, "GET", f"/v2/accounts/{api.person.account_id}/connectivity", headers={**token, "Accept": "text/csv"}
+        )
+        assert body.decode() == "".join(ids) and "content-disposition" not in headers
+
+    def test_what_csv_is_not(self, base, api):
+        token = {"X-Auth-Token": api.token}
+        account = f"/v2/accounts/{api.person.account_id}"
+        status, headers, body = raw(base, "GET", f"{account}/nothing?accept=csv", headers=token)
+        assert status == 404 and json.loads(body)["status"] == "error"
+        status, headers, body = raw(base, "GET", f"{account}/ledgers/total?accept=csv", headers=token)
+        assert (status, body) == (200, b'"Amount"\n"0.0"\n')
+        _, headers, body = raw(base, "GET", f"{account}/ledgers/x?accept=csv", headers=token)
+        assert (headers["content-type"], body) == ("text/csv", b"")
+        for name, wanted in (
+            ("my list.csv", "my list.csv"),
+            ('a"b', "users.csv"),
+            ("a\nb", "users.csv"),
+            ("é", "users.csv"),
+        ):
+            path = f"{account}/users?accept=csv&file_name={quote(name)}"
+            assert raw(base, "GET", path, headers=token)[1]["content-disposition"].endswith(f'"{wanted}"')
+        answer = requests.put(
+            f"{base}{account}/connectivity?accept=csv", json={"data": {}}, headers=token, timeout=30
+        )
+        assert answer.json()["data"]["id"]
 
     @pytest.mark.parametrize(
         ("header", "language"),
