@@ -50,6 +50,11 @@ def history_failed() -> None:
     _counts().history_failed.inc()
 
 
+def number_overwritten() -> None:
+    """Count a POST that took away a number which another request had just added."""
+    _counts().overwrites.inc()
+
+
 def node_asked(node: str) -> None:
     """Count a request to a CouchDB node. `node` is its host and port."""
     _node_requests(node).inc()
@@ -130,5 +135,6 @@ def _registered() -> SimpleNamespace:
         weak_writes=Counter("connectivity_weak_writes", "Writes that a minority of copies accepted at once"),
         conflicts=Counter("connectivity_conflicts", "Conflicting leaves of documents", ["outcome"]),
         history_failed=Counter("connectivity_history_failed", "Replaced versions that were not saved"),
+        overwrites=Counter("connectivity_overwrites", "POSTs that took away a number which was just added"),
         marks_failed=Counter("connectivity_number_marks_failed", "Numbers whose mark or copy was not written"),
     )

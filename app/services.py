@@ -25,6 +25,7 @@ from app.store import Store
 from app.store.cache import DocumentCache
 from app.store.engines import open_store
 from app.store.replicated import Replicated
+from app.trunks.overwrites import Additions
 from app.trunks.service import Trunks
 
 
@@ -101,6 +102,7 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
     assignment = Assignment(numbers, cache, metrics.mark_failed)
     late_marks = Later("marks", partial(reconcile.repair, store, cache, numbers, assignment))
+    buckets = buckets or Buckets()
     history = History(store, settings.history_days, metrics.history_failed) if settings.history else None
     return Services(
         settings=settings,
@@ -108,12 +110,14 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         cache=cache,
         keys=keys,
         tokens=Tokens(keys, cache, strict=settings.strict_tokens),
-        buckets=buckets or Buckets(),
+        buckets=buckets,
         schemas=Schemas(),
         notices=notices,
         numbers=numbers,
         assignment=assignment,
-        trunks=Trunks(store, cache, notices, assignment, history, late_marks),
+        trunks=Trunks(
+            store, cache, notices, assignment, history, late_marks, Additions(buckets), metrics.number_overwritten
+        ),
         publisher=publisher,
         history=history,
     )

@@ -1,8 +1,11 @@
 """`history`: the versions of a trunk, and putting one back."""
 
+import contextlib
 import itertools
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,42 +16,115 @@ from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
-from app.documents import connectivity, fields
+from app.documents import Document, connectivity, fields
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
 from app.documents.fields import Author
-from app.documents.names import new_id
+from app.documents.names import TRUNKS_VIEW, account_db, new_id
 from app.documents.secrets import masked
 from app.history.versions import Write
 from app.schema import Invalid
 from app.services import Services
 from app.store import Conflict
+from app.trunks.overwrites import Overwrite, overwrites, put_back
 from app.trunks.service import KeyTooLong, NumbersRefused
 
 
 @click.command()
 @click.argument("account_id")
-@click.argument("connectivity_id")
+@click.argument("connectivity_id", required=False)
 @click.option("--restore", metavar="REVISION", help="Put this version back, as a new revision.")
+@click.option(
+    "--overwrites", "shows_overwrites", is_flag=True, help="Show numbers that a POST took away by accident."
+)
+@click.option("--apply", "mends", is_flag=True, help="With --overwrites: put these numbers back.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Show so many versions.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each version, with passwords.")
-def history(account_id: str, connectivity_id: str, restore: str | None, limit: int, as_json: bool) -> None:
+def history(
+    account_id: str,
+    connectivity_id: str | None,
+    restore: str | None,
+    shows_overwrites: bool,
+    mends: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Show who changed a trunk and how, newest first, or put a version back.
 
-    The exit status is 2 if there is no such trunk or version, or if the version can no longer be saved.
+    UIs send whole trunks. If two people save at the same moment, the second one may take away a number that the first
+    has just added. --overwrites shows such numbers, in all trunks of the account or in one, and --apply puts them
+    back at their servers.
+
+    The exit status is 1 if there are such numbers. It is 2 if there is no such trunk or version, or if a version can
+    no longer be saved.
     """
+    if mends and not shows_overwrites or shows_overwrites and restore:
+        raise click.UsageError("--apply needs --overwrites, and --overwrites does not go with --restore")
+    if connectivity_id is None and not shows_overwrites:
+        raise click.UsageError("name a trunk, or --overwrites")
+    status = 0
     try:
-        with services_of_command(writes=restore is not None) as services:
+        with services_of_command(writes=restore is not None or mends) as services:
             if services.history is None:
                 raise click.ClickException("HISTORY is not true, so no versions are kept")
             database_of(services.store, account_id)
-            if restore:
+            if shows_overwrites:
+                trunk_ids = [connectivity_id] if connectivity_id else _trunk_ids(services, account_id)
+                found = [_mend(services, account_id, trunk_id, mends, as_json) for trunk_id in trunk_ids]
+                status = 1 if any(found) else 0
+            elif restore and connectivity_id:
                 revision = _restore(services, account_id, connectivity_id, restore)
                 echo(f"{restore} is put back as {revision}")
-            else:
+            elif connectivity_id:
                 _show(services, account_id, connectivity_id, limit, as_json)
     except click.ClickException as error:
         harmless(error).show()
-        raise SystemExit(2) from None
+        status = 2
+    raise SystemExit(status)
+
+
+def _trunk_ids(services: Services, account_id: str) -> list[str]:
+    rows = services.store.query_view(account_db(account_id), TRUNKS_VIEW)
+    return [row.id for row in rows if row.id]
+
+
+def _mend(services: Services, account_id: str, trunk_id: str, mends: bool, as_json: bool) -> int:
+    """Show the overwritten numbers of a trunk, and put them back if `mends`. Returns how many remain."""
+    trunks, history = services.trunks, services.history
+    current = trunks.find(account_id, trunk_id, to_write=True)
+    if current is None or history is None:
+        raise click.ClickException(f"there is no trunk {trunk_id}")
+    remaining = 0
+    for overwrite in list(overwrites(current, history.versions(account_id, trunk_id))):
+        outcome = "gone"
+        if mends and (mended := put_back(current, overwrite)):
+            current = _save(services, account_id, current, mended)
+            outcome = "put back"
+        elif mends:
+            outcome = "not put back: the trunk has no such server any more"
+        remaining += outcome != "put back"
+        _print_overwrite(trunk_id, overwrite, outcome, as_json)
+    return remaining
+
+
+def _save(services: Services, account_id: str, stored: Document, document: Document) -> Document:
+    """Save a trunk as the API does for a request of the account itself. Returns it as stored."""
+    account = hierarchy.account(services.cache, account_id) or {"_id": account_id}
+    author = Author(new_id(), True, account_id)
+    write = Write("FIX", gregorian_now(), account_id, ip="command", request_id=author.request_id)
+    with _refusals():
+        checked = services.validated(connectivity.SCHEMA, fields.public(document), lambda: stored)
+        accepted = services.trunks.accepted(account, {**checked, **fields.private(stored)}, account_id)
+        return services.trunks.replace(account, stored, accepted, author, write)
+
+
+def _print_overwrite(trunk_id: str, overwrite: Overwrite, outcome: str, as_json: bool) -> None:
+    if as_json:
+        added, removed = asdict(overwrite.added), asdict(overwrite.removed)
+        echo_json({"trunk": trunk_id, "did": overwrite.did, "added": added, "removed": removed, "outcome": outcome})
+        return
+    echo((overwrite.did, "yellow"), f" of {trunk_id}: {outcome}")
+    for verb, write in (("added", overwrite.added), ("taken away", overwrite.removed)):
+        echo(f"    {verb} {_time_text(write.when)} by {_author_text(asdict(write))}")
 
 
 def _show(services: Services, account_id: str, trunk_id: str, limit: int, as_json: bool) -> None:
@@ -72,10 +148,20 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
         raise click.ClickException(f"there is no version {revision} of a trunk {trunk_id}")
     author = Author(new_id(), True, account_id)
     write = Write("POST", gregorian_now(), account_id, ip="command", request_id=author.request_id, restored=revision)
-    try:
+    with _refusals():
         checked = services.validated(connectivity.SCHEMA, fields.public(version), lambda: stored)
         document = trunks.accepted(account, connectivity.put_back(trunk_id, checked, stored), account_id)
         restored = trunks.restore(account, stored, document, author, write)
+    for finding in trunk.worst_errors(document):
+        echo(f"warning: {finding.path}: {finding.message}", err=True)
+    return str(restored["_rev"])
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what refuses a save into a line for people. Raises ClickException."""
+    try:
+        yield
     except Invalid as invalid:
         errors = json.dumps(masked(invalid.errors), ensure_ascii=False)
         raise click.ClickException(f"the schema refuses this version: {errors}") from None
@@ -83,19 +169,22 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
         raise click.ClickException(str(refused)) from None
     except Conflict:
         raise click.ClickException("someone else has just changed the trunk: try again") from None
-    for finding in trunk.worst_errors(document):
-        echo(f"warning: {finding.path}: {finding.message}", err=True)
-    return str(restored["_rev"])
+
+
+def _time_text(when: int | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when - GREGORIAN_EPOCH)) if when else "unknown time"
+
+
+def _author_text(who: dict[str, Any]) -> str:
+    return " ".join(f"{name} {who[name]}" for name in ("account_id", "user_id", "ip") if who.get(name)) or "unknown"
 
 
 def _print_entry(entry: dict[str, Any]) -> None:
-    when, who = entry["when"], entry["who"]
-    at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when - GREGORIAN_EPOCH)) if when else "unknown time"
-    by = " ".join(f"{name} {value}" for name, value in who.items() if value)
+    at, by = _time_text(entry["when"]), _author_text(entry["who"])
     verb = "deleted" if entry["deleted"] else entry["verb"] or "written elsewhere"
     restored = f" (puts back {entry['restored']})" if entry["restored"] else ""
     echo((entry["revision"], "yellow"), f" {at} {verb}{restored}")
-    echo(f"    by {by or 'unknown'}")
+    echo(f"    by {by}")
     if "not_compared" in entry:
         echo(f"    {entry['not_compared']['message']}")
     for operation in entry["patch"] or ():

@@ -68,6 +68,18 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     # Without these files every worker would fail, and gunicorn would keep starting new ones.
     schemas = Schemas()
     check_files()
+    with _metrics_directory() as directory:
+        # Requests to CouchDB are counted, so this comes before the first one.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        _prepare(settings, schemas, demo)
+        # Loads the collation table once, for all workers.
+        sort_key("")
+        _share_heaps()
+        GunicornApplication(settings, Buckets()).run()
+
+
+def _prepare(settings: Settings, schemas: Schemas, demo: bool) -> None:
+    """Prepare the store, and print what an operator should know about it. Raises KeysMissing, Unavailable."""
     store = open_store(settings)
     if created := prepare_store(store, settings, demo=demo):
         print_demo(settings, created)
@@ -75,12 +87,6 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
         print_console_address(settings)
     _warn_of_another_schema(store, schemas)
     store.close()
-    # Loads the collation table once, for all workers.
-    sort_key("")
-    _share_heaps()
-    with _metrics_directory() as directory:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-        GunicornApplication(settings, Buckets()).run()
 
 
 def _warn_of_another_schema(store: Store, schemas: Schemas) -> None:

@@ -8,7 +8,8 @@ Such marks are retried later.
 """
 
 import itertools
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.documents import Document, connectivity, fields
@@ -22,6 +23,9 @@ from app.numbers import ownership
 from app.numbers.assignment import Assignment
 from app.store import Store, is_document_id
 from app.store.cache import DocumentCache
+from app.trunks.overwrites import SECONDS, Additions
+
+log = logging.getLogger(__name__)
 
 # In bytes. A view compares keys again and again.
 LONGEST_KEY = 8192
@@ -58,6 +62,9 @@ class Trunks:
     history: History | None = None
     # Retries marks that could not be written, by account.
     late_marks: Later | None = None
+    # Watches for numbers that a POST takes away right after another request has added them.
+    additions: Additions | None = None
+    on_overwrite: Callable[[], None] = lambda: None
 
     def find(self, account_id: str, trunk_id: str, to_write: bool = False) -> Document | None:
         """The stored trunk, even if it is soft-deleted, or None."""
@@ -115,7 +122,9 @@ class Trunks:
         """Replace the stored trunk. Returns the new one as stored."""
         replaced = self._save_over(account, stored, document, author, write)
         self.notices.edited(_db(account), replaced)
-        self._update_marks(account, connectivity.dids(stored), connectivity.dids(replaced))
+        before, after = connectivity.dids(stored), connectivity.dids(replaced)
+        self._watch_overwrites(account, replaced, before, after, write)
+        self._update_marks(account, before, after)
         return replaced
 
     def restore(
@@ -157,6 +166,20 @@ class Trunks:
 
     def _stamped(self, account: Document, document: Document, author: Author) -> Document:
         return fields.stamp(document, account["_id"], author)
+
+    def _watch_overwrites(
+        self, account: Document, trunk: Document, before: list[str], after: list[str], write: Write
+    ) -> None:
+        lost = self.additions.overwritten(_db(account), trunk, before, after) if self.additions else []
+        if lost and write.verb == "POST":
+            self.on_overwrite()
+            log.warning(
+                "%s/%s: a POST took away %s, which another request had added less than %d s before",
+                account["_id"],
+                trunk["_id"],
+                ", ".join(map(repr, lost)),
+                SECONDS,
+            )
 
     def _flush_registrations(self, account: Document) -> None:
         realm = account.get("realm")

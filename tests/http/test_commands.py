@@ -404,10 +404,9 @@ def test_a_missing_view_is_a_503_that_says_so(world, base):
     assert world.store.find_doc(db, "_design/trunkstore") is None
 
 
-def test_metrics_are_summed_over_the_workers(tmp_path):
-    world = support.embedded_world(tmp_path).populate()
+def test_metrics_are_summed_over_the_workers(world):
     port = support.free_port()
-    server = support.service({**world.environment, "METRICS_PORT": str(port)}, workers=3).start()
+    server = support.service({**world.environment, "METRICS_PORT": str(port)}, workers=3, forked=False).start()
     try:
         for _ in range(60):
             requests.get(f"{server.url}/v2/schemas", timeout=20)
