@@ -12,6 +12,7 @@ RULES = {
     "ip": "a server has no address, or one that is not public",
     "ip-twice": "two servers have the same address and port",
     "no-auth": "a server has no `auth`, which may hide the whole document",
+    "no-dids": "a server has no `DIDs`: Monster UI shows no PBX of the trunk",
     "no-effect": "a time is a number, which has no effect on inbound calls",
     "no-options": "a password server has no `options`: no user of the document can register",
     "no-user": "a server has no user name",

@@ -12,6 +12,7 @@ from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS, masked
 from app.schema import Invalid, Schema
 
+NO_DIDS = "no-dids"
 LONGEST_VALUE = 60
 # Of one save.
 MOST_LOGGED = 20
@@ -45,15 +46,20 @@ def handling(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Findi
     Spec: docs/kazoo/routing.md and docs/kazoo/documents.md, section 10.
     """
     yield from calls.findings(document, views)
+    for index, server in enumerate(connectivity.servers_by_index(document)):
+        if not isinstance(server.get("DIDs"), dict):
+            message = "Monster UI shows no PBX of the trunk: give the server an empty `DIDs`"
+            yield Finding(Severity.WARNING, NO_DIDS, message, f"servers.{index}.DIDs")
     for path in (("billing",), ("service", "plans")):
         if object_member(document, *path) is not None:
             yield Finding(Severity.ERROR, "billing", "Kazoo bills for this, this service does not", ".".join(path))
 
 
 def worst_errors(document: Document) -> list[Finding]:
-    """The first errors among these, for the log of a save. `audit` reports all."""
-    errors = (finding for finding in handling(document) if finding.severity is Severity.ERROR)
-    return list(islice(errors, MOST_LOGGED))
+    """The first errors among these, and what hides PBXs, for the log of a save. `audit` reports all."""
+    found = handling(document)
+    logged = (finding for finding in found if finding.severity is Severity.ERROR or finding.rule == NO_DIDS)
+    return list(islice(logged, MOST_LOGGED))
 
 
 def _schema(document: Document, account: Document, schema: Schema, coercing: bool) -> Iterator[Finding]:

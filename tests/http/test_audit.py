@@ -127,6 +127,8 @@ def test_a_trunk_without_trouble(world):
             "servers.0.DIDs.+14155550666.timeout",
             "error",
         ),
+        (lambda t: t["servers"][0].pop("DIDs"), "no-dids", "servers.0.DIDs", "warning"),
+        (lambda t: t["servers"][0].update(DIDs=None), "no-dids", "servers.0.DIDs", "warning"),
         (lambda t: t["servers"][0]["options"].update(delay=5), "no-effect", "servers.0.options.delay", "note"),
         (
             lambda t: t["servers"][0]["options"].update(sip_headers=[]),

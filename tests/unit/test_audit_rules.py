@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.audit import trunk
 from app.audit.calls import is_enabled
 from app.audit.system_schema import changes_what_is_accepted
 
@@ -50,3 +51,14 @@ def test_what_kazoo_takes_for_disabled(server, is_on):
 )
 def test_which_differences_of_schemas_matter(path, matters):
     assert changes_what_is_accepted(path) is matters
+
+
+def test_what_the_log_of_a_save_has():
+    """Errors, and what hides PBXs in Monster UI. No passwords, and no more than a few lines."""
+    server = {"auth": {"auth_method": "Password", "auth_user": "u", "auth_password": ""}, "options": {"timeout": "0"}}
+    document = {"_id": "t", "account": {"auth_realm": "r"}, "servers": [server]}
+    assert [(found.rule, found.path) for found in trunk.worst_errors(document)] == [
+        ("timeout", "servers.0.options.timeout"),
+        ("no-dids", "servers.0.DIDs"),
+    ]
+    assert len(trunk.worst_errors({**document, "servers": [server] * 50})) == trunk.MOST_LOGGED
