@@ -30,6 +30,7 @@ SASS = support.ROOT / ".tools/sass/node_modules/.bin/sass"
 HQ_NUMBER, MOVED_NUMBER, SPARE, CARRIERS = "+14155550101", "+14155550102", "+14155550103", "+14155550104"
 # What the dialogs of the UI must say where this service leaves the work to Kazoo.
 NO_E911 = "the address for emergency calls (e911) was not saved"
+NEW_PASSWORD = "another password 1"
 NO_RELEASE = "only Kazoo can tell the carrier"
 # Requests that a Kazoo without these optional applications refuses as well, and that the UI expects to fail.
 EXPECTED = (
@@ -213,10 +214,10 @@ def spare(phone: str) -> str:
     return f'.unassigned-number[data-phone_number="{phone}"]'
 
 
-def log_in(browser: Browser, url: str, person: support.Person) -> None:
+def log_in(browser: Browser, url: str, person: support.Person, password: str = support.PASSWORD) -> None:
     browser.open(url)
     browser.type("#form_login #login", person.user["username"])
-    browser.type("#form_login #password", support.PASSWORD)
+    browser.type("#form_login #password", password)
     browser.type("#form_login #account_name", person.account["name"])
     browser.click("#form_login .login")
     browser.see("#main_topbar_myaccount")
@@ -380,8 +381,6 @@ def set_e911(browser: Browser) -> None:
     for field, text in address.items():
         browser.type(f"#e911 #{field}", text)
     browser.click("#e911 #submit_btn")
-    # Of a 501 the UI shows what the server says only there.
-    browser.click(".monster-alert .headline", "More Information")
 
 
 def read_about_buying(browser: Browser, kind: str) -> None:
@@ -398,6 +397,9 @@ def read_about_porting(browser: Browser) -> None:
     browser.click("#port_numbers")
     browser.see("#port_wizard", "Port Request Name")
     browser.click("#port_wizard .cancel", "Cancel Port Request")
+    browser.gone("#port_wizard")
+    # The UI may leave an empty page behind.
+    open_the_app(browser)
     browser.see(PBX_LIST, "HQ PBX")
 
 
@@ -428,10 +430,61 @@ def read_a_page(browser: Browser, page: str) -> None:
     browser.see(f"{MY_ACCOUNT} .myaccount-content > *")
 
 
-def change_the_clock(browser: Browser, wanted: str) -> None:
-    read_a_page(browser, '[data-module="user"]')
-    item = f'{MY_ACCOUNT} .settings-item[data-name="datetime"]'
+def open_a_setting(browser: Browser, page: str, name: str) -> str:
+    """Have the form of a setting shown. Returns its selector."""
+    read_a_page(browser, f'[data-module="{page}"]')
+    item = f'{MY_ACCOUNT} .settings-item[data-name="{name}"]'
     browser.click(f"{item} .settings-link")
+    return item
+
+
+def change_the_contact(browser: Browser) -> None:
+    item = open_a_setting(browser, "account", "technical_contact")
+    browser.type("#technical_contact_email", "jörg@example.com")
+    browser.type("#technical_contact_number", "+14155550177")
+    browser.click(f"{item} .change")
+    browser.see(f"{item} .description", "jörg@example.com")
+
+
+def change_the_privacy(browser: Browser) -> None:
+    item = open_a_setting(browser, "account", "account_outbound_privacy")
+    browser.choose("#account_outbound_privacy", "name")
+    browser.click(f"{item} .change")
+    browser.see(f"{item} .changes-saved", "")
+
+
+def change_the_email(browser: Browser) -> None:
+    item = open_a_setting(browser, "user", "email")
+    browser.type(f"{MY_ACCOUNT} #email", "person@example.com")
+    browser.click(f"{item} .change")
+    browser.see(f"{item} .description", "person@example.com")
+
+
+def change_the_password(browser: Browser) -> None:
+    item = open_a_setting(browser, "user", "password")
+    browser.type(f"{MY_ACCOUNT} #password", NEW_PASSWORD)
+    browser.type(f"{MY_ACCOUNT} #confirm_password", NEW_PASSWORD)
+    browser.click(f"{item} .change")
+
+
+def sync_a_number(browser: Browser) -> None:
+    if not browser.find(number(HQ_NUMBER)):
+        show(browser, "HQ PBX")
+    open_a_feature(browser, "sync")
+    saved(browser)
+
+
+def search_an_account(browser: Browser, child: support.Person) -> None:
+    browser.click("#main_topbar_account_toggle_link")
+    browser.type(".account-browser-search", child.account["name"][:9].lower())
+    browser.click(".account-search-link")
+    browser.see("#main_topbar_account_toggle_container .account-link", child.account["name"])
+    browser.click("#main_topbar_account_toggle_link")
+    browser.gone(".account-browser-search")
+
+
+def change_the_clock(browser: Browser, wanted: str) -> None:
+    item = open_a_setting(browser, "user", "datetime")
     browser.click(f"{item} .monster-checkbox, {item} .monster-custom-checkbox")
     browser.click(f"{item} .change")
     browser.see(f"{item} .description", wanted)
@@ -478,6 +531,7 @@ def walk(visit: Visit, person: support.Person, child: support.Person) -> None:
     visit.step("failover", set_failover)
     visit.step("prepend", set_prepend)
     visit.step("caller id", set_caller_id)
+    visit.step("sync a number", sync_a_number)
     visit.step("e911", set_e911, shows=NO_E911)
     visit.step("read about buying numbers", lambda browser: read_about_buying(browser, "regular"))
     visit.step("read about toll-free numbers", lambda browser: read_about_buying(browser, "tollfree"))
@@ -490,11 +544,19 @@ def walk(visit: Visit, person: support.Person, child: support.Person) -> None:
         visit.step(f"my account: {key} trunks", partial(read_a_page, page=f'[data-key="{key}"]'))
     visit.step("12 hours", partial(change_the_clock, wanted="12 hours"))
     visit.step("24 hours", partial(change_the_clock, wanted="24 hours"))
+    visit.step("contact", change_the_contact)
+    visit.step("caller-id privacy", change_the_privacy)
+    visit.step("e-mail", change_the_email)
     visit.step("leave my account", leave_my_account)
+    visit.step("search an account", partial(search_an_account, child=child))
     visit.step("switch to a child account", partial(go_to_the_child, child=child))
     visit.step("come back", partial(come_back, person=person))
     visit.step("the app store", open_the_store)
     visit.step("log out", log_out)
+    visit.step("log in again", lambda browser: log_in(browser, visit.url, person))
+    # The old token has ended, and so has the password that the UI logs in with.
+    visit.step("a new password", change_the_password, shows="Your session expired")
+    visit.step("log in with it", lambda browser: log_in(browser, visit.url, person, NEW_PASSWORD))
 
 
 @pytest.fixture
@@ -532,5 +594,10 @@ def test_a_person_finds_nothing_to_complain_about(visit, world):
         add_number(world, person, phone)
     add_number(world, person, CARRIERS, "knm_bandwidth2")
     walk(visit, person, child)
+    account = world.store.open_doc("accounts", person.account_id)
+    assert account["contact"]["technical"]["email"] == "jörg@example.com"
+    assert account["caller_id_options"] == {"outbound_privacy": "name"}
+    user = world.store.open_doc(account_db(person.account_id), person.user["_id"])
+    assert user["email"] == "person@example.com" and "password" not in user
     told = [f"{name}:\n    " + "\n    ".join(problems) for name, problems in visit.problems.items()]
     assert not told, "\n".join([f"pictures: {visit.pictures}", *told])
