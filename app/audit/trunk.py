@@ -12,7 +12,6 @@ from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS, masked
 from app.schema import Invalid, Schema
 
-NO_DIDS = "no-dids"
 LONGEST_VALUE = 60
 # Of one save.
 MOST_LOGGED = 20
@@ -49,7 +48,7 @@ def handling(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Findi
     for index, server in enumerate(connectivity.servers_by_index(document)):
         if not isinstance(server.get("DIDs"), dict):
             message = "Monster UI shows no PBX of the trunk: give the server an empty `DIDs`"
-            yield Finding(Severity.WARNING, NO_DIDS, message, f"servers.{index}.DIDs")
+            yield Finding(Severity.WARNING, "no-dids", message, f"servers.{index}.DIDs")
     for path in (("billing",), ("service", "plans")):
         if object_member(document, *path) is not None:
             yield Finding(Severity.ERROR, "billing", "Kazoo bills for this, this service does not", ".".join(path))
@@ -58,7 +57,7 @@ def handling(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Findi
 def worst_errors(document: Document) -> list[Finding]:
     """The first errors among these, and what hides PBXs, for the log of a save. `audit` reports all."""
     found = handling(document)
-    logged = (finding for finding in found if finding.severity is Severity.ERROR or finding.rule == NO_DIDS)
+    logged = (finding for finding in found if finding.severity is Severity.ERROR or finding.rule == "no-dids")
     return list(islice(logged, MOST_LOGGED))
 
 

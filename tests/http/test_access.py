@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import time
 
@@ -72,7 +73,10 @@ def test_the_wall(world, base, family, who):
         ("POST", "/connectivity?verb=PUT", {"name": "x"}, 201),
         ("DELETE", f"/connectivity/{doc_id}", None, 200),
         ("GET", "", None, 200),
-        ("POST", "", {"ui_metadata": {"by": str(who)}}, 200),
+        ("POST", "", {"name": target.person.account["name"], "ui_metadata": {"by": str(who)}}, 200),
+        ("PATCH", "", {"ui_metadata": {"by": str(who)}}, 200),
+        ("GET", "/search?t=user&q=name&v=x", None, 200),
+        ("POST", "/phone_numbers/fix/+14155550100", {"x": 1}, 200),
         ("GET", "/users", None, 200),
         ("GET", f"/users/{target.person.user['_id']}", None, 200),
         ("GET", "/phone_numbers", None, 200),
@@ -448,56 +452,47 @@ class TestAServiceOfItsOwn:
             assert statuses() == {200}
             user = world.store.open_doc(account_db(person.account_id), person.user["_id"])
             world.store.save_doc(account_db(person.account_id), {**user, "pvt_signature_secret": "f" * 32})
-            time.sleep(5)
-            assert statuses() == {401}
+            support.wait_until(lambda: statuses() == {401}, message="the old token to end on each worker")
         finally:
             server.stop()
 
-    @pytest.mark.alone
-    def test_a_hundred_requests_and_ten_more_a_second_later(self, limited):
+    def test_a_hundred_requests_whichever_worker_answers(self, limited):
+        """The bucket fills once a day here; `test_buckets.py` moves a clock."""
+        limited.configure("token_buckets", crossbar={"tokens_fill_time": "day"})
         server = support.service(limited.environment, workers=4).start()
         try:
             person = limited.person("Limited", "limited.example.com", limited.master)
             api = support.Api(server.url, person)
-
-            def passed(count):
-                statuses = [
-                    requests.get(api.url(), headers={"X-Auth-Token": api.token}, timeout=20).status_code
-                    for _ in range(count)
-                ]
-                assert set(statuses) <= {200, 429}
-                return statuses.count(200), statuses
-
-            started = time.monotonic()
-            count, statuses = passed(101)
-            seconds = int(time.monotonic() - started)
-            assert count == 100 + (seconds and 1) and (seconds or statuses[-1] == 429)
-            refused = next(answer for answer in (api.call("GET") for _ in range(200)) if answer.status_code != 200)
+            headers = {"X-Auth-Token": api.token}
+            statuses = [requests.get(api.url(), headers=headers, timeout=60).status_code for _ in range(101)]
+            assert statuses == [200] * 100 + [429]
+            refused = api.call("GET")
             assert refused.status_code == 429 and refused.json()["data"] == {"message": "too many requests"}
             assert "retry-after" not in refused.headers
-            time.sleep(1.0)
-            count, _ = passed(30)
-            assert count in (10, 20)
         finally:
             server.stop()
 
     def test_addresses_of_proxies(self, limited):
+        limited.configure("token_buckets", crossbar={"tokens_fill_time": "day"})
+        limited.configure("crossbar", token_costs=50)
         server = support.service(limited.environment).start()
         try:
             person = limited.person("Proxied", "proxied.example.com", limited.master)
             api = support.Api(server.url, person)
+            numbers = itertools.count()
 
             def status(address):
                 headers = {"X-Auth-Token": api.token, "X-Forwarded-For": address}
                 return requests.get(api.url(), headers=headers, timeout=20).status_code
 
-            limited.configure("crossbar", token_costs=50)
-            time.sleep(2.2)
             assert [status("10.0.0.1") for _ in range(3)] == [200, 200, 429]
             assert status("10.0.0.2") == 200
             limited.configure("crossbar", reverse_proxies=["192.0.2.0/24"])
-            time.sleep(2.2)
-            assert [status(f"10.0.1.{n}") for n in range(4)].count(429) >= 1
+            # Settings are read again after two seconds. Then they all come from one address.
+            support.wait_until(
+                lambda: [status(f"10.0.1.{next(numbers)}") for _ in range(4)][-1] == 429,
+                message="the setting to count",
+            )
         finally:
             server.stop()
 
@@ -515,8 +510,7 @@ class TestAServiceOfItsOwn:
             assert api.call("GET").status_code == 200
             db = account_db(person.account_id)
             limited.store.save_doc(db, {**limited.store.open_doc(db, person.account_id), "enabled": False})
-            time.sleep(2.2)
-            assert api.call("GET").status_code == 401
+            support.wait_until(lambda: api.call("GET").status_code == 401, message="the account to be disabled")
         finally:
             server.stop()
 

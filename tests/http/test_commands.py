@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tracemalloc
 from functools import partial
 
@@ -446,16 +445,6 @@ def test_a_worker_that_ends_is_replaced_and_what_it_counted_is_kept(tmp_path):
     finally:
         server.stop()
     assert not list(scratch.iterdir())
-
-
-@pytest.mark.alone
-def test_it_answers_soon_after_it_was_started(tmp_path):
-    support.embedded_world(tmp_path).populate()
-    server = support.service({"DATA_DIR": str(tmp_path)})
-    started = time.monotonic()
-    server.start()
-    assert time.monotonic() - started < 5
-    server.stop()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity on this system")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -78,13 +77,11 @@ def open_trunk(page, base, doc_id, name):
     page.see("main h1", name)
 
 
-def is_seen_within_a_second(page, url, selector, text):
-    """A page that is loaded anew shows this within a second."""
+def is_seen(page, url, selector, text):
+    """A page that is loaded anew shows this."""
     page.open("about:blank")
-    started = time.monotonic()
     page.open(url)
     page.see(selector, text)
-    assert time.monotonic() - started < 1
 
 
 def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
@@ -380,7 +377,6 @@ def test_a_descendant_account_and_an_api_key(world, base, person, page):
     assert page.find("header a", "Operation") == []
 
 
-@pytest.mark.alone
 def test_a_thousand_trunks(world, base, person, page):
     db = account_db(person.account_id)
     private = {"pvt_type": "sys_info", "pvt_account_id": person.account_id, "account": {"auth_realm": person.realm}}
@@ -398,7 +394,7 @@ def test_a_thousand_trunks(world, base, person, page):
     )
     support.Api(base, person).call("GET")
     log_in(page, person)
-    is_seen_within_a_second(page, f"{base}/console#/trunks", "tbody tr:nth-child(20) th a", "trunk")
+    is_seen(page, f"{base}/console#/trunks", "tbody tr:nth-child(20) th a", "trunk")
     page.see("p", "1 to 20 of 1000")
     first = page.execute("return document.querySelector('tbody a').textContent")
     page.click("button", "Next")
@@ -411,7 +407,6 @@ def test_a_thousand_trunks(world, base, person, page):
     page.see("th a", "trunk 777")
 
 
-@pytest.mark.alone
 def test_a_large_trunk(world, base, person, page):
     servers = [
         {
@@ -422,7 +417,7 @@ def test_a_large_trunk(world, base, person, page):
     ]
     doc_id = support.Api(base, person).create({"name": "large", "servers": servers})
     log_in(page, person)
-    is_seen_within_a_second(page, f"{base}/console#/trunks/{doc_id}", "summary", "pbx 199")
+    is_seen(page, f"{base}/console#/trunks/{doc_id}", "summary", "pbx 199")
     page.click("summary", "Picture")
     page.wait(lambda: page.execute("return document.querySelectorAll('.picture rect').length") == 801, "the picture")
 

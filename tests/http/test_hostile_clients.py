@@ -13,7 +13,14 @@ import pytest
 import requests
 
 from tests import support
-from tests.http.test_broken_clients import answer_to, connect, connections_that_sent, one_answer, status_of
+from tests.http.test_broken_clients import (
+    answer_to,
+    assert_serving,
+    connect,
+    connections_that_sent,
+    one_answer,
+    status_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -26,13 +33,6 @@ def engine():
     return "embedded"
 
 
-def seconds_of(url, **options):
-    """How long a GET takes that must be answered with 200."""
-    started = time.monotonic()
-    assert requests.get(url, timeout=30, **options).status_code == 200
-    return time.monotonic() - started
-
-
 @pytest.mark.parametrize(
     ("size", "status"),
     [(b"989681", 400), (b"fffffffff", 400), (b"ffffffff", 400), (b"-5", 400), (b"0x5", 400), (b"f" * 5000, 400)],
@@ -40,17 +40,17 @@ def seconds_of(url, **options):
 def test_a_chunk_that_is_too_large_is_refused_at_once(base, size, status):
     with connect(base) as client:
         client.sendall(VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
-        started = time.monotonic()
+        # The chunk never comes, so only an answer at once is one.
+        client.settimeout(60)
         assert status_of(client.recv(65536)) == status
-        assert time.monotonic() - started < 3
 
 
 def test_blank_lines_are_taken_together(base):
     """A megabyte of them before one request, and on a hundred connections that send nothing else."""
     request = b"GET /v2/schemas/user_auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert status_of(answer_to(base, b"\r\n" * 500_000 + request)) == 200
-    with connections_that_sent(base, b"\r\n" * 4_096, count=100):
-        assert seconds_of(f"{base}/v2/schemas") < 3
+    with connections_that_sent(base, b"\r\n" * 4_096, count=100) as clients:
+        assert_serving(base, clients)
 
 
 def test_a_head_that_is_refused_for_load_has_no_body(base):
@@ -77,14 +77,14 @@ def test_sixteen_requests_may_wait_on_a_connection(base):
 def test_lines_between_chunks_have_a_limit(base, chunk, count):
     received = answer_to(base, VALIDATION + b"Transfer-Encoding: chunked\r\n\r\n", chunk * count)
     assert received == b"" or status_of(received) == 400
-    assert seconds_of(f"{base}/v2/schemas") < 3
+    assert_serving(base)
 
 
 @pytest.mark.parametrize("line", [b"X:%s\x00", b"X: a%s\x00", b"X:%sa", b"X: a%sa", b"%sX: a"])
 def test_a_line_of_spaces_is_refused_at_once(base, line):
     head = b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % (line % (b" " * 60_000))
     assert status_of(answer_to(base, head)) == 400
-    assert seconds_of(f"{base}/v2/schemas") < 3
+    assert_serving(base)
 
 
 def test_dripping_chunks_occupy_no_thread(base):
@@ -96,7 +96,7 @@ def test_dripping_chunks_occupy_no_thread(base):
         for _ in range(5):
             for client in clients:
                 client.sendall(b"x")
-            assert seconds_of(f"{base}/v2/schemas") < 3
+            assert_serving(base, clients)
 
 
 def test_slow_readers_occupy_no_thread(world, person):
@@ -112,7 +112,7 @@ def test_slow_readers_occupy_no_thread(world, person):
                 client.sendall(get)
             for client in clients:
                 assert client.recv(1) == b"H"
-            assert seconds_of(f"{server.url}/v2/schemas") < 3
+            assert_serving(server.url, clients)
     finally:
         server.stop()
 
@@ -132,7 +132,7 @@ def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
             refusal = one_answer(clients[4])
             assert status_of(refusal) == 503 and b"\r\nRetry-After: 1\r\n" in refusal
             assert json.loads(refusal.split(b"\r\n\r\n", 1)[1])["error"] == "503"
-            assert seconds_of(f"{server.url}/v2/schemas") < 3
+            assert_serving(server.url)
             assert api.call("PUT", json={"data": {"name": "small"}}).status_code == 201
         clients[5].close()
         support.wait_until(lambda: api.call("PUT", json={"data": {"x": "y" * 7_000_000}}).status_code == 201)
@@ -168,7 +168,7 @@ def test_clients_that_read_nothing_give_way_to_others(world, person):
                 with contextlib.suppress(ConnectionError):
                     assert client.recv(1) == b"H"
             for _ in range(5):
-                assert seconds_of(f"{server.url}/v2/schemas") < 3
+                assert_serving(server.url)
     finally:
         server.stop()
 
@@ -191,7 +191,7 @@ def test_more_connections_than_files(world, files, tmp_path):
                 client.settimeout(10)
                 client.connect(("127.0.0.1", port))
             for _ in range(5):
-                assert seconds_of(f"{server.url}/v2/schemas") < 3
+                assert_serving(server.url)
             # A connection that is in use is not among the oldest idle ones.
             with requests.Session() as session:
                 for _ in range(20):
@@ -226,14 +226,13 @@ def test_dripping_headers_cost_little(base):
         for _ in range(100):
             for client in clients:
                 client.sendall(b"z")
-        assert seconds_of(f"{base}/v2/schemas") < 3
+        assert_serving(base, clients)
 
 
 def test_many_errors_are_counted_not_listed(base):
     body = json.dumps({"data": {"servers": [1] * 100_000}}, separators=(",", ":"))
-    started = time.monotonic()
-    answer = requests.put(f"{base}/v2/schemas/connectivity/validation", body, timeout=30)
-    assert time.monotonic() - started < 4 and len(answer.content) < 300_000
+    answer = requests.put(f"{base}/v2/schemas/connectivity/validation", body, timeout=90)
+    assert len(answer.content) < 300_000
     errors = answer.json()["data"]
     assert answer.status_code == 400 and len(errors) == 1001
     assert errors["data"] == {"maxErrors": {"message": "There are more errors than these", "target": 1000}}
@@ -255,7 +254,6 @@ def test_a_body_without_a_token_is_small(base, person):
         assert answer.status_code == 201
 
 
-@pytest.mark.alone
 def test_ten_thousand_dids(world, person, tmp_path):
     log = tmp_path / "log"
     server = support.service({**world.environment, "TEST_LOG": str(log)}, workers=1).start()
@@ -264,10 +262,8 @@ def test_ten_thousand_dids(world, person, tmp_path):
         dids = {f"+1415{number:07d}": {} for number in range(10_000)}
         document = {"servers": [{**support.server_with(), "DIDs": dids}]}
         api.create(document)
-        before, started = log.stat().st_size, time.monotonic()
+        before = log.stat().st_size
         doc_id = api.create(document)
-        # Half a second on a machine of today.
-        assert time.monotonic() - started < 2
         assert log.stat().st_size - before < 10_000
         assert doc_id in api.call("GET").json()["data"]
     finally:
@@ -322,7 +318,7 @@ def test_half_scrapes_leave_the_exporter_answering(world):
         metrics = f"http://127.0.0.1:{port}"
         for part in (b"", b"GET /metrics HTTP/1.1\r\n"):
             with connections_that_sent(metrics, part, count=300):
-                assert seconds_of(f"{metrics}/metrics") < 3
+                assert requests.get(f"{metrics}/metrics", timeout=60).status_code == 200
                 assert len(os.listdir(f"/proc/{server.pids()[0]}/task")) < 50
     finally:
         server.stop()

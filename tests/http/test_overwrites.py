@@ -10,7 +10,8 @@ from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
 
-FIRST, SECOND, OTHER = "+14155550110", "+14155550111", "+14155550112"
+# No other test has these.
+FIRST, SECOND, OTHER = "+18885550110", "+18885550111", "+18885550112"
 
 
 @pytest.fixture(scope="module")

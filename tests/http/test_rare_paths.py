@@ -67,4 +67,4 @@ def test_version_1_takes_for_numbers_what_it_does_not_know(ask):
     assert ask("GET", "phone_numbers/carriers_info")[0] == 200
     assert ask("GET", "phone_numbers/classifiers/+14155550100")[0] == 200
     assert ask("GET", "phone_numbers/abc")[0] == 404
-    assert ask("POST", "phone_numbers/fix")[0] == 501
+    assert ask("POST", "phone_numbers/fix")[0] == 409

@@ -7,7 +7,7 @@ from tests import support
 
 pytestmark = pytest.mark.slow
 
-OWN = ["api_auth", "connectivity", "phone_numbers", "user_auth", "users"]
+OWN = ["accounts", "api_auth", "connectivity", "phone_numbers", "user_auth", "users"]
 DEVICES = {
     "_id": "devices",
     "$schema": "http://json-schema.org/draft-04/schema#",

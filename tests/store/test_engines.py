@@ -336,11 +336,10 @@ def test_a_connection_is_used_again_unless_the_server_says_otherwise():
 
 
 def test_a_slow_server_is_unavailable_within_the_timeout():
-    server = Rubbish(http_answer("200 OK", "{}"), delay=10)
-    started = time.monotonic()
+    # It would answer after an hour.
+    server = Rubbish(http_answer("200 OK", "{}"), delay=3600)
     with pytest.raises(Unavailable):
         CouchDBStore([server.url], timeout=0.5).open_doc("db", "d")
-    assert time.monotonic() - started < 2
     server.stop()
 
 

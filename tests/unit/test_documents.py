@@ -321,6 +321,7 @@ def test_what_calls_and_bills_are_made_of():
         ("no-auth", "servers.3.auth"),
         ("no-auth", "servers.4.auth"),
         ("number-format", "servers.2.DIDs.4158867900"),
+        *(("no-dids", f"servers.{index}.DIDs") for index in (1, 3, 4)),
     ]
     billed = {"account": {}, "billing": {}, "service": {"plans": {"x": 1}}}
     assert [found.path for found in trunk.handling(billed)] == ["billing", "service.plans"]
