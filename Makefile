@@ -8,13 +8,16 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
 RANDOM_SECONDS ?= 1800
-SYSTEM_PYTHON ?= /usr/bin/python3
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
 TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 # The tests start many interpreters, which need not all compile the same.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test test-quick test-system parity bench hostile storm screenshots lint coverage mutants lock tools clean
+# What tells one Python from another.
+PYTHON_ID := import sys; print(sys.version.split()[0], sys.base_prefix)
+
+.PHONY: help setup run test test-quick test-long test-pythons parity bench hostile storm screenshots lint coverage \
+	mutants lock tools clean FORCE
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,14 +28,16 @@ run: .venv/.ready ## serve on the embedded store, with a demonstration account a
 	@$(VENV)/python -m app serve --demo
 
 test: .venv/.ready-test tools lint ## run all tests
-	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not alone"
-	$(VENV)/python -m pytest -m alone
+	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
 test-quick: .venv/.ready-test ## run the tests that take a moment each
-	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not slow and not alone"
+	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not slow"
 
-test-system: .venv/.ready-test ## run the unit tests with the system's own Python, if that is another one than make's
-	@sh tests/system_python.sh $(SYSTEM_PYTHON)
+test-long: .venv/.ready-test tools ## repeat what `make test` does only a few times: writers, random requests, the fuzzer
+	TEST_LONG=1 $(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m repeated
+
+test-pythons: .venv/.ready-test ## run the quick unit tests with every other Python from 3.11 on that is here
+	@sh tests/pythons.sh
 
 parity: .venv/.ready-test ## replay the recordings of a real Kazoo (ENGINE=couchdb: on CouchDB)
 	$(VENV)/python -m tests.recordings --engine $(ENGINE) $(PARITY_DIR)
@@ -79,8 +84,15 @@ tools: .venv/.ready-test ## install the servers that the tests run against
 clean: ## remove what was made, but not data/
 	rm -rf .venv .venv-lock .tools build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* mutants
 
-.venv/.ready: requirements.lock setup.cfg pyproject.toml
-	$(PYTHON) -m venv .venv
+# Made anew after a set-up that was interrupted or broken, and where PYTHON names another Python.
+.venv/.python: FORCE
+	@if [ -e .venv/.ready ] && $(VENV)/python -c 'import pip' 2>/dev/null && { [ "$(origin PYTHON)" = file ] || \
+	  [ "$$(cat $@)" = "$$($(PYTHON) -c '$(PYTHON_ID)')" ]; }; then exit 0; fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: name one, as in make setup PYTHON=python3.12" >&2; exit 1; }; \
+	rm -rf .venv && $(PYTHON) -m venv .venv && $(VENV)/python -c '$(PYTHON_ID)' >$@
+
+.venv/.ready: .venv/.python requirements.lock setup.cfg pyproject.toml
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -45,7 +45,7 @@ class Browser:
     What is clicked or typed into is waited for, as a person would wait, for at most `patience` seconds.
     """
 
-    def __init__(self, root: str, patience: float = 5):
+    def __init__(self, root: str, patience: float = 60):
         self._root = root
         self._session = requests.Session()
         self.patience = patience
@@ -168,4 +168,4 @@ def _session(driver: str, arguments: list[str]) -> Iterator[str]:
     try:
         yield root
     finally:
-        requests.delete(root, timeout=30)
+        requests.delete(root, timeout=120)

@@ -31,7 +31,7 @@ def before_call(context, case, kwargs):
 
 
 def _new_trunk():
-    answer = requests.put(WORLD["trunks"], headers={"X-Auth-Token": WORLD["token"]}, timeout=30).json()
+    answer = requests.put(WORLD["trunks"], headers={"X-Auth-Token": WORLD["token"]}, timeout=120).json()
     return {"id": answer["data"]["id"]}
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server and axe-core
-# from npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
+# Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server, axe-core and
+# sass from npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
 set -u
 
 # Node does not look at the certificates of the system by itself.
@@ -9,39 +9,34 @@ if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r $certificates ]; then
   export NODE_EXTRA_CA_CERTS=$certificates
 fi
 
-if [ ! -x .tools/node_modules/.bin/pouchdb-server ] && command -v npm >/dev/null 2>&1; then
-  echo "installing pouchdb-server"
-  mkdir -p .tools
-  # A download that hangs is begun again.
-  for attempt in 1 2 3; do
-    timeout 150 npm install --prefix .tools --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
-      --loglevel=error --fetch-timeout=30000 pouchdb-server@4.2.0 >/dev/null && break
-    echo "pouchdb-server could not be installed, attempt $attempt" >&2
-  done
-fi
-
-# What finds barriers for people in the console. In a folder of its own, since npm removes what it was not asked for.
-if [ ! -e .tools/axe/node_modules/axe-core/axe.min.js ] && command -v npm >/dev/null 2>&1; then
-  echo "installing axe-core"
-  mkdir -p .tools/axe
-  timeout 150 npm install --prefix .tools/axe --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
-    --loglevel=error --fetch-timeout=30000 axe-core@4.10.3 >/dev/null || echo "axe-core could not be installed" >&2
-fi
-
-# Only an unbuilt Monster UI needs it. In a folder of its own, as above.
-if [ -n "${MONSTER_UI_DIR:-}" ] && [ ! -x .tools/sass/node_modules/.bin/sass ] && command -v npm >/dev/null 2>&1; then
-  echo "installing sass"
-  mkdir -p .tools/sass
-  timeout 150 npm install --prefix .tools/sass --no-save --ignore-scripts --omit=optional --no-audit --no-fund \
-    --loglevel=error --fetch-timeout=30000 sass@1.77.8 >/dev/null || echo "sass could not be installed" >&2
-fi
-
 missing=""
+
+# The lock file names exact versions and their checksums, but no address: npm asks the registry that it is set up with.
+if ! cmp -s tests/npm/package-lock.json .tools/package-lock.json; then
+  if command -v npm >/dev/null 2>&1; then
+    echo "installing pouchdb-server, axe-core and sass"
+    mkdir -p .tools
+    cp tests/npm/package.json .tools/
+    # A download that hangs is begun again.
+    for attempt in 1 2 3; do
+      cp tests/npm/package-lock.json .tools/
+      timeout 150 npm ci --prefix .tools --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error \
+        --no-update-notifier --fetch-timeout=30000 >/dev/null && break
+      rm -f .tools/package-lock.json
+      echo "attempt $attempt failed" >&2
+    done
+    [ -e .tools/package-lock.json ] || missing="$missing pouchdb-server axe-core sass"
+  else
+    missing="$missing npm"
+  fi
+fi
+
+wanted=""
 for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy chromium:chromium chromedriver:chromium-driver; do
-  PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+  PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair##*:}"
 done
-if [ -n "$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-  echo "installing$missing"
+if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+  echo "installing$wanted"
   export DEBIAN_FRONTEND=noninteractive
   # The packages must not start servers of their own.
   policy=/usr/sbin/policy-rc.d
@@ -52,6 +47,8 @@ if [ -n "$missing" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]
   fi
   apt-get update -qq >/dev/null
   # shellcheck disable=SC2086
-  apt-get install -y -qq --no-install-recommends $missing >/dev/null || echo "not installed:$missing" >&2
+  apt-get install -y -qq --no-install-recommends $wanted >/dev/null && wanted=""
 fi
+missing="$missing$wanted"
+[ -z "$missing" ] || echo "not installed:$missing. Tests that need these are skipped." >&2
 exit 0

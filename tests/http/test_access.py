@@ -92,7 +92,9 @@ def test_the_wall(world, base, family, who):
             if version == "v1" and method != "GET":
                 continue
             url = root.replace("/v2/", f"/{version}/") + path
-            answer = requests.request(method, url, headers=headers, json={"data": body} if body else None, timeout=20)
+            answer = requests.request(
+                method, url, headers=headers, json={"data": body} if body else None, timeout=120
+            )
             assert answer.status_code == (success if allowed else refusal), (who, method, path, answer.text)
     if not allowed:
         assert snapshot(world, account_id) == before
@@ -181,7 +183,7 @@ def test_forged_tokens(world, base, api, person):
     for name, token in forged(world, api).items():
         for method, data in (("GET", None), ("PUT", {"data": {}})):
             answer = requests.request(
-                method, api.url(), json=data, headers={"X-Auth-Token": token.encode()}, timeout=20
+                method, api.url(), json=data, headers={"X-Auth-Token": token.encode()}, timeout=120
             )
             assert answer.status_code == 401, (name, answer.text)
             body = answer.json()
@@ -203,7 +205,7 @@ def test_good_tokens_of_other_shapes(world, api):
     ):
         changed = {k: v for k, v in {**claims, **changes}.items() if v is not ...}
         token = jwt.encode(changed, key, algorithm, {"kid": key_id})
-        assert requests.get(api.url(), headers={"X-Auth-Token": token}, timeout=20).status_code == 200
+        assert requests.get(api.url(), headers={"X-Auth-Token": token}, timeout=120).status_code == 200
 
 
 def test_where_a_token_may_stand(base, api):
@@ -211,7 +213,7 @@ def test_where_a_token_may_stand(base, api):
 
     def status(**request):
         return requests.request(
-            request.pop("method", "GET"), request.pop("url", url), timeout=20, **request
+            request.pop("method", "GET"), request.pop("url", url), timeout=120, **request
         ).status_code
 
     assert status(headers={"X-Auth-Token": token}) == 200
@@ -229,7 +231,7 @@ def test_where_a_token_may_stand(base, api):
 def test_basic_credentials(world, base, api, person):
     def status(text):
         credential = base64.b64encode(text.encode()).decode()
-        return requests.get(api.url(), headers={"Authorization": f"Basic {credential}"}, timeout=20).status_code
+        return requests.get(api.url(), headers={"Authorization": f"Basic {credential}"}, timeout=120).status_code
 
     assert status(f"{person.account_id}:{person.credentials}") == 200
     assert status(f"{person.account_id}:{person.credentials[:-1]}x") == 401
@@ -243,22 +245,24 @@ def test_basic_credentials(world, base, api, person):
 
 def test_the_alias(base, api):
     url = f"{base}/v2/account/connectivity"
-    created = requests.put(url, json={"data": {}}, headers={"X-Auth-Token": api.token}, timeout=20)
+    created = requests.put(url, json={"data": {}}, headers={"X-Auth-Token": api.token}, timeout=120)
     assert created.headers["location"] == f"/v2/account/connectivity/{created.json()['data']['id']}"
-    refused = requests.get(url, timeout=20)
+    refused = requests.get(url, timeout=120)
     assert refused.status_code == 401 and refused.json()["data"] == {}
     assert refused.json()["message"] == "invalid credentials"
 
 
 def test_api_keys(base, api, person):
-    login = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": person.account["pvt_api_key"]}}, timeout=20)
+    login = requests.put(
+        f"{base}/v2/api_auth", json={"data": {"api_key": person.account["pvt_api_key"]}}, timeout=120
+    )
     assert login.status_code == 201 and login.headers["location"] == f"/v2/api_auth/{person.account_id}"
     claims = jwt.decode(login.json()["auth_token"], options={"verify_signature": False})
     assert claims["method"] == "cb_api_auth" and "owner_id" not in claims and claims["identity_sig"]
     assert "owner_id" not in login.json()["data"]
     headers = {"X-Auth-Token": login.json()["auth_token"]}
-    assert requests.get(api.url(), headers=headers, timeout=20).status_code == 200
-    unknown = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": "0" * 64}}, timeout=20)
+    assert requests.get(api.url(), headers=headers, timeout=120).status_code == 200
+    unknown = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": "0" * 64}}, timeout=120)
     assert unknown.status_code == 404 and unknown.json()["data"] == ["0" * 64]
 
 
@@ -271,11 +275,11 @@ def test_acting_as_a_descendant(base, family):
             "account_realm": parent.realm,
             "as": {"account_id": account_id, "owner_id": owner_id},
         }
-        return requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=20).json()["auth_token"]
+        return requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120).json()["auth_token"]
 
     def status(token, account_id):
         url = f"{base}/v2/accounts/{account_id}/connectivity"
-        return requests.get(url, headers={"X-Auth-Token": token}, timeout=20).status_code
+        return requests.get(url, headers={"X-Auth-Token": token}, timeout=120).status_code
 
     as_own = token(own.account_id)
     assert status(as_own, own.account_id) == 200
@@ -285,7 +289,7 @@ def test_acting_as_a_descendant(base, family):
 
     def by_alias(token):
         url = f"{base}/v2/account/connectivity"
-        answer = requests.get(url, headers={"X-Auth-Token": token}, timeout=20)
+        answer = requests.get(url, headers={"X-Auth-Token": token}, timeout=120)
         return answer.status_code, answer.json().get("data")
 
     trunk = family["own"].create({"name": "of the descendant"})
@@ -298,20 +302,20 @@ def test_acting_as_a_descendant(base, family):
 def test_a_path_without_its_account(base, family, noun):
     def status(who):
         headers = {"X-Auth-Token": family[who].token}
-        return requests.get(f"{base}/v2/{noun}", headers=headers, timeout=20).status_code
+        return requests.get(f"{base}/v2/{noun}", headers=headers, timeout=120).status_code
 
     assert (status("own"), status("superduper")) == (403, 404)
 
 
 def test_shared_tokens(base, api, person, family):
     def login(**data):
-        return requests.put(f"{base}/v1/shared_auth", json={"data": data}, timeout=20)
+        return requests.put(f"{base}/v1/shared_auth", json={"data": data}, timeout=120)
 
     good = login(realm=person.realm, account_id=person.account_id, shared_token=api.token)
     assert good.status_code == 201 and good.json()["data"]["account_id"] == person.account_id
     fresh = good.json()["auth_token"]
     assert jwt.decode(fresh, options={"verify_signature": False})["owner_id"] == person.user["_id"]
-    assert requests.get(api.url(), headers={"X-Auth-Token": fresh}, timeout=20).status_code == 200
+    assert requests.get(api.url(), headers={"X-Auth-Token": fresh}, timeout=120).status_code == 200
     assert login(realm="other.example", account_id=person.account_id, shared_token=api.token).status_code == 401
     assert login(realm=person.realm, account_id="f" * 32, shared_token=api.token).status_code == 401
     assert login(realm=person.realm, account_id=person.account_id, shared_token="x").status_code == 401
@@ -320,10 +324,10 @@ def test_shared_tokens(base, api, person, family):
 
 
 def test_who_am_i(base, api, person):
-    data = requests.get(f"{base}/v2/token_auth", headers={"X-Auth-Token": api.token}, timeout=20).json()["data"]
+    data = requests.get(f"{base}/v2/token_auth", headers={"X-Auth-Token": api.token}, timeout=120).json()["data"]
     assert data["account_id"] == person.account_id and data["owner_id"] == person.user["_id"]
     assert data["method"] == "cb_user_auth" and data["reseller_id"] and data["iss"] == "kazoo"
-    assert requests.get(f"{base}/v2/token_auth", timeout=20).status_code == 401
+    assert requests.get(f"{base}/v2/token_auth", timeout=120).status_code == 401
 
 
 def test_login_by_name_realm_and_hash(base, person):
@@ -334,26 +338,26 @@ def test_login_by_name_realm_and_hash(base, person):
         {"credentials": sha, "method": "sha", "account_realm": person.realm},
         {"credentials": person.credentials, "account_realm": "no.such.realm", "account_name": person.account["name"]},
     ):
-        assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=20).status_code == 201, data
+        assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120).status_code == 201, data
     for data in (
         {"credentials": person.credentials},
         {"credentials": sha, "account_realm": person.realm},
         {"credentials": person.credentials, "account_name": "nobody"},
         {"credentials": person.credentials, "account_name": "!!!"},
     ):
-        assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=20).status_code == 401, data
+        assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120).status_code == 401, data
     action = {
         "data": {"credentials": person.credentials, "account_realm": person.realm},
         "action": "impersonate_user",
     }
-    assert requests.put(f"{base}/v2/user_auth", json=action, timeout=20).status_code == 403
+    assert requests.put(f"{base}/v2/user_auth", json=action, timeout=120).status_code == 403
 
 
 def test_a_second_factor_is_never_skipped(world, base, person):
     modules = {"cb_user_auth": {"multi_factor": {"enabled": True}}}
     world.store.save_doc(account_db(person.account_id), {"_id": "configs_crossbar.auth", "auth_modules": modules})
     data = {"credentials": person.credentials, "account_realm": person.realm}
-    assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=20).status_code == 401
+    assert requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120).status_code == 401
 
 
 def test_an_expired_trial_is_switched_off(world, base, person):
@@ -384,7 +388,7 @@ def test_a_trial_that_was_extended_is_left_on(world, base, person):
     # Every worker remembers the account as expired now; it is looked at anew before it is written over.
     set_expiry(3600)
     for _ in range(10):
-        assert requests.get(api.url(), headers={"X-Auth-Token": api.token}, timeout=20).status_code in (200, 400)
+        assert requests.get(api.url(), headers={"X-Auth-Token": api.token}, timeout=120).status_code in (200, 400)
     for db in databases:
         assert world.store.open_doc(db, person.account_id)["pvt_enabled"] is True
 
@@ -400,7 +404,7 @@ def test_a_token_of_a_new_secret_is_good_at_once_and_stays_so(world, base, perso
     def statuses():
         """Each request on a connection of its own, so that both workers are asked."""
         headers = {"X-Auth-Token": api.token}
-        return {requests.get(api.url(), headers=headers, timeout=20).status_code for _ in range(20)}
+        return {requests.get(api.url(), headers=headers, timeout=120).status_code for _ in range(20)}
 
     assert statuses() == {200}
     time.sleep(2.2)
@@ -411,12 +415,12 @@ def test_attempts_are_recorded_where_the_month_has_a_database(world, base, perso
     db = month_db(person.account_id)
     data = {"credentials": person.credentials, "account_realm": person.realm}
     url, headers = f"{base}/v2/user_auth", {"X-Auth-Token": "s3cret-token", "Cookie": "s3cret", "X-Thing": "seen"}
-    assert requests.put(url, json={"data": data}, timeout=20).status_code == 201
+    assert requests.put(url, json={"data": data}, timeout=120).status_code == 201
     assert not world.store.has_db(db)
     world.store.create_db(db)
-    assert requests.put(url, json={"data": data}, headers=headers, timeout=20).status_code == 201
+    assert requests.put(url, json={"data": data}, headers=headers, timeout=120).status_code == 201
     assert (
-        requests.put(url, json={"data": {**data, "credentials": "wr0ng"}}, headers=headers, timeout=20).status_code
+        requests.put(url, json={"data": {**data, "credentials": "wr0ng"}}, headers=headers, timeout=120).status_code
         == 401
     )
     found = list(world.store.dump_docs(db))
@@ -447,7 +451,9 @@ class TestAServiceOfItsOwn:
             url = f"{server.url}/v2/accounts/{person.account_id}/connectivity"
 
             def statuses():
-                return {requests.get(url, headers={"X-Auth-Token": token}, timeout=20).status_code for _ in range(40)}
+                return {
+                    requests.get(url, headers={"X-Auth-Token": token}, timeout=120).status_code for _ in range(40)
+                }
 
             assert statuses() == {200}
             user = world.store.open_doc(account_db(person.account_id), person.user["_id"])
@@ -464,7 +470,7 @@ class TestAServiceOfItsOwn:
             person = limited.person("Limited", "limited.example.com", limited.master)
             api = support.Api(server.url, person)
             headers = {"X-Auth-Token": api.token}
-            statuses = [requests.get(api.url(), headers=headers, timeout=60).status_code for _ in range(101)]
+            statuses = [requests.get(api.url(), headers=headers, timeout=120).status_code for _ in range(101)]
             assert statuses == [200] * 100 + [429]
             refused = api.call("GET")
             assert refused.status_code == 429 and refused.json()["data"] == {"message": "too many requests"}
@@ -483,7 +489,7 @@ class TestAServiceOfItsOwn:
 
             def status(address):
                 headers = {"X-Auth-Token": api.token, "X-Forwarded-For": address}
-                return requests.get(api.url(), headers=headers, timeout=20).status_code
+                return requests.get(api.url(), headers=headers, timeout=120).status_code
 
             assert [status("10.0.0.1") for _ in range(3)] == [200, 200, 429]
             assert status("10.0.0.2") == 200
@@ -506,7 +512,7 @@ class TestAServiceOfItsOwn:
             claims = jwt.decode(api.token, options={"verify_signature": False})
             del claims["identity_sig"]
             unsigned = jwt.encode(claims, key, "RS256", {"kid": key_id})
-            assert requests.get(api.url(), headers={"X-Auth-Token": unsigned}, timeout=20).status_code == 401
+            assert requests.get(api.url(), headers={"X-Auth-Token": unsigned}, timeout=120).status_code == 401
             assert api.call("GET").status_code == 200
             db = account_db(person.account_id)
             limited.store.save_doc(db, {**limited.store.open_doc(db, person.account_id), "enabled": False})
@@ -523,9 +529,9 @@ class TestAServiceOfItsOwn:
             api = support.Api(server.url, person)
             api.call("PUT", data={"servers": [support.server_with("4155550100", auth_password="pa55w0rd")]})
             for name in ("auth_token", "Auth-Token", "auth%5Ftoken"):
-                requests.get(f"{api.url()}?{name}={api.token}&page_size=3&filter_auth_password=pa55w0rd", timeout=20)
-            requests.get(f"{server.url}/v2/user_auth/{api.token}", headers={"X-Auth-Token": api.token}, timeout=20)
-            requests.get(api.url(), headers={"Authorization": "Basic czNjcmV0OnMzY3JldA=="}, timeout=20)
+                requests.get(f"{api.url()}?{name}={api.token}&page_size=3&filter_auth_password=pa55w0rd", timeout=120)
+            requests.get(f"{server.url}/v2/user_auth/{api.token}", headers={"X-Auth-Token": api.token}, timeout=120)
+            requests.get(api.url(), headers={"Authorization": "Basic czNjcmV0OnMzY3JldA=="}, timeout=120)
         finally:
             server.stop()
         text = log.read_text()

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -68,7 +69,7 @@ class TestEmbedded:
             time.sleep(2.5)
             for _ in range(10):
                 assert api.call("GET", f"/{doc_id}").status_code == 200
-                assert requests.get(f"{server.url}/health", timeout=30).status_code == 200
+                assert requests.get(f"{server.url}/health", timeout=120).status_code == 200
             answers = [write.result() for write in writes]
         assert {answer.status_code for answer in answers} == {503}
         other.execute("ROLLBACK")
@@ -86,7 +87,7 @@ class TestEmbedded:
             path.parent.mkdir()
         for _ in range(30):
             assert api.call("PUT", json={"data": {"name": "b"}}).status_code == 503
-        assert requests.get(f"{server.url}/health", timeout=10).status_code == 503
+        assert requests.get(f"{server.url}/health", timeout=120).status_code == 503
         assert not path.exists()
         if removed == "file":
             path.parent.rmdir()
@@ -120,7 +121,7 @@ class TestEmbedded:
             damaged[match.start()] = 0xFF
         path.write_bytes(damaged)
         server.start()
-        answers = [api.call("GET"), api.call("GET", "/nope"), requests.get(f"{server.url}/health", timeout=10)]
+        answers = [api.call("GET"), api.call("GET", "/nope"), requests.get(f"{server.url}/health", timeout=120)]
         assert not [answer for answer in answers if answer.status_code not in (200, 401, 404, 503)]
         exported = subprocess.run(
             [sys.executable, "-m", "app", "export"],
@@ -151,7 +152,7 @@ class TestImportAndExport:
 
     def load(self, environment, *documents, code=0, db="some"):
         """Import these documents from a file."""
-        path = support.Path(environment["DATA_DIR"]).with_name("in.jsonl")
+        path = Path(environment["DATA_DIR"]).with_name("in.jsonl")
         path.write_text("".join(json.dumps({"db": db, "doc": document}) + "\n" for document in documents))
         return run(environment, "import", str(path), code=code)
 

@@ -44,6 +44,7 @@ class Broker:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
             "RABBITMQ_PID_FILE": str(directory / "pid"),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(support.free_port()),
         }
         (directory / "plugins").write_text("[].")
         self.process = None
@@ -56,12 +57,19 @@ class Broker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        support.wait_until(self._answers, seconds=90, message="RabbitMQ")
+        support.wait_until(self._answers, message="RabbitMQ")
 
     def stop(self):
+        """End it, and Erlang's daemon of names, which it has started outside its process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        time.sleep(0.2)
+
+        def is_gone():
+            told = subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, text=True).stdout
+            return "Killed" in told or "Cannot connect" in told
+
+        if shutil.which("epmd"):
+            support.wait_until(is_gone, message="the end of epmd")
 
     def _answers(self):
         try:
@@ -79,7 +87,7 @@ class Listener:
         self.messages = []
         self._ready = threading.Event()
         threading.Thread(target=self._listen, args=(url,), daemon=True).start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(120)
 
     def _listen(self, url):
         channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
@@ -193,7 +201,7 @@ def test_a_new_caller_id_name_is_told_to_the_operator(broker, told):
     listener = Listener(broker.url)
     root = f"{api.base}/v2/accounts/{account_id}/phone_numbers/%2B14155550177"
     for data in ({"cnam": {"display_name": "ACME"}}, {"cnam": {"display_name": "ACME"}, "note": 1}):
-        answer = api.session.post(root, json={"data": data}, headers={"X-Auth-Token": api.token}, timeout=30)
+        answer = api.session.post(root, json={"data": data}, headers={"X-Auth-Token": api.token}, timeout=120)
         assert answer.status_code == 200
     messages = listener.wait_for(5)
     of_names = [(key, payload) for exchange, key, payload, _ in messages if exchange == "notifications"]
@@ -225,9 +233,7 @@ def test_a_broker_that_is_away_costs_no_write(broker, told):
     broker.start()
     assert {api.call("GET", f"/{doc_id}").json()["data"]["n"] for doc_id in ids} == set(range(90, 100))
     listener = Listener(broker.url)
-    support.wait_until(
-        lambda: api.create() and listener.messages, seconds=40, message="notices after the broker came back"
-    )
+    support.wait_until(lambda: api.create() and listener.messages, message="notices after the broker came back")
 
 
 def test_what_does_not_fit_is_dropped_and_counted():

@@ -29,7 +29,7 @@ class Browser:
         if method == "GET":
             params["_"] = "1448812345678"
         answer = requests.request(
-            method, f"{self.root}/{path}", headers=headers, json=body, params=params, timeout=30
+            method, f"{self.root}/{path}", headers=headers, json=body, params=params, timeout=120
         )
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.headers["content-type"] == "application/json"
@@ -158,7 +158,7 @@ def test_pbx_connector(base, person, numbers):
         f"{ui.root}/{one}",
         json={"data": left, "accept_charges": True},
         headers={"X-Auth-Token": ui.token},
-        timeout=30,
+        timeout=120,
     )
     assert charged.status_code == 200
 
@@ -206,12 +206,12 @@ def test_php_sdk(base, person):
     """All five verbs, with the trailing slash on PUT."""
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "kazoo-php-sdk"}
     login = {"data": {"credentials": person.credentials, "realm": person.realm}}
-    token = requests.put(f"{base}/v2/user_auth", json=login, headers=headers, timeout=30).json()["auth_token"]
+    token = requests.put(f"{base}/v2/user_auth", json=login, headers=headers, timeout=120).json()["auth_token"]
     headers["X-Auth-Token"] = token
     root = f"{base}/v2/accounts/{person.account_id}/connectivity"
 
     def call(method, url, data=None):
-        answer = requests.request(method, url, json={"data": data} if data else None, headers=headers, timeout=30)
+        answer = requests.request(method, url, json={"data": data} if data else None, headers=headers, timeout=120)
         return answer.status_code, answer.json()["data"]
 
     status, created = call("PUT", root + "/", {"name": "SDK", "account": {"auth_realm": "sdk.example"}})
@@ -241,7 +241,7 @@ def test_only_the_uis_members_of_an_account_can_be_changed(world, base, api, per
     url, headers = f"{base}/v2/accounts/{person.account_id}", {"X-Auth-Token": api.token}
 
     def post(data):
-        return requests.post(url, json={"data": data}, headers=headers, timeout=30)
+        return requests.post(url, json={"data": data}, headers=headers, timeout=120)
 
     name = {"name": person.account["name"]}
     assert list(post({"ui_metadata": {}}).json()["data"]) == ["name"]
@@ -256,7 +256,7 @@ def test_only_the_uis_members_of_an_account_can_be_changed(world, base, api, per
         assert stored["pvt_superduper_admin"] is False
         assert "timezone" not in stored
     for method, path in (("PUT", ""), ("DELETE", ""), ("PUT", "/api_key")):
-        refused = requests.request(method, url + path, json={"data": {}}, headers=headers, timeout=30)
+        refused = requests.request(method, url + path, json={"data": {}}, headers=headers, timeout=120)
         assert refused.status_code == 409 and "Kazoo" in refused.json()["data"]["accounts"]["message"]
 
 
@@ -265,7 +265,7 @@ def test_what_uis_keep_in_an_account(world, base, api, person):
     url, headers = f"{base}/v2/accounts/{person.account_id}", {"X-Auth-Token": api.token}
 
     def send(method, data):
-        return requests.request(method, url, json={"data": data}, headers=headers, timeout=30)
+        return requests.request(method, url, json={"data": data}, headers=headers, timeout=120)
 
     kept = {
         "contact": {"technical": {"email": "jo@example.com", "number": "+14155550100"}},
@@ -274,10 +274,10 @@ def test_what_uis_keep_in_an_account(world, base, api, person):
         "caller_id_options": {"outbound_privacy": "full"},
         "ui_flags": {"numbers_format": "national"},
     }
-    shown = requests.get(url, headers=headers, timeout=30).json()["data"]
+    shown = requests.get(url, headers=headers, timeout=120).json()["data"]
     answer = send("POST", shown | kept)
     assert answer.status_code == 200 and answer.json()["data"] == shown | kept
-    assert requests.get(url, headers=headers, timeout=30).json()["data"] == shown | kept
+    assert requests.get(url, headers=headers, timeout=120).json()["data"] == shown | kept
     assert send("PATCH", {"contact": {"billing": {"name": "Jo"}}, "timezone": None}).status_code == 200
     copies = [world.store.open_doc(db, person.account_id) for db in (account_db(person.account_id), "accounts")]
     for document in copies:
@@ -341,11 +341,11 @@ class TestSettings:
         api = support.Api(base, person)
         assert [app["api_url"] for app in api.login().json()["data"]["apps"]] == ["https://api.example.com/v2"]
         store = requests.get(
-            f"{base}/v2/accounts/{person.account_id}/apps_store", headers={"X-Auth-Token": api.token}, timeout=30
+            f"{base}/v2/accounts/{person.account_id}/apps_store", headers={"X-Auth-Token": api.token}, timeout=120
         )
         (app,) = store.json()["data"]
         assert {"id", "name", "allowed_users", "masqueradable", "i18n", "icon"} <= app.keys()
-        one = requests.get(f"{store.url}/{app['id']}", headers={"X-Auth-Token": api.token}, timeout=30)
+        one = requests.get(f"{store.url}/{app['id']}", headers={"X-Auth-Token": api.token}, timeout=120)
         assert one.json()["data"] == app
-        other = requests.get(f"{store.url}/voip", headers={"X-Auth-Token": api.token}, timeout=30)
+        other = requests.get(f"{store.url}/voip", headers={"X-Auth-Token": api.token}, timeout=120)
         assert (other.status_code, other.json()["message"]) == (404, "bad_identifier")

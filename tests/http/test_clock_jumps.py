@@ -28,7 +28,7 @@ class Clocked:
         # What is deleted is deleted behind the write.
         for thread in threading.enumerate():
             if thread.name == "old versions":
-                thread.join(60)
+                thread.join(120)
 
     @property
     def kept(self):

@@ -32,7 +32,7 @@ def cluster(couchdb_url, world):
 
 
 def health(server, account_id=""):
-    return requests.get(f"{server.url}/health", params={"account_id": account_id}, timeout=10).json()["store"]
+    return requests.get(f"{server.url}/health", params={"account_id": account_id}, timeout=120).json()["store"]
 
 
 def test_health_tells_which_nodes_are_up_and_which_coordinates(cluster):

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -329,7 +330,7 @@ def test_an_account_with_trunks_is_no_scratch_account(world, base, account):
 def test_interrupted_writes_leave_nothing_behind(world, base):
     person = make_person(world)
     login = ("--api-key", person.account["pvt_api_key"])
-    environment = {**support.os.environ, **support.NO_SERVERS}
+    environment = {**os.environ, **support.NO_SERVERS}
     # At this rate the whole conversation takes 20 seconds.
     command = [sys.executable, "-m", "app", "compare", base, base, *login, "--json"]
     arguments = [*command, "--writes", person.account_id, "--rate", "5"]
@@ -338,7 +339,7 @@ def test_interrupted_writes_leave_nothing_behind(world, base):
     )
     support.wait_until(lambda: trunks_of(world, person), message="the first trunk")
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 2 and "interrupted" in support.json_lines(output)[-1]["error"]
     assert trunks_of(world, person) == []
 

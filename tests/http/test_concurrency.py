@@ -12,7 +12,8 @@ from app.documents.names import account_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.repeated]
+WRITES, PAIRS = support.often(300, 2000), support.often(60, 500)
 
 
 def write_many(apis, documents, count, methods, check=None):
@@ -51,20 +52,25 @@ def check_chains(world, person, answers):
         assert len(chain) == len(revisions) + 1
 
 
-def test_eight_clients_two_thousand_writes_twenty_documents(world, base, person):
+def check_statuses(answers, count):
+    """All are answered. After five seconds of lost races, which take a very slow machine, a write may be a 409."""
+    statuses = [status for _, _, status, _ in answers]
+    assert len(statuses) == count and set(statuses) <= {200, 409} and 200 in statuses
+
+
+def test_eight_clients_write_twenty_documents(world, base, person):
     apis = [support.Api(base, person) for _ in range(8)]
     documents = [apis[0].create({"name": "start"}) for _ in range(20)]
-    answers = write_many(apis, documents, 2000, ["POST", "PATCH"])
-    statuses = [status for _, _, status, _ in answers]
-    assert statuses == [200] * 2000
+    answers = write_many(apis, documents, WRITES, ["POST", "PATCH"])
+    check_statuses(answers, WRITES)
     check_chains(world, person, answers)
 
 
 def test_the_last_writer_wins_on_one_document(world, base, person):
     apis = [support.Api(base, person) for _ in range(8)]
     document = apis[0].create({"name": "start"})
-    answers = write_many(apis, [document], 240, ["POST", "PATCH"])
-    assert [status for _, _, status, _ in answers] == [200] * 240
+    answers = write_many(apis, [document], WRITES // 5, ["POST", "PATCH"])
+    check_statuses(answers, WRITES // 5)
     check_chains(world, person, answers)
 
 
@@ -73,7 +79,7 @@ def test_of_two_with_the_same_if_match_exactly_one_succeeds(world, base, person)
     doc_id = first.create()
     revision = first.call("GET", f"/{doc_id}").json()["revision"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for number in range(500):
+        for number in range(PAIRS):
             headers = {"If-Match": f'"{revision}"'}
             pair = [
                 pool.submit(api.call, "POST", f"/{doc_id}", {"n": number}, headers=headers) for api in (first, second)
@@ -83,7 +89,7 @@ def test_of_two_with_the_same_if_match_exactly_one_succeeds(world, base, person)
             assert len(winners) == 1, [answer.status_code for answer in answers]
             assert {answer.status_code for answer in answers} <= {200, 409, 412}
             revision = winners[0].json()["revision"]
-    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == 501
+    assert len(world.store.revisions(account_db(person.account_id), doc_id)) == PAIRS + 1
 
 
 def test_four_clients_create_where_there_is_none(world, base):

@@ -108,14 +108,14 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
             assert body["error"] == "503" and body["status"] == "error" and body["request_id"]
         login = api.login()
         assert login.status_code == 503 and login.json()["data"] == {"message": "datastore timeout"}
-        assert requests.get(f"{server.url}/health", timeout=10).status_code == 503
+        assert requests.get(f"{server.url}/health", timeout=120).status_code == 503
     finally:
         relay.become("relay")
     time.sleep(0.1)
     data = api.call("GET", f"/{doc_id}").json()["data"]
     assert data["name"] == "before"
     assert api.call("PATCH", f"/{doc_id}", {"name": "after"}).status_code == 200
-    healthy = support.wait_until(lambda: requests.get(f"{server.url}/health", timeout=10).status_code == 200)
+    healthy = support.wait_until(lambda: requests.get(f"{server.url}/health", timeout=120).status_code == 200)
     assert healthy
 
 
@@ -128,7 +128,7 @@ def slow_relay():
     with support.couchdb_or_skip() as url:
         relay = Relay(url)
         relay.delay = 0.6
-        yield relay, CouchDBStore([url], timeout=15)
+        yield relay, CouchDBStore([url], timeout=120)
 
 
 def command(relay, *arguments):
@@ -154,16 +154,16 @@ def documents_file(directory, count):
 def test_commands_wait_for_a_slow_couchdb(slow_relay, tmp_path):
     relay, store = slow_relay
     loading = command(relay, "import", str(documents_file(tmp_path, 3)))
-    assert loading.communicate(timeout=60)[0].splitlines()[-1].startswith("3 documents imported")
+    assert loading.communicate(timeout=120)[0].splitlines()[-1].startswith("3 documents imported")
     assert len(list(store.dump_docs(DATABASE))) == 3
     exporting = command(relay, "export", DATABASE)
-    assert [json.loads(line)["doc"]["_id"] for line in exporting.communicate(timeout=60)[0].splitlines()] == [
+    assert [json.loads(line)["doc"]["_id"] for line in exporting.communicate(timeout=120)[0].splitlines()] == [
         "d00000",
         "d00001",
         "d00002",
     ]
     checking = command(relay, "views", "check", "--account", "f" * 32)
-    assert f"there is no account {'f' * 32}" in checking.communicate(timeout=60)[1]
+    assert f"there is no account {'f' * 32}" in checking.communicate(timeout=120)[1]
 
 
 def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slow_relay, tmp_path):
@@ -172,7 +172,7 @@ def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slo
     loading = command(relay, "import", str(path))
     support.wait_until(lambda: relay.answers >= 4, message="some batches")
     relay.become("reset")
-    error = loading.communicate(timeout=60)[1]
+    error = loading.communicate(timeout=120)[1]
     assert loading.returncode == 1 and error.startswith("error: Unavailable") and error.count("\n") == 1
     told = int(error.partition(" documents were imported")[0].rpartition(" ")[2])
     assert 0 < told < 1500 and told % 200 == 0
@@ -180,7 +180,7 @@ def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slo
     assert told <= kept <= told + 200
     relay.become("relay")
     relay.delay = 0
-    assert "1500 documents imported" in command(relay, "import", str(path)).communicate(timeout=60)[0]
+    assert "1500 documents imported" in command(relay, "import", str(path)).communicate(timeout=120)[0]
     assert len(list(store.dump_docs(DATABASE))) == 1500
 
 
@@ -195,4 +195,4 @@ def test_a_couchdb_without_kazoo_is_told_apart():
     with support.couchdb_or_skip() as url:
         error = support.run({"COUCHDB_URL": url}, "serve", "--port", str(support.free_port()), code=1)
         assert "system_config/auth has no default.system_key; start Kazoo" in error
-        assert "system_config" not in requests.get(f"{url}/_all_dbs", timeout=5).json()
+        assert "system_config" not in requests.get(f"{url}/_all_dbs", timeout=120).json()

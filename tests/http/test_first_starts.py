@@ -26,19 +26,19 @@ def test_first_starts_at_once_make_one_demonstration_and_all_of_them_serve_it(tm
         for server in servers:
             server.process = server._launched()
         for server in servers:
-            support.wait_until(lambda server=server: support.answers(server.url) or server._check_alive(), 60)
+            support.wait_until(lambda server=server: support.answers(server.url) or server._check_alive())
         demo = dict(line.split("=", 1) for line in (tmp_path / "data/demo.env").read_text().splitlines())
         (row,) = EmbeddedStore(tmp_path / "data").query_view("accounts", "accounts/listing_by_realm")
         assert row.id == demo["ACCOUNT_ID"]
         login = {"data": {"credentials": demo["CREDENTIALS"], "account_name": "Demo"}}
         for server in servers:
-            answer = requests.put(f"{server.url}/v2/user_auth", json=login, timeout=30)
+            answer = requests.put(f"{server.url}/v2/user_auth", json=login, timeout=120)
             assert answer.status_code == 201 and answer.json()["data"]["account_id"] == row.id
             token = answer.json()["auth_token"]
             # A token is good at each of them: they have one key.
             for other in servers:
                 url = f"{other.url}/v2/accounts/{row.id}/connectivity"
-                assert requests.get(url, headers={"X-Auth-Token": token}, timeout=30).status_code == 200
+                assert requests.get(url, headers={"X-Auth-Token": token}, timeout=120).status_code == 200
     finally:
         for server in servers:
             server.stop()

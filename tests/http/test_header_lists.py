@@ -12,13 +12,13 @@ JAVAS = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 def trunk(api):
     """The address of a trunk, and the ETag of its only revision."""
     url = api.url(f"/{api.create({'name': 'one'})}")
-    return url, requests.get(url, headers={"X-Auth-Token": api.token}, timeout=30).headers["etag"]
+    return url, requests.get(url, headers={"X-Auth-Token": api.token}, timeout=120).headers["etag"]
 
 
 def asked(api, url, method="GET", **headers):
     headers = {"X-Auth-Token": api.token, **{name.replace("_", "-"): value for name, value in headers.items()}}
     body = None if method == "GET" else {"data": {"name": "two"}}
-    return requests.request(method, url, json=body, headers=headers, timeout=30)
+    return requests.request(method, url, json=body, headers=headers, timeout=120)
 
 
 @pytest.mark.parametrize(

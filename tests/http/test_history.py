@@ -132,7 +132,7 @@ def test_only_for_those_who_may(world, base, api, person):
         url = f"/{doc_id}/history{path}"
         assert stranger.call(method, url, account_id=person.account_id).status_code == 403
         assert parent.call(method, url, account_id=person.account_id).status_code == 200
-        assert requests.request(method, api.url(url), timeout=30).status_code == 401
+        assert requests.request(method, api.url(url), timeout=120).status_code == 401
         assert api.call("DELETE", url).status_code == 405
     rules = {"connectivity": [{"allowed_accounts": ["_"], "rules": {"*": ["GET"]}}]}
     document = {"_id": "token_restrictions", "restrictions": {"_": {"_": rules}}}

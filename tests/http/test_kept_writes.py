@@ -89,12 +89,12 @@ def test_what_is_sent_is_there_or_was_refused(base, person, paths, verb, path, s
     url = f"{base}/v2{path.format_map(values)}".replace("+", "%2B")
     headers = {"X-Auth-Token": api.token}
     data = {**required(person, path), **sent} if verb != "PATCH" else sent
-    answer = requests.request(verb, url, json={"data": data}, headers=headers, timeout=30)
+    answer = requests.request(verb, url, json={"data": data}, headers=headers, timeout=120)
     if answer.status_code >= 400:
         assert answer.status_code in (400, 403) and next(iter(sent)) in answer.text
         return
     location = f"{url}/{answer.json()['data']['id']}" if verb == "PUT" else url
-    stored = requests.get(location, headers=headers, timeout=30).json()["data"]
+    stored = requests.get(location, headers=headers, timeout=120).json()["data"]
     for name, value in sent.items():
         assert answer.json()["data"][name] == stored[name] == value
 
@@ -114,8 +114,8 @@ def test_verbs_that_are_left_to_kazoo_say_so(base, world):
         ("POST", "/apps_store/x", "apps_store"),
         ("DELETE", "/apps_store/x", "apps_store"),
     ):
-        answer = requests.request(verb, account + path, json={"data": {}}, headers=headers, timeout=30)
+        answer = requests.request(verb, account + path, json={"data": {}}, headers=headers, timeout=120)
         assert answer.status_code == 409, (verb, path)
         data = answer.json()["data"]
         assert "Kazoo" in data["message"] and data[noun] == {"message": data["message"]}
-    assert requests.get(account, headers=headers, timeout=30).status_code == 200
+    assert requests.get(account, headers=headers, timeout=120).status_code == 200

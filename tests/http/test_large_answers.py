@@ -84,7 +84,7 @@ def test_a_filtered_list_of_many_values_of_numbers(world, store_doc, base, perso
     assert {row.key for row in world.store.query_view(db, NUMBERS_VIEW)} == numbers
     headers = {"X-Auth-Token": support.Api(base, person).token}
     url = f"{base}/v2/accounts/{person.account_id}/phone_numbers?{query}"
-    answer = requests.get(url, headers=headers, timeout=60)
+    answer = requests.get(url, headers=headers, timeout=120)
     assert answer.status_code == 200, answer.text[:300]
     assert set(answer.json()["data"]["numbers"]) == numbers
 
@@ -129,7 +129,7 @@ def test_a_document_that_cannot_be_decoded_hides_no_other(world, store_doc, pers
     store_doc(db, trunk(person, "good"))
     url = f"{world.environment['COUCHDB_URL']}/{encoded(db)}/deepest"
     text = '{"x":' * 1500 + "1" + "}" * 1500
-    assert requests.put(url, text, headers={"Content-Type": "application/json"}, timeout=60).status_code == 201
+    assert requests.put(url, text, headers={"Content-Type": "application/json"}, timeout=120).status_code == 201
     told = support.command_ended(world.environment, "audit", "--json", person.account_id)
     assert told.returncode in (0, 1), told.stderr
     (report,) = support.json_lines(told.stdout)
@@ -153,5 +153,5 @@ def test_an_export_has_documents_of_many_levels(world, store_doc, person):
 
 def test_bodies_of_clients_keep_their_limits(api):
     for text in (b'{"data":{"x":[' + b"0," * MOST_VALUES + b"0]}}", json.dumps({"data": nested(DEEP)}).encode()):
-        answer = api.session.put(api.url(), text, headers={"X-Auth-Token": api.token}, timeout=60)
+        answer = api.session.put(api.url(), text, headers={"X-Auth-Token": api.token}, timeout=120)
         assert answer.status_code == 400, answer.text[:300]

@@ -26,18 +26,18 @@ def rules_of(answer):
 @pytest.mark.parametrize("member", ["realm", "account_name", "credentials", "phone_number"])
 def test_a_log_in_with_a_text_too_long_to_be_looked_up_is_refused_by_name(base, person, member, letter):
     data = {"credentials": person.credentials, member: letter * len(TOO_LONG)}
-    answer = requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=60)
+    answer = requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120)
     assert "maxLength" in rules_of(answer)[member]
 
 
 def test_a_realm_too_long_is_refused_even_beside_a_good_one(base, person):
     data = {"credentials": person.credentials, "account_realm": person.realm, "realm": TOO_LONG}
-    answer = requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=60)
+    answer = requests.put(f"{base}/v2/user_auth", json={"data": data}, timeout=120)
     assert "maxLength" in rules_of(answer)["realm"]
 
 
 def test_an_api_key_too_long_is_refused_by_name(base):
-    answer = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": TOO_LONG}}, timeout=60)
+    answer = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": TOO_LONG}}, timeout=120)
     assert "maxLength" in rules_of(answer)["api_key"]
 
 
@@ -46,11 +46,11 @@ def test_basic_credentials_too_long_to_be_looked_up_are_refused_before_the_look_
     text = base64.b64encode(f"{person.account_id}:{TOO_LONG}".encode()).decode()
     url, basic = f"{base}/v2/accounts/{person.account_id}/connectivity", f"Basic {text}"
     if place == "header":
-        answer = requests.get(url, headers={"Authorization": basic}, timeout=60)
+        answer = requests.get(url, headers={"Authorization": basic}, timeout=120)
     elif place == "query":
-        answer = requests.get(url, params={"authorization": basic}, timeout=60)
+        answer = requests.get(url, params={"authorization": basic}, timeout=120)
     else:
-        answer = requests.put(url, json={"data": {}, "authorization": basic}, timeout=60)
+        answer = requests.put(url, json={"data": {}, "authorization": basic}, timeout=120)
     assert answer.status_code == 400, (answer.status_code, answer.text[:300])
 
 

@@ -29,7 +29,7 @@ def base(engine, service_on, world_on):
 
 
 def put(url, data):
-    return requests.put(url, json={"data": data}, timeout=30)
+    return requests.put(url, json={"data": data}, timeout=120)
 
 
 def log_in(base, person, name, password):
@@ -48,7 +48,7 @@ class Session:
 
     def __call__(self, method, user_id, data=None):
         body = None if data is None else {"data": data}
-        return requests.request(method, f"{self.root}/{user_id}", json=body, headers=self.headers, timeout=30)
+        return requests.request(method, f"{self.root}/{user_id}", json=body, headers=self.headers, timeout=120)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.browser import Browser, WebDriverError, chromium
 
 pytestmark = pytest.mark.slow
 
-SASS = support.ROOT / ".tools/sass/node_modules/.bin/sass"
+SASS = support.ROOT / ".tools/node_modules/.bin/sass"
 HQ_NUMBER, MOVED_NUMBER, SPARE, CARRIERS = "+14155550101", "+14155550102", "+14155550103", "+14155550104"
 # What the dialogs of the UI must say where this service leaves the work to Kazoo.
 NO_E911 = "the address for emergency calls (e911) was not saved"

@@ -48,7 +48,7 @@ class Numbers:
     def __call__(self, method, path, data=None):
         body = None if data is None else {"data": data}
         url = f"{self._root}/{quote(path, safe='/?=&')}"
-        return requests.request(method, url, json=body, headers={"X-Auth-Token": self._token}, timeout=30)
+        return requests.request(method, url, json=body, headers={"X-Auth-Token": self._token}, timeout=120)
 
 
 @pytest.fixture

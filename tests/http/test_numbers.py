@@ -75,7 +75,7 @@ def test_whose_number_it_is(world, base, api, person):
 
     def identify(number):
         url = f"{base}/v2/accounts/{person.account_id}/phone_numbers/{quote(number, safe='')}/identify"
-        answer = api.session.get(url, headers={"X-Auth-Token": api.token}, timeout=30)
+        answer = api.session.get(url, headers={"X-Auth-Token": api.token}, timeout=120)
         return answer.status_code, answer.json().get("message"), answer.json()["data"]
 
     for owner in (person, child):
@@ -176,7 +176,7 @@ def test_lists_for_uis(world, base, api, person):
     headers = {"X-Auth-Token": api.token}
 
     def get(path, **params):
-        return api.session.get(root + path, headers=headers, params=params, timeout=20)
+        return api.session.get(root + path, headers=headers, params=params, timeout=120)
 
     numbers = get("").json()["data"]["numbers"]
     assert numbers[used]["used_by"] == "trunkstore" and "used_by" not in numbers[spare]
@@ -188,7 +188,7 @@ def test_lists_for_uis(world, base, api, person):
     assert get(f"/{used.replace('+', '%2B')}").json()["data"]["used_by"] == "trunkstore"
     assert get(f"/{used[2:]}").json()["data"]["id"] == used
     assert get("/%2B14150009999").status_code == 404
-    assert api.session.put(f"{root}/{used}", headers=headers, timeout=20).status_code == 409
+    assert api.session.put(f"{root}/{used}", headers=headers, timeout=120).status_code == 409
 
 
 def reconcile(world, *arguments):

@@ -25,7 +25,7 @@ def service(engine, world_on, tmp_path_factory):
     with contextlib.closing(requests.Session()) as session:
 
         def counted():
-            text = session.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+            text = session.get(f"http://127.0.0.1:{port}/metrics", timeout=120).text
             lines = [line for line in text.splitlines() if line.startswith("connectivity_overwrites_total ")]
             return float(lines[0].split()[1]) if lines else 0
 

@@ -32,7 +32,8 @@ def source(tmp_path_factory):
     run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", directory)
     (archive,) = directory.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
-        packed.extractall(directory, filter="data")
+        # Python 3.11.0 to 3.11.3 have no filters; the archive is our own.
+        packed.extractall(directory, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return directory / archive.name.removesuffix(".tar.gz")
 
 
@@ -43,7 +44,7 @@ def test_the_source_distribution_is_the_whole_repository(source):
     packed = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
     assert tracked <= set(map(str, packed))
     assert not any(NEVER.intersection(path.parts) for path in packed)
-    tested = run(sys.executable, "-m", "pytest", "-q", "-m", "not alone", "tests/unit/test_schema.py", cwd=source)
+    tested = run(sys.executable, "-m", "pytest", "-q", "tests/unit/test_schema.py", cwd=source)
     assert " passed" in tested
 
 
@@ -69,16 +70,16 @@ def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
         server.start()
         demo = dict(line.split("=", 1) for line in (empty / "data/demo.env").read_text().splitlines())
         login = requests.put(
-            f"{demo['URL']}/api_auth", json={"data": {"api_key": demo["API_KEY"]}}, timeout=20
+            f"{demo['URL']}/api_auth", json={"data": {"api_key": demo["API_KEY"]}}, timeout=120
         ).json()
         trunks = f"{demo['URL']}/accounts/{demo['ACCOUNT_ID']}/connectivity"
         headers = {"X-Auth-Token": login["auth_token"]}
-        created = requests.put(trunks, json={"data": {"name": "HQ"}}, headers=headers, timeout=20).json()["data"]
-        read = requests.get(f"{trunks}/{created['id']}", headers=headers, timeout=20).json()["data"]
+        created = requests.put(trunks, json={"data": {"name": "HQ"}}, headers=headers, timeout=120).json()["data"]
+        read = requests.get(f"{trunks}/{created['id']}", headers=headers, timeout=120).json()["data"]
         assert read == created and read["name"] == "HQ" and read["servers"] == []
-        assert requests.get(trunks, headers=headers, timeout=20).json()["data"] == [created["id"]]
-        assert "/api_auth" in requests.get(f"{server.url}/openapi.json", timeout=20).json()["paths"]
+        assert requests.get(trunks, headers=headers, timeout=120).json()["data"] == [created["id"]]
+        assert "/api_auth" in requests.get(f"{server.url}/openapi.json", timeout=120).json()["paths"]
         for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui-bundle.js"):
-            assert "content-security-policy" in requests.get(server.url + path, timeout=20).headers, path
+            assert "content-security-policy" in requests.get(server.url + path, timeout=120).headers, path
     finally:
         server.stop()

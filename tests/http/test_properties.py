@@ -105,7 +105,7 @@ QUERY = st.lists(
 def test_any_request(client, method, segments, query, headers, body):
     path = "/" + "/".join(segments) + (f"?{query}" if query else "")
     path = path.replace("{A}", client.person.account_id).replace("{D}", "0" * 32)
-    connection = http.client.HTTPConnection(*client.base.removeprefix("http://").split(":"), timeout=20)
+    connection = http.client.HTTPConnection(*client.base.removeprefix("http://").split(":"), timeout=120)
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name, value.replace("{T}", client.token).encode("latin-1"))

@@ -107,14 +107,15 @@ def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp
     ).start()
     try:
         told = {"X-Forwarded-For": "192.0.2.1"}
-        answer = requests.get(f"{proxy.url}/v2/user_auth", headers=told, timeout=20)
+        answer = requests.get(f"{proxy.url}/v2/user_auth", headers=told, timeout=120)
         assert answer.headers["x-asked-for"] == "127.0.0.1"
         support.wait_until(
-            lambda: requests.get(f"{proxy.url}/v2/account/connectivity", timeout=20).text == "", message="the new one"
+            lambda: requests.get(f"{proxy.url}/v2/account/connectivity", timeout=120).text == "",
+            message="the new one",
         )
         for method in ("PUT", "POST", "PATCH", "DELETE"):
             path = f"{proxy.url}/v2/account/connectivity"
-            assert requests.request(method, path, json={"data": {}}, timeout=20).status_code == 502
+            assert requests.request(method, path, json={"data": {}}, timeout=120).status_code == 502
             # Its upstream counts as gone for a moment.
             time.sleep(3)
         assert dropping.taken == ["PUT", "POST", "PATCH", "DELETE"]
@@ -139,13 +140,13 @@ def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, wor
         headers = {"X-Auth-Token": direct.token}
 
         def text(path, method="GET", **more):
-            return requests.request(method, front + path, headers=headers, timeout=20, **more).text
+            return requests.request(method, front + path, headers=headers, timeout=120, **more).text
 
         support.wait_until(
             lambda: text(f"{root}/connectivity").startswith("{"), message="the new one behind the proxy"
         )
         created = requests.put(
-            f"{front}{root}/connectivity", json={"data": {"id": "a b?c"}}, headers=headers, timeout=20
+            f"{front}{root}/connectivity", json={"data": {"id": "a b?c"}}, headers=headers, timeout=120
         )
         assert created.status_code == 201 and created.headers["location"] == f"{root}/connectivity/a%20b%3Fc"
         assert '"id":"a b?c"' in text(f"{root}/connectivity/a%20b%3Fc")

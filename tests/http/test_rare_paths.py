@@ -12,7 +12,7 @@ def ask(base, api, person):
 
     def send(method, path, version="v2", root=None):
         url = f"{base}/{version}/{root if root is not None else f'accounts/{person.account_id}/'}{path}"
-        answer = requests.request(method, url, headers={"X-Auth-Token": api.token}, timeout=30)
+        answer = requests.request(method, url, headers={"X-Auth-Token": api.token}, timeout=120)
         return answer.status_code, answer.json()
 
     return send

@@ -22,7 +22,7 @@ class Search:
         self.headers = {"X-Auth-Token": support.Api(base, caller).token}
 
     def __call__(self, path="", **query):
-        return requests.get(f"{self.url}{path}?{urlencode(query)}", headers=self.headers, timeout=30)
+        return requests.get(f"{self.url}{path}?{urlencode(query)}", headers=self.headers, timeout=120)
 
     def found(self, path="", **query):
         answer = self(path, **query)
@@ -164,6 +164,6 @@ def test_who_is_nobody_finds_nothing(base, person):
 def test_a_browser_may_ask_whatever_kazoo_has(base, person, path, version):
     """A refused preflight would hide the answer, even that of a 404."""
     for url in (f"{base}/{version}{path}", f"{base}/{version}/accounts/{person.account_id}{path}"):
-        answer = requests.options(url, headers=CORS, timeout=30)
+        answer = requests.options(url, headers=CORS, timeout=120)
         assert (answer.status_code, answer.content) == (200, b"")
         assert answer.headers["access-control-allow-origin"] == "*"

@@ -166,9 +166,9 @@ def test_settings_of_gunicorn_come_from_its_variable(world, tmp_path):
             connection.sendall(b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n\r\n")
             assert status_of(one_answer(connection)) == 200
         for _ in range(3):
-            assert requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+            assert requests.get(f"{server.url}/v2/schemas", timeout=120).status_code == 200
         support.wait_until(lambda: worker not in server.pids(), message="a worker that has served enough ends")
-        assert requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+        assert requests.get(f"{server.url}/v2/schemas", timeout=120).status_code == 200
     finally:
         server.stop()
 
@@ -177,7 +177,7 @@ def unix_connection(path):
     import socket
 
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(10)
+    connection.settimeout(120)
     connection.connect(str(path))
     return connection
 
@@ -210,7 +210,7 @@ def test_a_signal_loses_no_request_that_has_arrived(world, person, sign):
             statuses = [status_of(one_answer(connection)) for connection in [*kept, *fresh]]
         assert set(statuses) <= {201, 503} and statuses.count(201) > 0
         if sign == signal.SIGTERM:
-            server.process.wait(20)
+            server.process.wait(120)
             server.start()
         after = len(api.call("GET", params={"paginate": "false"}).json()["data"])
         assert after - before == statuses.count(201)
@@ -226,7 +226,7 @@ def test_no_request_of_a_busy_client_is_lost_while_workers_are_replaced(world):
         count = 0
         while not is_over.is_set():
             try:
-                count += requests.get(f"{server.url}/v2/schemas", timeout=10).status_code == 200
+                count += requests.get(f"{server.url}/v2/schemas", timeout=120).status_code == 200
             except requests.RequestException as error:
                 failures.append(error)
         counts.append(count)

@@ -34,11 +34,11 @@ from hypothesis.stateful import (
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.repeated]
 
 STEPS_PER_ACCOUNT = 50
 SETTINGS = settings(
-    max_examples=max(1, int(os.environ.get("FUZZ_STEPS", "500")) // STEPS_PER_ACCOUNT),
+    max_examples=max(1, int(os.environ.get("FUZZ_STEPS", support.often(150, 1500))) // STEPS_PER_ACCOUNT),
     stateful_step_count=STEPS_PER_ACCOUNT,
     phases=(Phase.generate, Phase.shrink),
     derandomize=False,

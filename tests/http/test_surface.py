@@ -18,7 +18,7 @@ FOREIGN = {"Origin": "http://ui.example"}
 
 def raw(base, method, path, body=None, headers=None):
     """Without what `requests` adds of its own."""
-    connection = http.client.HTTPConnection(*base.removeprefix("http://").split(":"), timeout=20)
+    connection = http.client.HTTPConnection(*base.removeprefix("http://").split(":"), timeout=120)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in (headers or {}).items():
@@ -102,17 +102,17 @@ class TestCors:
 
 class TestEnvelopes:
     def test_v1_shows_the_text_of_system_errors(self, base, api):
-        answer = requests.get(f"{base}/v1/accounts/{'0' * 32}/connectivity", timeout=10).json()
+        answer = requests.get(f"{base}/v1/accounts/{'0' * 32}/connectivity", timeout=120).json()
         assert answer["data"] == "bad identifier"
         v1 = api.url("").replace("/v2/", "/v1/")
         for version, url in (("v1", v1), ("v2", api.url(""))):
-            refused = requests.put(url, json={"data": {"name": 1}}, headers={"X-Auth-Token": api.token}, timeout=10)
+            refused = requests.put(url, json={"data": {"name": 1}}, headers={"X-Auth-Token": api.token}, timeout=120)
             assert refused.json()["data"]["name"]["type"]["target"] == "string", version
-        assert "page_size" not in requests.get(v1, headers={"X-Auth-Token": api.token}, timeout=10).json()
+        assert "page_size" not in requests.get(v1, headers={"X-Auth-Token": api.token}, timeout=120).json()
 
     @pytest.mark.parametrize("version", ["v0", "v3", "v02", "v-1", "v9"])
     def test_every_other_version_is_v2(self, base, version):
-        answer = requests.get(f"{base}/{version}/accounts/abc/connectivity", timeout=10).json()
+        answer = requests.get(f"{base}/{version}/accounts/abc/connectivity", timeout=120).json()
         assert answer["data"] == {"message": "invalid account_id 'abc'"}
 
     @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ class TestNegotiation:
             path = f"{account}/users?accept=csv&file_name={quote(name)}"
             assert raw(base, "GET", path, headers=token)[1]["content-disposition"].endswith(f'"{wanted}"')
         answer = requests.put(
-            f"{base}{account}/connectivity?accept=csv", json={"data": {}}, headers=token, timeout=30
+            f"{base}{account}/connectivity?accept=csv", json={"data": {}}, headers=token, timeout=120
         )
         assert answer.json()["data"]["id"]
 
@@ -400,7 +400,7 @@ class TestAbout:
         from tests.support import Api
 
         def status(token, path="about"):
-            return requests.get(f"{base}/v2/{path}", headers={"X-Auth-Token": token}, timeout=10).status_code
+            return requests.get(f"{base}/v2/{path}", headers={"X-Auth-Token": token}, timeout=120).status_code
 
         assert status("x") == 401 and status(api.token) == 403
         assert status(Api(base, world.master).token) == 200

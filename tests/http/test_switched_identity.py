@@ -28,7 +28,7 @@ class Family:
         """The parent's token as this user of the child; None where the log-in is refused."""
         switch = {"account_id": self.child.account_id, "owner_id": owner_id}
         data = {"credentials": self.parent.credentials, "account_realm": self.parent.realm, "as": switch}
-        answer = requests.put(f"{self.base}/v2/user_auth", json={"data": data}, timeout=30)
+        answer = requests.put(f"{self.base}/v2/user_auth", json={"data": data}, timeout=120)
         assert answer.status_code in (201, 400, *REFUSED)
         return answer.json()["auth_token"] if answer.status_code == 201 else None
 
@@ -39,7 +39,7 @@ class Family:
             return 401
         url = f"{self.base}/v2/accounts/{self.child.account_id}{path}"
         body = None if data is None else {"data": data}
-        return requests.request(method, url, json=body, headers={"X-Auth-Token": token}, timeout=30).status_code
+        return requests.request(method, url, json=body, headers={"X-Auth-Token": token}, timeout=120).status_code
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_user_who_may_change_only_themselves_changes_no_other_as_somebody_else
 
 def shared(base, person, token):
     data = {"account_id": person.account_id, "realm": person.realm, "shared_token": token}
-    return requests.put(f"{base}/v1/shared_auth", json={"data": data}, timeout=30)
+    return requests.put(f"{base}/v1/shared_auth", json={"data": data}, timeout=120)
 
 
 def forget():

@@ -32,7 +32,7 @@ def kazoos(world):
 
 
 def ask(base, path="", method="GET", **more):
-    answer = requests.request(method, f"{base}/v2/schemas{path}", timeout=30, **more)
+    answer = requests.request(method, f"{base}/v2/schemas{path}", timeout=120, **more)
     return answer.status_code, answer.json()
 
 

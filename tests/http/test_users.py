@@ -20,7 +20,7 @@ class Users:
     def __call__(self, method: str, user_id: str, data=None, **headers: str) -> requests.Response:
         body = None if data is None else {"data": data}
         headers = {"X-Auth-Token": self._token, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=30)
+        return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_who_is_no_admin_does_not_see_the_api_key(base, world, person):
     def api_key_as(caller, account=person.account):
         token = support.Api(base, caller).token
         url = f"{base}/v2/accounts/{account['_id']}/api_key"
-        return requests.get(url, headers={"X-Auth-Token": token}, timeout=30)
+        return requests.get(url, headers={"X-Auth-Token": token}, timeout=120)
 
     answer = api_key_as(person)
     assert (answer.status_code, answer.json()["data"]) == (200, {"api_key": person.account["pvt_api_key"]})

@@ -15,13 +15,13 @@ def test_what_comes_while_a_batch_is_written_is_the_next_batch():
 
     def write(db, texts):
         begun.set()
-        assert go.wait(10)
+        assert go.wait(120)
         written.append((db, [json.loads(text)["n"] for text in texts]))
         return [None] * len(texts)
 
     batches = Batches(write)
     futures = [batches.put("a", {"n": 0})]
-    assert begun.wait(10)
+    assert begun.wait(120)
     futures += [batches.put("a", {"n": number}) for number in (1, 2, 3)] + [batches.put("b", {"n": 4})]
     go.set()
     assert [future.result(10) for future in futures] == [None] * 5
@@ -54,13 +54,13 @@ def test_a_batch_has_a_greatest_size():
 
     def write(db, texts):
         begun.set()
-        assert go.wait(10)
+        assert go.wait(120)
         sizes.append(len(texts))
         return [None] * len(texts)
 
     batches = Batches(write)
     first = batches.put("a", {})
-    assert begun.wait(10)
+    assert begun.wait(120)
     futures = [batches.put("a", {"text": "x" * (LARGEST_BATCH // 2)}) for _ in range(3)]
     go.set()
     assert first.result(10) is None and [future.result(10) for future in futures] == [None] * 3

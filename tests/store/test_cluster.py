@@ -113,13 +113,13 @@ def store(nodes):
 @pytest.fixture
 def db(couchdb_url):
     name = new_db()
-    CouchDBStore([couchdb_url], timeout=15).create_db(name)
+    CouchDBStore([couchdb_url], timeout=120).create_db(name)
     return name
 
 
 @pytest.fixture
 def direct(couchdb_url):
-    return CouchDBStore([couchdb_url], timeout=15)
+    return CouchDBStore([couchdb_url], timeout=120)
 
 
 def coordinator(store, nodes, db):
@@ -272,7 +272,7 @@ class TestConflicts:
         assert (merged["a"], merged["b"]) == (1, 2)
 
     def test_a_repair_is_told_like_any_write(self, couchdb_url, db):
-        store, told = CouchDBStore([couchdb_url], timeout=15), []
+        store, told = CouchDBStore([couchdb_url], timeout=120), []
         store.on_repair = lambda db, document: told.append((db, document))
         branch(store, db, "d", {"a": 1}, {"b": 2})
         store.repair(db, "d")
@@ -301,7 +301,7 @@ class TestConflicts:
 
     def test_two_instances_at_once_write_the_same(self, couchdb_url, direct, db):
         branch(direct, db, "d", {"a": 1}, {"b": 2})
-        stores = [CouchDBStore([couchdb_url], timeout=15) for _ in range(4)]
+        stores = [CouchDBStore([couchdb_url], timeout=120) for _ in range(4)]
         threads = [threading.Thread(target=store.repair, args=(db, "d")) for store in stores]
         for thread in threads:
             thread.start()

@@ -33,7 +33,7 @@ def embedded_store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def couchdb_store(couchdb_url):
-    return CouchDBStore([couchdb_url], timeout=15)
+    return CouchDBStore([couchdb_url], timeout=120)
 
 
 class TestEmbedded(Contract):
@@ -278,14 +278,14 @@ def chunked(status, *parts):
 )
 def test_an_answer_may_come_in_every_form_of_http(answer):
     server = Rubbish(answer)
-    assert CouchDBStore([server.url], timeout=1).open_doc("db", "d") == {"_id": "d", "n": 1}
+    assert CouchDBStore([server.url], timeout=60).open_doc("db", "d") == {"_id": "d", "n": 1}
     server.stop()
 
 
 def test_an_answer_larger_than_one_read():
     value = "x" * 1_000_000
     server = Rubbish(http_answer("200 OK", json.dumps({"_id": "d", "value": value})))
-    assert CouchDBStore([server.url], timeout=5).open_doc("db", "d")["value"] == value
+    assert CouchDBStore([server.url], timeout=60).open_doc("db", "d")["value"] == value
     server.stop()
 
 
@@ -362,7 +362,7 @@ def test_a_connection_that_the_server_closed_is_not_written_to():
 
 
 def test_the_next_server_is_asked_where_one_refuses(couchdb_url):
-    store = CouchDBStore([f"http://127.0.0.1:{free_port()}", couchdb_url], timeout=15)
+    store = CouchDBStore([f"http://127.0.0.1:{free_port()}", couchdb_url], timeout=120)
     db = new_db()
     store.create_db(db)
     store.save_doc(db, {"_id": "d"})
@@ -412,7 +412,7 @@ def test_an_answer_that_makes_no_sense(answer):
 def test_every_thread_finds_the_server_that_is_there():
     server = Rubbish(http_answer("200 OK", '{"_id":"d","_rev":"1-a"}'), repeat=True)
     gone = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
-    store = CouchDBStore([gone[0], server.url, gone[1]], timeout=15)
+    store = CouchDBStore([gone[0], server.url, gone[1]], timeout=120)
 
     def read(_):
         # As if all of them had just met the dead ones.

@@ -77,7 +77,7 @@ def rows(store):
 
 
 def test_both_engines_give_the_same_rows_for_two_hundred_documents(couchdb_url, tmp_path):
-    stores = [EmbeddedStore(tmp_path), CouchDBStore([couchdb_url], timeout=30)]
+    stores = [EmbeddedStore(tmp_path), CouchDBStore([couchdb_url], timeout=120)]
     documents = list(generated(200))
     for store in stores:
         store.create_db(DB, documents_for(DB))

@@ -57,7 +57,7 @@ def test_json_is_read_alike_by_the_systems_python():
     if told.stdout.strip() != b"True":
         pytest.skip(f"{SYSTEMS} is older than 3.11")
     ended = subprocess.run(
-        [SYSTEMS, "-c", SCRIPT], input=json.dumps(TEXTS), capture_output=True, text=True, cwd=ROOT, timeout=60
+        [SYSTEMS, "-c", SCRIPT], input=json.dumps(TEXTS), capture_output=True, text=True, cwd=ROOT, timeout=120
     )
     assert ended.returncode == 0, ended.stderr
     assert dict(zip(TEXTS, json.loads(ended.stdout), strict=True)) == {text: outcome(text) for text in TEXTS}

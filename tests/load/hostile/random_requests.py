@@ -323,8 +323,8 @@ def operations_of(url: str) -> list[tuple[str, str]]:
     return listed + trunks * 3 + [("GET", "/v2/accounts/{account_id}/{id}"), ("POST", "/v2/{id}"), ("GET", "/health")]
 
 
-def run(world: support.World, seconds: float, seed: int) -> Findings:
-    """Ask a service on this store for so long."""
+def run(world: support.World, seconds: float, seed: int, requests_each: int = 0) -> Findings:
+    """Ask a service on this store for so long, or each client so many requests: then times and memory do not count."""
     person = world.person("Random", "random.example.com", world.master)
     for number in NUMBERS[:20]:
         world.store.create_db(number_db(number))
@@ -334,10 +334,16 @@ def run(world: support.World, seconds: float, seed: int) -> Findings:
     server = support.service({**world.environment, "HISTORY": "true"}, workers=2, forked=False).start()
     workers = Workers(server.process.pid)
     limit = Settings.from_environment(world.environment).request_timeout + SECONDS_OF_GRACE
+    limit = 600.0 if requests_each else limit
     try:
         operations = operations_of(server.url)
         clients = [Client(server.url, person, operations, seed * 1000 + number, limit) for number in range(CLIENTS)]
         findings = Findings()
+        if requests_each:
+            pids = workers.pids()
+            _ask(clients, lambda client: [client.ask(findings) for _ in range(requests_each)])
+            findings.problems.update(["a worker is gone"] if workers.pids() != pids else [])
+            return findings
         _ask_for(clients, min(seconds, MOST_SECONDS_TO_WARM_UP), findings)
         workers.wait_until_idle(SECONDS_TO_SETTLE)
         pids, rss = workers.pids(), workers.rss()
@@ -358,6 +364,10 @@ def _ask_for(clients: list[Client], seconds: float, findings: Findings) -> None:
         while time.monotonic() < end:
             client.ask(findings)
 
+    _ask(clients, work)
+
+
+def _ask(clients: list[Client], work: Callable[[Client], object]) -> None:
     threads = [threading.Thread(target=work, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
@@ -391,11 +401,12 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = print
     """The command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument("--requests", type=int, default=0, help="instead of seconds: so many of each client")
     parser.add_argument("--engine", choices=("embedded", "couchdb"), default="embedded")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     with _world(options.engine) as world:
-        findings = run(world, options.seconds, options.seed)
+        findings = run(world, options.seconds, options.seed, options.requests)
     seconds, operation = findings.slowest
     tell(f"{options.engine}: {sum(findings.statuses.values())} requests, the slowest {seconds:.1f} s: {operation}")
     tell(f"answers: {dict(sorted(findings.statuses.items()))}")

@@ -1,0 +1,126 @@
+"""This service and other servers as processes, and its commands."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests import forks
+from tests.support.waiting import answers, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+THIS_APP = (sys.executable, "-m", "app")
+# Whatever the shell of the tests has set.
+NO_SERVERS = {"COUCHDB_URL": "", "AMQP_URL": ""}
+# How long a command may take, in seconds.
+LONGEST_COMMAND = 300
+
+
+class Server:
+    """A child process that listens; the whole process group goes with it."""
+
+    def __init__(self, command: list[str], url: str, environment: dict[str, str] | None = None, cwd: Path = ROOT):
+        self.url = url
+        self._command = command
+        self.environment = {**os.environ, **(environment or {})}
+        self.cwd = cwd
+        self._log = self.environment.get("TEST_LOG", os.devnull)
+        self.process: subprocess.Popen | forks.Forked | None = None
+
+    def start(self) -> "Server":
+        """Start it and wait until it answers."""
+        self.process = self._launched()
+        wait_until(lambda: answers(self.url) or self._check_alive(), message=f"{self._command[0]} at {self.url}")
+        self._check_alive()
+        return self
+
+    def _launched(self) -> subprocess.Popen | forks.Forked:
+        with open(self._log, "ab") as log:
+            return subprocess.Popen(
+                self._command, env=self.environment, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _check_alive(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self._command} ended with {self.process.returncode}")
+        return False
+
+    def kill(self, sign: int = signal.SIGKILL) -> None:
+        """Send a signal to the whole group and wait for the end."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, sign)
+            self.process.wait(120)
+
+    def process_signal(self, sign: int) -> None:
+        """Send a signal to the first process alone."""
+        os.kill(self.process.pid, sign)
+
+    def pids(self) -> list[int]:
+        """The process and its children."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [self.process.pid, *map(int, children.split())]
+
+    def stop(self) -> None:
+        """End it as an operator would, then surely."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class ForkedService(Server):
+    """This service in a forked process."""
+
+    def _launched(self) -> forks.Forked:
+        arguments = self._command[len(THIS_APP) :]
+        return forks.Forked(arguments, self.environment, [os.devnull, self._log, self._log], self.cwd)
+
+
+def service(
+    environment: dict[str, str], port: int | None = None, workers: int = 2, forked: bool = True, demo: bool = False
+) -> Server:
+    """This service, not yet started. `forked`: where that is possible; without it, as an operator starts it."""
+    port = port or free_port()
+    command = [*THIS_APP, "serve", "--port", str(port), "--workers", str(workers)]
+    command += ["--demo"] if demo else []
+    environment = {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment}
+    kind = ForkedService if forked and forks.is_possible({**os.environ, **environment}) else Server
+    return kind(command, f"http://127.0.0.1:{port}", environment)
+
+
+def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int = 0) -> str:
+    """What a command of this service printed, as an operator would run it in an empty environment but for these.
+
+    It must end with this code; its errors come back where that is not 0.
+    """
+    ended = command_ended(environment, *arguments, stdin=stdin)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout if code == 0 else ended.stderr
+
+
+def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A command of this service that has ended, whatever its code."""
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment}
+    if forks.is_possible(environment):
+        return forks.ended(list(arguments), environment, ROOT, stdin, LONGEST_COMMAND)
+    return subprocess.run(
+        [*THIS_APP, *arguments],
+        env=environment,
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=LONGEST_COMMAND,
+    )
+
+
+def json_lines(output: str) -> list[Any]:
+    """What a command printed as lines of JSON. A text in them may have characters that `splitlines` splits at."""
+    return [json.loads(line) for line in output.split("\n") if line]
