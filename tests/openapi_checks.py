@@ -26,6 +26,12 @@ def before_call(context, case, kwargs):
     deletes = "DELETE" in (case.method, (case.query or {}).get("verb"))
     if "/connectivity/{id}" in case.path:
         case.path_parameters |= _new_trunk() if deletes else WORLD["trunk"]
+    if (case.method, case.path) == ("POST", "/accounts/{account_id}") and isinstance(case.body, dict):
+        # Another name would be refused.
+        case.body["data"] = {**case.body.get("data", {}), "name": WORLD["account_name"]}
+    if case.path.endswith(("/search", "/search/multi")):
+        # Not every type of documents can be searched for everything.
+        case.query = {**(case.query or {}), **WORLD["search"]}
     if "{number}" in case.path:
         case.path_parameters["number"] = next(_SPARE_NUMBERS) if deletes else WORLD["number"]
 

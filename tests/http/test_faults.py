@@ -83,7 +83,7 @@ def relayed():
         world = support.couchdb_world(url).populate()
         person = world.person("Relayed", "relayed.example.com", world.master)
         relay = Relay(url)
-        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "2"}).start()
+        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "1"}).start()
         yield relay, server, support.Api(server.url, person)
         server.stop()
 
@@ -168,20 +168,20 @@ def test_commands_wait_for_a_slow_couchdb(slow_relay, tmp_path):
 
 def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slow_relay, tmp_path):
     relay, store = slow_relay
-    path = documents_file(tmp_path, 1500)
+    path = documents_file(tmp_path, 1000)
     loading = command(relay, "import", str(path))
     support.wait_until(lambda: relay.answers >= 4, message="some batches")
     relay.become("reset")
     error = loading.communicate(timeout=120)[1]
     assert loading.returncode == 1 and error.startswith("error: Unavailable") and error.count("\n") == 1
     told = int(error.partition(" documents were imported")[0].rpartition(" ")[2])
-    assert 0 < told < 1500 and told % 200 == 0
+    assert 0 < told < 1000 and told % 200 == 0
     kept = len(list(store.dump_docs(DATABASE)))
     assert told <= kept <= told + 200
     relay.become("relay")
     relay.delay = 0
-    assert "1500 documents imported" in command(relay, "import", str(path)).communicate(timeout=120)[0]
-    assert len(list(store.dump_docs(DATABASE))) == 1500
+    assert "1000 documents imported" in command(relay, "import", str(path)).communicate(timeout=120)[0]
+    assert len(list(store.dump_docs(DATABASE))) == 1000
 
 
 def test_a_server_that_is_not_there_is_a_clear_error_at_start():

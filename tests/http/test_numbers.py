@@ -16,7 +16,7 @@ from tests.support import server_with
 
 pytestmark = pytest.mark.slow
 
-_NUMBERS = iter(range(5550000, 9999999))
+_NUMBERS = iter(range(6200000, 9999999))
 
 
 def give_number(world, owner, **members):

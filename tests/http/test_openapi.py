@@ -24,6 +24,12 @@ OPTIONS += " --generation-database none --no-shrink --no-color --warnings off"
 NEVER_SUCCEEDS = re.compile(r"/(user_auth|api_auth|shared_auth|auth/tokeninfo|whitelabel/.*)$")
 
 
+@pytest.fixture(scope="module", params=["embedded", "couchdb"] if support.often(0, 1) else ["embedded"])
+def engine(request):
+    """What the document says is the same for each engine; `make test-long` tries both."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def service(world):
     """A service with everything that the document may describe."""
@@ -72,6 +78,8 @@ def test_random_requests_get_what_the_document_says(world, service, person, tmp_
         "trunks": caller.url(account_id=person.account_id),
         "trunk": {"id": created["data"]["id"], "revision": created["revision"]},
         "number": numbers[0],
+        "account_name": person.account["name"],
+        "search": {"t": "account", "q": "name", "v": "a", "by_name": "a"},
         "spare_numbers": numbers[1:],
     }
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"]
