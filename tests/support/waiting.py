@@ -9,18 +9,19 @@ import requests
 
 # Far longer than anything takes. A test that depends on it fails only where it would wait for ever.
 PATIENCE = 120.0
-_GIVEN: set[int] = set()
+# They stay bound, so that the system gives their ports to nobody else.
+_RESERVED: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port of the loopback address from the system, which this process has given to nobody yet."""
-    while True:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port: int = listener.getsockname()[1]
-        if port not in _GIVEN:
-            _GIVEN.add(port)
-            return port
+    """A port of the loopback address from the system. Only a server that sets SO_REUSEADDR, as all do, can have it."""
+    reserved = socket.socket()
+    reserved.bind(("127.0.0.1", 0))
+    # Set before, it would let the system choose a port that another process has reserved.
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _RESERVED.append(reserved)
+    port: int = reserved.getsockname()[1]
+    return port
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE, message: str = "condition") -> Any:
