@@ -9,7 +9,7 @@ PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
 RANDOM_SECONDS ?= 1800
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
-TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,6)
+TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
 # The tests start many interpreters, which need not all compile the same.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -87,10 +87,12 @@ clean: ## remove what was made, but not data/
 # Made anew after a set-up that was interrupted or broken, and where PYTHON names another Python.
 .venv/.python: FORCE
 	@if [ -e .venv/.ready ] && $(VENV)/python -c 'import pip' 2>/dev/null && { [ "$(origin PYTHON)" = file ] || \
-	  [ "$$(cat $@)" = "$$($(PYTHON) -c '$(PYTHON_ID)')" ]; }; then exit 0; fi; \
+	  [ "$$($(VENV)/python -c '$(PYTHON_ID)')" = "$$($(PYTHON) -c '$(PYTHON_ID)' 2>/dev/null)" ]; }; then \
+	  [ -e $@ ] || touch $@; exit 0; fi; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: name one, as in make setup PYTHON=python3.12" >&2; exit 1; }; \
-	rm -rf .venv && $(PYTHON) -m venv .venv && $(VENV)/python -c '$(PYTHON_ID)' >$@
+	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: name one, as in make setup PYTHON=python3.12" >&2; \
+	  exit 1; }; \
+	rm -rf .venv && $(PYTHON) -m venv .venv && touch $@
 
 .venv/.ready: .venv/.python requirements.lock setup.cfg pyproject.toml
 	$(INSTALL) --require-hashes -r requirements.lock
