@@ -89,8 +89,13 @@ class Services:
         return self.cache.setting(document, *path, default=default)
 
 
-def make_services(settings: Settings, buckets: Buckets | None = None, store: Store | None = None) -> Services:
-    """The services of a process. Make `buckets` before the workers fork, so that they share them."""
+def make_services(
+    settings: Settings,
+    buckets: Buckets | None = None,
+    store: Store | None = None,
+    additions: Additions | None = None,
+) -> Services:
+    """The services of a process. Make `buckets` and `additions` before the workers fork, so that they share them."""
     store = store or open_store(settings, creates=False)
     cache = DocumentCache(store, settings.config_nodes)
     keys = KeyRing(store, cache)
@@ -102,7 +107,6 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
     numbers = NumberDocuments(store, notices, metrics.mark_failed)
     assignment = Assignment(numbers, cache, metrics.mark_failed)
     late_marks = Later("marks", partial(reconcile.repair, store, cache, numbers, assignment))
-    buckets = buckets or Buckets()
     history = History(store, settings.history_days, metrics.history_failed) if settings.history else None
     return Services(
         settings=settings,
@@ -110,13 +114,20 @@ def make_services(settings: Settings, buckets: Buckets | None = None, store: Sto
         cache=cache,
         keys=keys,
         tokens=Tokens(keys, cache, strict=settings.strict_tokens),
-        buckets=buckets,
+        buckets=buckets or Buckets(),
         schemas=Schemas(),
         notices=notices,
         numbers=numbers,
         assignment=assignment,
         trunks=Trunks(
-            store, cache, notices, assignment, history, late_marks, Additions(buckets), metrics.number_overwritten
+            store,
+            cache,
+            notices,
+            assignment,
+            history,
+            late_marks,
+            additions or Additions(),
+            metrics.number_overwritten,
         ),
         publisher=publisher,
         history=history,

@@ -22,11 +22,14 @@ from app.documents.fields import Author
 from app.documents.names import TRUNKS_VIEW, account_db, new_id
 from app.documents.secrets import masked
 from app.history.versions import Write
+from app.numbers.ownership import dids_of_trunks
 from app.schema import Invalid
 from app.services import Services
 from app.store import Conflict
 from app.trunks.overwrites import Overwrite, overwrites, put_back
 from app.trunks.service import KeyTooLong, NumbersRefused
+
+PUT_BACK = "put back"
 
 
 @click.command()
@@ -96,14 +99,25 @@ def _mend(services: Services, account_id: str, trunk_id: str, mends: bool, as_js
     remaining = 0
     for overwrite in list(overwrites(current, history.versions(account_id, trunk_id))):
         outcome = "gone"
-        if mends and (mended := put_back(current, overwrite)):
-            current = _save(services, account_id, current, mended)
-            outcome = "put back"
-        elif mends:
-            outcome = "not put back: the trunk has no such server any more"
-        remaining += outcome != "put back"
+        if mends:
+            try:
+                current = _put_back(services, account_id, current, overwrite)
+                outcome = PUT_BACK
+            except click.ClickException as refused:
+                outcome = f"not put back: {refused.message}"
+        remaining += outcome != PUT_BACK
         _print_overwrite(trunk_id, overwrite, outcome, as_json)
     return remaining
+
+
+def _put_back(services: Services, account_id: str, current: Document, overwrite: Overwrite) -> Document:
+    """Put a number back. Returns the trunk as stored. Raises ClickException."""
+    if overwrite.did in dids_of_trunks(services.store, account_db(account_id)):
+        raise click.ClickException("a trunk of the account has it")
+    mended = put_back(current, overwrite)
+    if mended is None:
+        raise click.ClickException("the trunk has no such server any more")
+    return _save(services, account_id, current, mended)
 
 
 def _save(services: Services, account_id: str, stored: Document, document: Document) -> Document:

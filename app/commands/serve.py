@@ -37,6 +37,7 @@ from app.store import Store, StoreError
 from app.store.design import check_files
 from app.store.embedded.collation import sort_key
 from app.store.engines import open_store
+from app.trunks.overwrites import Additions
 
 MOST_FILES = 65536
 # Parameters of glibc's mallopt: how many heaps the threads share, and from which size on memory bypasses the heap.
@@ -75,7 +76,7 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
         # Loads the collation table once, for all workers.
         sort_key("")
         _share_heaps()
-        GunicornApplication(settings, Buckets()).run()
+        GunicornApplication(settings, Buckets(), Additions()).run()
 
 
 def _prepare(settings: Settings, schemas: Schemas, demo: bool) -> None:
@@ -140,9 +141,10 @@ class JSONLogger(glogging.Logger):
 class GunicornApplication(BaseApplication):
     """gunicorn, configured for this service. Each worker creates its own services after the fork."""
 
-    def __init__(self, settings: Settings, buckets: Buckets):
+    def __init__(self, settings: Settings, buckets: Buckets, additions: Additions):
         self._settings = settings
         self._buckets = buckets
+        self._additions = additions
         self._cpus = _usable_cpus() if settings.pin_workers else []
         super().__init__()
 
@@ -202,7 +204,7 @@ class GunicornApplication(BaseApplication):
 
         Everything created so far lives as long as the worker, so the garbage collector can ignore it.
         """
-        app = create_app(services=make_services(self._settings, self._buckets))
+        app = create_app(services=make_services(self._settings, self._buckets, additions=self._additions))
         gc.collect()
         gc.freeze()
         return app

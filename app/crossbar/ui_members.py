@@ -1,4 +1,4 @@
-"""What UIs keep in the documents of accounts and users. They may change it, because nothing else depends on it."""
+"""What UIs keep in the documents of accounts and users, and may change: what calls and log-ins do not depend on."""
 
 from collections.abc import Callable
 

@@ -34,12 +34,14 @@ _TITLES = {
     "usage_unit": "Usage Unit",
 }
 
-# In characters, of all titles. The name of an object is in the title of each of its members.
+# In characters, of the titles of all rows. The name of an object is in the title of each of its members.
 LONGEST_TITLES = 8_000_000
+# Each row has a cell for every title.
+MOST_CELLS = 4_000_000
 
 
 class TooLong(ValueError):
-    """The titles have more than LONGEST_TITLES characters."""
+    """There are more than LONGEST_TITLES or MOST_CELLS."""
 
 
 def is_table(data: Any) -> bool:
@@ -57,6 +59,8 @@ def dumps(data: Any) -> str:
     rows = [_row(item) for item in (data if isinstance(data, list) else [data]) if isinstance(item, dict)]
     # In the order in which they appear first.
     titles = list(dict.fromkeys(title for row in rows for title in row))
+    if sum(map(len, titles)) > LONGEST_TITLES or len(rows) * len(titles) > MOST_CELLS:
+        raise TooLong
     lines: list[list[Any]] = [[_TITLES.get(title, title) for title in titles]]
     lines += [[row.get(title) for title in titles] for row in rows]
     return "".join(",".join(map(_cell, line)) + "\n" for line in lines)

@@ -16,7 +16,7 @@ _TEXTS = {
     403: "The caller is not allowed to do this here.",
     404: "There is no such path, account or document.",
     405: "The path does not support this verb. Only a POST may name another one in `verb`.",
-    406: "`Accept` does not allow JSON.",
+    406: "`Accept` allows neither JSON nor CSV.",
     409: "Another writer was faster, the id is taken, the number cannot be released, or only Kazoo does this: then "
     "`data` says what to do, in a form that Monster UI shows.",
     412: "The condition in `If-Match` or `If-None-Match` failed. A PUT with `If-Match` always fails.",

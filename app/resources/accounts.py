@@ -14,6 +14,7 @@ from app.resources.account_tree import RELATIONS
 SCHEMA = "accounts"
 TYPE = "account"
 API_KEY = "api_key"
+_METADATA, _RESTRICTIONS = "ui_metadata", "ui_restrictions"
 _UI_MEMBERS = ("caller_id_options", "contact", "language", "timezone")
 
 
@@ -65,13 +66,17 @@ class Accounts(Resource):
         services.notices.saved(ACCOUNTS, aggregate, is_new)
 
 
+def _is_admin(context: Context) -> bool:
+    """Whether the caller is no mere user: an admin, or an API key."""
+    return all(hierarchy.is_account_admin(context.services.cache, identity) for identity in context.auth.identities)
+
+
 def _show_api_key(context: Context) -> None:
     """Answer with the API key. Stops with 403 if the caller is a user without `priv_level` `admin`.
 
     The key logs in as the whole account.
     """
-    cache = context.services.cache
-    if not all(hierarchy.is_account_admin(cache, identity) for identity in context.auth.identities):
+    if not _is_admin(context):
         raise system_error(403, "forbidden")
     document = crossbar_doc.load(context, context.account_id, TYPE)
     context.respond_document(document, {"api_key": document.get("pvt_api_key")})
@@ -94,8 +99,22 @@ def _validate_change(context: Context, account_id: str) -> None:
         message = f"only what UIs keep in an account can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
     kept = {name: value for name, value in members.items() if _is_ui_member(name)}
+    _check_caller(context, kept)
     context.doc = {**{name: value for name, value in stored.items() if not _is_ui_member(name)}, **kept}
     ui_members.check_size(context.doc, _is_ui_member)
+
+
+def _check_caller(context: Context, kept: Document) -> None:
+    """Stop with 403 if a user without `priv_level` `admin` changes what concerns others.
+
+    At the first log-in to an account, whoever that is, Monster UI saves which pages it shows.
+    """
+    if _is_admin(context):
+        return
+    before = {name: value for name, value in context.stored.items() if _is_ui_member(name)}
+    names = ui_members.changed(dict.fromkeys(before) | kept, before)
+    if not set(names) <= {_METADATA, *({_RESTRICTIONS} - before.keys())}:
+        raise system_error(403, "forbidden", {"message": f"only admins of an account change {', '.join(names)}"})
 
 
 def _is_ui_member(name: str) -> bool:

@@ -25,6 +25,8 @@ _QUERIES_OF_ACCOUNTS = ["name", "realm", "id"]
 _QUERIES_OF_OTHERS = ["name", "number", "name_and_number"]
 # It sorts after every letter. Kazoo's `Z` does not sort after a `z` that is followed by more.
 _LAST = "\ufff0"
+# By each query of several.
+MOST_FOUND = 1000
 
 
 class Search(Resource):
@@ -54,7 +56,8 @@ def _search(context: Context) -> None:
     if query is None:
         message = "search needs a view to search in"
         raise validation_error(error("q", "required", message=message, target=_queries(context, db)))
-    _check_query(context, db, query)
+    if not isinstance(query, str) or query not in _queries(context, db):
+        raise _unknown_query(query)
     if value is None or value is False:
         raise validation_error(error("v", "required", message="search needs a value to search for"))
     prefix, value = _prefix(context), _text(value)
@@ -75,17 +78,19 @@ def _search(context: Context) -> None:
 
 def _search_many(context: Context) -> None:
     db = _database(context, "Search needs a document type to search on")
-    queries = [(name.removeprefix("by_"), value) for name, value in context.query if name.startswith("by_")]
-    for query, _ in queries:
-        _check_query(context, db, query)
-    if not queries:
+    asked = {name.removeprefix("by_"): value for name, value in context.query if name.startswith("by_")}
+    known = _queries(context, db)
+    for query in asked:
+        if query not in known:
+            raise _unknown_query(query)
+    if not asked:
         message = "multi search needs some values to search for"
-        raise validation_error(error(MULTI, "enum", message=message, target=_queries(context, db)))
+        raise validation_error(error(MULTI, "enum", message=message, target=known))
     prefix = _prefix(context)
     found = {}
-    for query, value in dict(queries).items():
-        rows = _rows(context, db, query, prefix, _text(value))
-        found[query] = [row.value for row in rows]
+    for query, value in asked.items():
+        rows = _rows(context, db, query, prefix, _text(value), size=MOST_FOUND)
+        found[query] = [row.value for row in rows[:MOST_FOUND]]
     context.respond(found)
 
 
@@ -114,11 +119,6 @@ def _queries(context: Context, db: str) -> list[str]:
     return _QUERIES_OF_ACCOUNTS if db == ACCOUNTS else _QUERIES_OF_OTHERS
 
 
-def _check_query(context: Context, db: str, query: Any) -> None:
-    if not isinstance(query, str) or query not in _queries(context, db):
-        raise _unknown_query(query)
-
-
 def _unknown_query(query: Any) -> Stop:
     return validation_error(error("q", "enum", message="value not found in enumerated list of values", cause=query))
 
@@ -129,11 +129,11 @@ def _text(value: Any) -> str:
 
 
 def _first(context: Context, prefix: list[str], value: str) -> str:
-    """Where the page begins. A `start_key` that leads elsewhere does not count."""
+    """Where the page begins. A `start_key` that is not among what is found does not count."""
     key = crossbar_doc.requested_start_key(context, default=value)
     if isinstance(key, list) and key[:-1] == prefix:
         key = key[-1]
-    return key if isinstance(key, str) else value
+    return key if isinstance(key, str) and key.startswith(value) else value
 
 
 def _rows(

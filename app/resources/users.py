@@ -70,7 +70,8 @@ def _validate_change(context: Context, user_id: str) -> None:
     else:
         members = request_data.replacement(context, SCHEMA, user_id, TYPE)
         # UIs do not always send back what they do not show.
-        members = {name: context.stored[name] for name in _PERSONAL if name in context.stored} | members
+        unsent = [name for name in _PERSONAL if name in context.stored and name not in context.data]
+        members |= {name: context.stored[name] for name in unsent}
     refused = _refused_members(context, members)
     if refused:
         message = f"only what UIs keep in a user can be changed here, not {', '.join(refused)}"
@@ -78,25 +79,28 @@ def _validate_change(context: Context, user_id: str) -> None:
     unchanged = {name: value for name, value in context.stored.items() if not _may_set(context, name)}
     context.doc = {**{name: value for name, value in members.items() if name not in SECRETS}, **unchanged}
     if context.services.settings.manage_users:
-        _set_credentials(context, members.get("password"))
+        # A stored one, which somebody wrote by hand, is none that anybody chose.
+        _set_credentials(context, context.data.get("password"))
     ui_members.check_size(context.doc, partial(_is_ui_member, context))
 
 
 def _set_credentials(context: Context, password: str | None) -> None:
     """Fill in the hashes of a new password, by Kazoo's rules. Old tokens of the user then end.
 
-    Stops with 400 if the user has no name any more, the name is taken, or it changes without a password.
+    Stops with 400 if the user has no name to log in with, the name is taken, or it changes without a password.
 
     Spec: docs/kazoo/auth.md, section 4.3.
     """
     document, stored = context.doc, context.stored
     name, old_name = document.get("username"), stored.get("username")
     if name is None:
-        if old_name is not None:
+        if password or old_name is not None:
             raise validation_error(error("username", "required", message="Field is required but missing"))
         return
-    name = document["username"] = name.lower()
-    if name != old_name:
+    if isinstance(old_name, str) and name.lower() == old_name.lower():
+        document["username"] = old_name
+    else:
+        name = document["username"] = name.lower()
         if users.id_of(context.services.store, context.account_id, name) not in (None, stored["_id"]):
             message = "Username must be unique within account"
             raise validation_error(error("username", "unique", message=message, cause=name))

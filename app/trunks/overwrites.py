@@ -22,10 +22,11 @@ _MARK = Size(capacity=1, refill=0, idle=SECONDS)
 
 
 class Additions:
-    """Remembers for ten seconds which numbers were added. All workers of a machine share it, through the buckets."""
+    """Remembers for ten seconds which numbers were added. If created before the workers fork, they share it."""
 
-    def __init__(self, buckets: Buckets):
-        self._buckets = buckets
+    def __init__(self) -> None:
+        # Not those of rate limits, which many additions would push out.
+        self._buckets = Buckets()
 
     def overwritten(self, db: str, trunk: Document, before: list[str], after: list[str]) -> list[str]:
         """The DIDs that this write removes although another has just added them. Notes those that it adds itself."""
@@ -55,16 +56,18 @@ class Overwrite:
 
 
 def overwrites(current: Document, versions: Iterable[Version]) -> Iterator[Overwrite]:
-    """The overwrites among a trunk's versions, which are newest first. Those whose DID is back are left out."""
-    there = [] if fields.is_deleted(current) else connectivity.dids(current)
-    newer = connectivity.dids(current)
+    """The overwrites among a trunk's versions, which are newest first.
+
+    A DID that was there again later is left out: who removed it then has seen it.
+    """
+    later = set(connectivity.dids(current))
     for version, older in pairwise(versions):
         removed, added = version.replaced_by, older.replaced_by
         dids = connectivity.dids(version.document)
         if removed.verb == "POST" and not removed.restored and _seconds_between(added, removed) <= SECONDS:
-            for did in _without(dids, [*connectivity.dids(older.document), *newer, *there]):
+            for did in _without(dids, [*connectivity.dids(older.document), *later]):
                 yield Overwrite(did, added, removed, version.document)
-        newer = dids
+        later.update(dids)
 
 
 def _seconds_between(first: Write, second: Write) -> float:
@@ -74,7 +77,12 @@ def _seconds_between(first: Write, second: Write) -> float:
 
 
 def put_back(current: Document, overwrite: Overwrite) -> Document | None:
-    """The trunk with the DID at its server again. None if the trunk no longer has that server, or is deleted."""
+    """The trunk with the DID at its server again. None if the trunk no longer has that server, or is deleted.
+
+    A DID that the trunk has anyway stays as it is.
+    """
+    if overwrite.did in connectivity.dids(current):
+        return current
     mended = copy.deepcopy(current)
     for index, server in enumerate(connectivity.servers_by_index(overwrite.found_in)):
         numbers = server.get("DIDs")

@@ -260,6 +260,25 @@ def test_only_the_uis_members_of_an_account_can_be_changed(world, base, api, per
         assert refused.status_code == 409 and "Kazoo" in refused.json()["data"]["accounts"]["message"]
 
 
+def test_a_user_who_is_no_admin_changes_nothing_for_others(world, base, person):
+    plain = support.add_user(world.store, person.account_id, "plain", support.PASSWORD, "user")
+    token = support.Api(base, support.Person(person.account, plain)).token
+    url = f"{base}/v2/accounts/{person.account_id}"
+
+    def send(data, method="PATCH"):
+        return requests.request(method, url, json={"data": data}, headers={"X-Auth-Token": token}, timeout=120)
+
+    refused = send({"contact": {"billing": {"email": "x"}}, "timezone": "Europe/Paris"})
+    assert refused.status_code == 403 and "contact, timezone" in refused.json()["data"]["message"]
+    # So Monster UI begins in an account without restrictions.
+    first = {"name": person.account["name"], "ui_restrictions": {"a": 1}, "ui_metadata": {"ui": "monster-ui"}}
+    assert send(first, "POST").status_code == 200
+    assert send({"ui_restrictions": {"a": 2}}).status_code == 403
+    assert send({"name": person.account["name"]}, "POST").status_code == 403
+    assert send(first, "POST").status_code == 200 and send({"ui_metadata": {"ui": "x"}}).status_code == 200
+    assert world.store.open_doc("accounts", person.account_id)["ui_restrictions"] == {"a": 1}
+
+
 def test_what_uis_keep_in_an_account(world, base, api, person):
     """The pages "my account" of Monster UI send the whole account back, with what was changed."""
     url, headers = f"{base}/v2/accounts/{person.account_id}", {"X-Auth-Token": api.token}

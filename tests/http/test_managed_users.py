@@ -141,6 +141,33 @@ def test_a_new_log_in_name_needs_the_password_and_must_be_free(base, world, pers
     assert log_in(base, person, person.user["username"], support.PASSWORD).status_code == 401
 
 
+def test_documents_that_were_written_by_hand(base, world, person):
+    """A password in clear is none that counts, capitals in a name are no new name, and a password needs a name."""
+    admin = Session(base, person)
+    db = account_db(person.account_id)
+    dora = support.add_user(world.store, person.account_id, "dora", support.PASSWORD)
+    world.store.save_doc(db, dora | {"username": "Dora", "password": "in clear"})
+    assert admin("PATCH", dora["_id"], {"ui_x": 1}).json()["data"]["username"] == "Dora"
+    document = stored(world, person, dora["_id"])
+    assert document["pvt_md5_auth"] == dora["pvt_md5_auth"]
+    assert document["pvt_signature_secret"] == dora["pvt_signature_secret"]
+    assert admin("PATCH", dora["_id"], {"password": NEW}).status_code == 200
+    assert log_in(base, person, "dora", NEW).status_code == 201
+    nameless = {name: value for name, value in dora.items() if name not in ("username", "_rev")} | {"_id": "nameless"}
+    world.store.save_doc(db, nameless)
+    assert admin("PATCH", "nameless", {"ui_x": 1}).status_code == 200
+    refused = admin("PATCH", "nameless", {"password": NEW})
+    assert refused.status_code == 400 and list(refused.json()["data"]) == ["username"]
+
+
+def test_what_a_post_leaves_out_stays(world, person, session, user_id):
+    shown = session("GET", user_id).json()["data"]
+    assert session("PATCH", user_id, {"require_password_update": True, "email": "jo@example.com"}).status_code == 200
+    assert session("POST", user_id, {name: shown[name] for name in ("first_name", "last_name")}).status_code == 200
+    document = stored(world, person)
+    assert (document["require_password_update"], document["email"]) == (True, "jo@example.com")
+
+
 def test_what_stays_kazoos(session, user_id):
     for data, named in (
         ({"priv_level": "user"}, "priv_level"),

@@ -106,6 +106,14 @@ def test_a_server_that_is_gone_gets_nothing_back(service, trunk):
     assert list(read(api, doc_id)["servers"][0]["DIDs"]) == [OTHER]
 
 
+def test_a_number_that_another_trunk_has_stays_there(service, trunk):
+    api, doc_id = trunk
+    both_assign(api, doc_id)
+    api.create({"name": "other", "servers": [server_with(FIRST)]})
+    assert "a trunk of the account has it" in told(service, api, "--overwrites", "--apply", code=1)
+    assert FIRST not in read(api, doc_id)["servers"][0]["DIDs"]
+
+
 def test_what_the_command_cannot_do(service, trunk, world):
     api, doc_id = trunk
     assert "no trunk" in history(service, api, "nothing", "--overwrites", code=2)

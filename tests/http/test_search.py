@@ -124,6 +124,28 @@ def test_a_start_key_does_not_lead_to_accounts_of_others(base, family):
     assert theirs.status_code == 200 and theirs.json()["data"] == []
 
 
+def test_a_start_key_beyond_what_is_found_does_not_count(base, world):
+    reseller = make_person(world, "Keyed")
+    make_person(world, "keyed below", reseller)
+    search = Search(base, reseller)
+    whole = search.found(t="account", q="name", v="keyed")
+    for key in ("zzz", "aaa", "\ufff0"):
+        assert search.found(t="account", q="name", v="keyed", start_key=key) == whole and len(whole) == 1
+
+
+def test_many_numbers_and_many_queries_cost_little(world, base, person):
+    api = support.Api(base, person)
+    search = Search(base, person, f"/accounts/{person.account_id}")
+    few = api.create({"name": "few", "numbers": [f"+1212555{number:04}" for number in range(100)]})
+    api.create({"name": "many", "numbers": [f"+1212555{number:04}" for number in range(2000)]})
+    api.create({"name": "long", "numbers": ["+1212555" + "0" * 5000]})
+    assert [row["id"] for row in search.found(t="sys_info", q="number", v="1212555", paginate="false")] == [few] * 100
+    # The accounts' own database shows how each parameter is read: once.
+    path = "/multi?t=account&" + "&".join(["by_name=x"] * 1000)
+    answer = requests.get(search.url + path, headers=search.headers, timeout=120)
+    assert answer.status_code == 200 and answer.json()["data"] == {"name": []}
+
+
 def test_what_is_missing_is_told_in_kazoos_words(base, person):
     search = Search(base, person, f"/accounts/{person.account_id}")
 

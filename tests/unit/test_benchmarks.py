@@ -50,10 +50,14 @@ def paths_asked(pattern, url, wanted):
     raise AssertionError(f"only {_Answers.seen}")
 
 
+# That processes are forked is what is tried here.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_every_connection_asks_for_its_own(url):
     assert paths_asked("{n}", url, 3) == {"/0", "/1", "/2"}
 
 
+# That processes are forked is what is tried here.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_every_request_has_an_id_of_its_own(url):
     ids = [path.removeprefix("/new/") for path in paths_asked("new/{id}", url, 10)]
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)

@@ -55,4 +55,6 @@ def test_a_long_name_with_many_members_is_not_repeated_for_ever():
         deep = {"a": deep}
     assert dumps([deep]).endswith('_a_x"\n"1"\n')
     with pytest.raises(TooLong):
+        dumps([{f"{row}.{column}": 1 for column in range(50)} for row in range(400)])
+    with pytest.raises(TooLong):
         dumps({"n" * 1_000_000: {str(number): 1 for number in range(100_000)}})

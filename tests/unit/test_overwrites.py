@@ -23,7 +23,7 @@ def clock(monkeypatch):
 
 
 def test_only_what_another_write_has_just_added(clock):
-    additions = Additions(buckets.Buckets())
+    additions = Additions()
     assert additions.overwritten(DB, TRUNK, ["a"], ["a", "b", "c"]) == []
     assert additions.overwritten(DB, {"_id": "other"}, ["b"], []) == []
     clock[0] += 9.9
@@ -33,7 +33,7 @@ def test_only_what_another_write_has_just_added(clock):
 
 
 def test_the_cost_of_a_write_is_bounded(clock):
-    additions = Additions(buckets.Buckets())
+    additions = Additions()
     many = [f"+1415555{number:04}" for number in range(MOST_NOTED * 3)]
     assert additions.overwritten(DB, TRUNK, [], many) == []
     assert len(additions.overwritten(DB, TRUNK, many, [])) == MOST_NOTED
@@ -70,6 +70,31 @@ def test_a_number_that_the_next_post_takes_away():
 def test_what_is_no_overwrite(removal):
     steps = [(document(1), write(100)), (document(2, "a"), removal), (document(3), None)]
     assert list(overwrites(*history(*steps))) == []
+
+
+def test_a_number_that_was_deleted_later_on_purpose_stays_deleted():
+    steps = [
+        (document(1), write(100)),
+        (document(2, "a"), write(103)),
+        (document(3), write(200)),
+        (document(4, "a"), write(5000)),
+        (document(5), None),
+    ]
+    assert list(overwrites(*history(*steps))) == []
+
+
+def test_only_the_last_of_two_overwrites_counts():
+    steps = [
+        (document(1), write(100)),
+        (document(2, "a", name="old"), write(103)),
+        (document(3), write(200)),
+        (document(4, "a", name="new"), write(203)),
+        (document(5), None),
+    ]
+    (found,) = overwrites(*history(*steps))
+    assert found.found_in["servers"][0]["server_name"] == "new"
+    there = document(6, "a", name="other")
+    assert put_back(there, found) is there
 
 
 def test_what_is_back_is_not_told():

@@ -59,6 +59,8 @@ def test_a_bucket_in_use_is_not_forgotten(clock):
     assert taken == 5
 
 
+# That processes are forked is what is tried here.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_processes_and_threads_share_a_bucket():
     """Each change takes a moment between reading and writing, so that any two that meet would lose one."""
     buckets, size = Buckets(), Size(capacity=1000, period=1000)
