@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.store import Store
 from app.store.couchdb.store import CouchDBStore
 from app.store.embedded.store import EmbeddedStore
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "correct horse"
 
@@ -76,8 +77,8 @@ def embedded_world(directory: Path) -> World:
 
 
 def couchdb_world(url: str) -> World:
-    """A world on a CouchDB."""
-    return World(CouchDBStore([url], timeout=120), {"COUCHDB_URL": url, "COUCHDB_TIMEOUT": "15"})
+    """A world on a CouchDB, which may be slow: the machine may be busy."""
+    return World(CouchDBStore([url], timeout=PATIENCE), {"COUCHDB_URL": url, "COUCHDB_TIMEOUT": str(PATIENCE / 2)})
 
 
 class Api:
