@@ -29,7 +29,9 @@ TOGETHER = (
     "test_history.py",
     "test_history_limits.py",
     "test_openapi.py",
+    "test_overwrites.py",
     "test_package.py",
+    "test_users.py",
 )
 _NUMBERS = itertools.count()
 
