@@ -129,11 +129,22 @@ def told(broker, tmp_path_factory):
     server.stop()
 
 
-def test_the_recorded_messages(broker, told):
+@pytest.fixture
+def listener(broker, told):
+    """Hears what the service tells from now on: what it told earlier may still be on its way."""
+    _, api = told
+    listener = Listener(broker.url)
+    # Of a PUT, this is told last.
+    own = f"doc_created.{api.person.account['pvt_account_db']}.sys_info.{api.create()}"
+    support.wait_until(lambda: own in [key for _, key, *_ in listener.messages], message="its own PUT")
+    listener.messages.clear()
+    return listener
+
+
+def test_the_recorded_messages(told, listener):
     """Member for member and in order, what was on Kazoo's broker after PUT, POST, PATCH and DELETE."""
     _, api = told
     recorded = json.loads((support.RECORDINGS / "amqp_events.json").read_text())
-    listener = Listener(broker.url)
     doc_id = api.create({"name": "x"})
     for method, data in (("POST", {"name": "y"}), ("PATCH", {"name": "z"}), ("DELETE", None)):
         assert api.call(method, f"/{doc_id}", data).status_code == 200
@@ -166,7 +177,7 @@ def test_the_recorded_messages(broker, told):
                 assert payload[member] == value, member
 
 
-def test_marks_on_numbers_are_told(broker, told):
+def test_marks_on_numbers_are_told(told, listener):
     world, api = told
     number = "+14155550123"
     world.store.create_db(number_db(number))
@@ -177,7 +188,6 @@ def test_marks_on_numbers_are_told(broker, told):
         "pvt_assigned_to": api.person.account_id,
     }
     world.store.save_doc(number_db(number), document)
-    listener = Listener(broker.url)
     doc_id = api.create()
     of_the_create = len(listener.wait_for(2))
     api.call("POST", f"/{doc_id}", {"servers": [support.server_with(number)]})
@@ -192,13 +202,12 @@ def test_marks_on_numbers_are_told(broker, told):
     assert messages[2][2]["Account-ID"] == api.person.account_id
 
 
-def test_a_new_caller_id_name_is_told_to_the_operator(broker, told):
+def test_a_new_caller_id_name_is_told_to_the_operator(told, listener):
     world, api = told
     number, account_id = "+14155550177", api.person.account_id
     world.store.create_db(number_db(number))
     members = {"pvt_state": "in_service", "pvt_module_name": "knm_managed", "pvt_assigned_to": account_id}
     world.store.save_doc(number_db(number), {"_id": number, "pvt_type": "number", **members})
-    listener = Listener(broker.url)
     root = f"{api.base}/v2/accounts/{account_id}/phone_numbers/%2B14155550177"
     for data in ({"cnam": {"display_name": "ACME"}}, {"cnam": {"display_name": "ACME"}, "note": 1}):
         answer = api.session.post(root, json={"data": data}, headers={"X-Auth-Token": api.token}, timeout=120)
