@@ -39,10 +39,11 @@ def allow_methods(context: Context) -> None:
     if method == "OPTIONS" and context.is_cors:
         return
     is_named = verb == method or is_tunnelled
-    if is_named and verb in allowed and verb not in resource.served_methods(context, *params) and resource.UNSERVED:
+    if is_named and verb in resource.served_methods(context, *params):
+        return
+    if is_named and verb in allowed and resource.UNSERVED:
         raise left_to_kazoo(context.nouns[-1][0], resource.UNSERVED)
-    if not is_named or verb not in resource.served_methods(context, *params):
-        raise system_error(405, "invalid_method", {"message": "method not allowed"})
+    raise system_error(405, "invalid_method", {"message": "method not allowed"})
 
 
 def is_cors(context: Context) -> bool:

@@ -98,7 +98,7 @@ def _validate_change(context: Context, account_id: str) -> None:
     if refused:
         message = f"only what UIs keep in an account can be changed here, not {', '.join(refused)}"
         raise system_error(403, "forbidden", {"message": message})
-    kept = {name: value for name, value in members.items() if _is_ui_member(name)}
+    kept = _kept_by_uis(members)
     _check_caller(context, kept)
     context.doc = {**{name: value for name, value in stored.items() if not _is_ui_member(name)}, **kept}
     ui_members.check_size(context.doc, _is_ui_member)
@@ -111,10 +111,14 @@ def _check_caller(context: Context, kept: Document) -> None:
     """
     if _is_admin(context):
         return
-    before = {name: value for name, value in context.stored.items() if _is_ui_member(name)}
+    before = _kept_by_uis(context.stored)
     names = ui_members.changed(dict.fromkeys(before) | kept, before)
     if not set(names) <= {_METADATA, *({_RESTRICTIONS} - before.keys())}:
         raise system_error(403, "forbidden", {"message": f"only admins of an account change {', '.join(names)}"})
+
+
+def _kept_by_uis(document: Document) -> Document:
+    return {name: value for name, value in document.items() if _is_ui_member(name)}
 
 
 def _is_ui_member(name: str) -> bool:

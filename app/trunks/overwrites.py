@@ -83,13 +83,15 @@ def put_back(current: Document, overwrite: Overwrite) -> Document | None:
     """
     if overwrite.did in connectivity.dids(current):
         return current
+    if fields.is_deleted(current):
+        return None
     mended = copy.deepcopy(current)
     for index, server in enumerate(connectivity.servers_by_index(overwrite.found_in)):
         numbers = server.get("DIDs")
         if not isinstance(numbers, dict) or overwrite.did not in numbers:
             continue
         target = _same_server(mended, index, server)
-        if target is None or fields.is_deleted(current):
+        if target is None:
             return None
         there = target.get("DIDs")
         target["DIDs"] = {**(there if isinstance(there, dict) else {}), overwrite.did: numbers[overwrite.did]}

@@ -37,23 +37,16 @@ def log_in(base, person, name, password):
     return put(f"{base}/v2/user_auth", {"credentials": credentials, "account_realm": person.account["realm"]})
 
 
-class Session:
-    """A logged-in user."""
-
-    def __init__(self, base, person, name=None, password=support.PASSWORD):
-        answer = log_in(base, person, name or person.user["username"], password)
-        assert answer.status_code == 201, answer.text
-        self.headers = {"X-Auth-Token": answer.json()["auth_token"]}
-        self.root = f"{base}/v2/accounts/{person.account_id}/users"
-
-    def __call__(self, method, user_id, data=None):
-        body = None if data is None else {"data": data}
-        return requests.request(method, f"{self.root}/{user_id}", json=body, headers=self.headers, timeout=120)
+def logged_in(base, person, name=None, password=support.PASSWORD):
+    """A user of an account, logged in: a client of the account's users."""
+    answer = log_in(base, person, name or person.user["username"], password)
+    assert answer.status_code == 201, answer.text
+    return support.Users(base, person.account_id, answer.json()["auth_token"])
 
 
 @pytest.fixture
 def session(base, person):
-    return Session(base, person)
+    return logged_in(base, person)
 
 
 @pytest.fixture
@@ -79,7 +72,7 @@ def test_a_new_password_ends_old_tokens_and_is_stored_as_hashes(base, world, per
     assert not {"password", "confirm_password"} & document.keys()
     support.wait_until(lambda: session("GET", user_id).status_code == 401, message="the old token to end")
     assert log_in(base, person, name, support.PASSWORD).status_code == 401
-    again = Session(base, person, password=NEW)
+    again = logged_in(base, person, password=NEW)
     same = stored(world, person)
     assert again("PATCH", user_id, {"password": NEW}).status_code == 200
     # The same password ends nothing.
@@ -94,7 +87,7 @@ def test_an_operator_may_let_tokens_live(tmp_path):
     world.store.save_doc("system_config", setting)
     server = support.service(world.environment).start()
     try:
-        session = Session(server.url, person)
+        session = logged_in(server.url, person)
         assert session("PATCH", person.user["_id"], {"password": NEW}).status_code == 200
         document = stored(world, person)
         assert document["pvt_signature_secret"] == person.user["pvt_signature_secret"]
@@ -143,7 +136,7 @@ def test_a_new_log_in_name_needs_the_password_and_must_be_free(base, world, pers
 
 def test_documents_that_were_written_by_hand(base, world, person):
     """A password in clear is none that counts, capitals in a name are no new name, and a password needs a name."""
-    admin = Session(base, person)
+    admin = logged_in(base, person)
     db = account_db(person.account_id)
     dora = support.add_user(world.store, person.account_id, "dora", support.PASSWORD)
     world.store.save_doc(db, dora | {"username": "Dora", "password": "in clear"})
@@ -180,12 +173,11 @@ def test_what_stays_kazoos(session, user_id):
 
 def test_an_admin_sets_passwords_and_others_only_their_own(base, world, person, session, user_id):
     plain = support.add_user(world.store, person.account_id, "plain", support.PASSWORD, "user")
-    as_plain = Session(base, person, "plain")
+    as_plain = logged_in(base, person, "plain")
     assert as_plain("PATCH", user_id, {"password": NEW}).status_code == 403
     assert session("PATCH", plain["_id"], {"password": NEW}).status_code == 200
     assert log_in(base, person, "plain", NEW).status_code == 201
-    stranger = Session(base, make_person(world, "stranger"))
-    stranger.root = session.root
+    stranger = support.Users(base, person.account_id, support.Api(base, make_person(world, "stranger")).token)
     assert stranger("PATCH", plain["_id"], {"password": "theirs"}).status_code == 403
-    assert Session(base, person, "plain", NEW)("PATCH", plain["_id"], {"password": "own"}).status_code == 200
+    assert logged_in(base, person, "plain", NEW)("PATCH", plain["_id"], {"password": "own"}).status_code == 200
     assert log_in(base, person, "plain", "own").status_code == 201

@@ -10,17 +10,9 @@ from tests.conftest import make_person
 pytestmark = pytest.mark.slow
 
 
-class Users:
-    """A client of an account's users."""
-
-    def __init__(self, base: str, caller: support.Person, account_id: str | None = None):
-        self._token = support.Api(base, caller).token
-        self._root = f"{base}/v2/accounts/{account_id or caller.account_id}/users"
-
-    def __call__(self, method: str, user_id: str, data=None, **headers: str) -> requests.Response:
-        body = None if data is None else {"data": data}
-        headers = {"X-Auth-Token": self._token, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=120)
+def users_of(base: str, caller: support.Person, account_id: str | None = None) -> support.Users:
+    """A client of an account's users, by default those of the caller's account."""
+    return support.Users(base, account_id or caller.account_id, support.Api(base, caller).token)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +25,7 @@ def base(engine, service_on, world_on):
 
 @pytest.fixture
 def users(base, person):
-    return Users(base, person)
+    return users_of(base, person)
 
 
 @pytest.fixture
@@ -145,15 +137,15 @@ def test_if_match_names_the_revision_that_is_replaced(users, user_id):
 
 def test_who_is_no_admin_changes_himself_alone(base, world, person):
     plain = support.add_user(world.store, person.account_id, "plain", support.PASSWORD, "user")
-    as_plain = Users(base, support.Person(person.account, plain))
+    as_plain = users_of(base, support.Person(person.account, plain))
     assert as_plain("PATCH", plain["_id"], {"ui_flags": {"a": 1}}).status_code == 200
     assert as_plain("PATCH", person.user["_id"], {"ui_flags": {"a": 1}}).status_code == 403
     assert as_plain("POST", person.user["_id"], {}).status_code == 403
     assert "ui_flags" not in stored(world, person)
     child = make_person(world, parent=person)
-    below = Users(base, support.Person(person.account, plain), child.account_id)
+    below = users_of(base, support.Person(person.account, plain), child.account_id)
     assert below("PATCH", child.user["_id"], {"ui_flags": {"a": 1}}).status_code == 403
-    admin = Users(base, person, child.account_id)
+    admin = users_of(base, person, child.account_id)
     assert admin("PATCH", child.user["_id"], {"ui_flags": {"a": 1}}).status_code == 200
 
 

@@ -114,6 +114,19 @@ class Api:
         return answer.json()["data"]["id"]
 
 
+class Users:
+    """A client of an account's users: `data` goes into the envelope, and `If_Match` is the header of that name."""
+
+    def __init__(self, base: str, account_id: str, token: str):
+        self._root = f"{base}/v2/accounts/{account_id}/users"
+        self._token = token
+
+    def __call__(self, method: str, user_id: str, data: Any = None, **headers: str) -> requests.Response:
+        body = None if data is None else {"data": data}
+        headers = {"X-Auth-Token": self._token, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return requests.request(method, f"{self._root}/{user_id}", json=body, headers=headers, timeout=120)
+
+
 def server_with(*numbers: str, **auth: Any) -> Document:
     """A server as clients send it, with these DIDs."""
     return {
