@@ -31,7 +31,7 @@ test: .venv/.ready-test tools lint ## run all tests
 	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
 test-quick: .venv/.ready-test ## run the tests that take a moment each
-	$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m "not slow"
+	$(VENV)/python -m pytest --numprocesses auto -m "not slow" tests/unit tests/store
 
 test-long: .venv/.ready-test tools ## repeat what `make test` does only a few times: writers, random requests, the fuzzer
 	TEST_LONG=1 $(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) -m repeated

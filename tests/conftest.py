@@ -6,7 +6,9 @@ a test must not rely on what another one left, and names accounts by `make_perso
 
 import contextlib
 import itertools
+import logging
 import os
+import tempfile
 from collections.abc import Callable
 from functools import cache
 
@@ -38,6 +40,8 @@ _NUMBERS = itertools.count()
 # How long an example takes depends on what else the machine does.
 settings.register_profile("here", deadline=None)
 settings.load_profile("here")
+# Threads that outlive their test write to nobody's terminal.
+logging.getLogger().addHandler(logging.NullHandler())
 
 
 class KeepTogether(LoadScopeScheduling):
@@ -53,6 +57,26 @@ class KeepTogether(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     """pytest-xdist's hook."""
     return KeepTogether(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What needs a CouchDB is slow. What is the same on either engine is tried on CouchDB by `make test-long`."""
+    on_couchdb = [item for item in items if item.get_closest_marker("either_engine") and "[couchdb" in item.name]
+    for item in on_couchdb:
+        item.add_marker("repeated")
+    if not (support.often(0, 1) or os.environ.get("TEST_COUCHDB_URL")):
+        items[:] = [item for item in items if item not in set(on_couchdb)]
+    for item in items:
+        if "couchdb_url" in item.fixturenames:
+            item.add_marker("slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_folder(tmp_path_factory):
+    """What killed servers leave behind goes when pytest removes its own folders."""
+    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("tmp"))
+    tempfile.tempdir = None
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["app.commands"])
+_FORKS.set_forkserver_preload(["tests.preloaded"])
 
 
 def is_possible(environment: dict[str, str]) -> bool:

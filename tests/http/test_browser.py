@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import chromium
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 SCRIPT = """
 const [root, login, done] = arguments;

@@ -9,7 +9,7 @@ from app.documents.names import account_db, number_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 MONSTER = {"Content-Type": "application/json", "Accept": "application/json, text/javascript, */*; q=0.01"}
 ORIGIN = {"Origin": "http://ui.example"}

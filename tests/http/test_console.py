@@ -16,6 +16,7 @@ from tests.conftest import make_person
 pytestmark = pytest.mark.slow
 
 AXE = support.ROOT / ".tools/node_modules/axe-core/axe.min.js"
+TRUNKS = 200
 TAB, ENTER = "\ue004", "\ue007"
 
 
@@ -377,7 +378,7 @@ def test_a_descendant_account_and_an_api_key(world, base, person, page):
     assert page.find("header a", "Operation") == []
 
 
-def test_a_thousand_trunks(world, base, person, page):
+def test_many_trunks(world, base, person, page):
     db = account_db(person.account_id)
     private = {"pvt_type": "sys_info", "pvt_account_id": person.account_id, "account": {"auth_realm": person.realm}}
     world.store.load_docs(
@@ -389,22 +390,22 @@ def test_a_thousand_trunks(world, base, person, page):
                 "servers": [support.server_with(f"+1415556{number:04}")],
                 **private,
             }
-            for number in range(1000)
+            for number in range(TRUNKS)
         ),
     )
     support.Api(base, person).call("GET")
     log_in(page, person)
     is_seen(page, f"{base}/console#/trunks", "tbody tr:nth-child(20) th a", "trunk")
-    page.see("p", "1 to 20 of 1000")
+    page.see("p", f"1 to 20 of {TRUNKS}")
     first = page.execute("return document.querySelector('tbody a').textContent")
     page.click("button", "Next")
-    page.see("p", "21 to 40 of 1000")
+    page.see("p", f"21 to 40 of {TRUNKS}")
     page.wait(
         lambda: page.execute("return document.querySelector('tbody a')?.textContent") not in (None, first), "page 2"
     )
-    page.type("#search", "+14155560777")
-    page.wait(lambda: page.find("p", "1 found in 1000 of 1000"), "the search", 60)
-    page.see("th a", "trunk 777")
+    page.type("#search", "+14155560177")
+    page.wait(lambda: page.find("p", f"1 found in {TRUNKS} of {TRUNKS}"), "the search", 60)
+    page.see("th a", "trunk 177")
 
 
 def test_a_large_trunk(world, base, person, page):
@@ -526,17 +527,13 @@ def test_without_the_console_the_paths_do_not_exist(world):
         server.stop()
 
 
-@pytest.mark.parametrize("trunk_id", ["%", "%E0%A4", "a%zz", "%25", "none", "%2F", "100%"])
-def test_an_address_of_no_trunk_says_that_there_is_no_such_trunk(page, base, person, trunk_id):
+def test_an_address_of_no_trunk_says_that_there_is_no_such_trunk(page, base, person):
     log_in(page, person)
-    page.open("about:blank")
-    page.open(f"{base}/console#/trunks/{trunk_id}")
-    page.see("main", "There is no such trunk")
+    for trunk_id in ("%", "%E0%A4", "a%zz", "%25", "none", "%2F", "100%"):
+        is_seen(page, f"{base}/console#/trunks/{trunk_id}", "main", "There is no such trunk")
 
 
-@pytest.mark.parametrize("fragment", ["#/%", "#/trunks/%/history", "#/accounts/%", "#%"])
-def test_a_malformed_address_leaves_no_blank_page(page, base, person, fragment):
+def test_a_malformed_address_leaves_no_blank_page(page, base, person):
     log_in(page, person)
-    page.open("about:blank")
-    page.open(f"{base}/console{fragment}")
-    page.see("h1")
+    for fragment in ("#/%", "#/trunks/%/history", "#/accounts/%", "#%"):
+        is_seen(page, f"{base}/console{fragment}", "h1", "")

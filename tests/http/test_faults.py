@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -94,15 +95,17 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
     doc_id = api.create({"name": "before"})
     relay.become(mode)
     try:
-        for method, path, data in (
+        requests_to_try = (
             ("GET", "", None),
             ("GET", f"/{doc_id}", None),
             ("PUT", "", {"name": "x"}),
             ("POST", f"/{doc_id}", {"name": "during"}),
             ("PATCH", f"/{doc_id}", {"name": "during"}),
             ("DELETE", f"/{doc_id}", None),
-        ):
-            answer = api.call(method, path, data)
+        )
+        with ThreadPoolExecutor(len(requests_to_try)) as pool:
+            answers = list(pool.map(lambda request: api.call(*request), requests_to_try))
+        for answer in answers:
             assert answer.status_code == 503, answer.text
             body = answer.json()
             assert body["error"] == "503" and body["status"] == "error" and body["request_id"]
@@ -127,13 +130,13 @@ def slow_relay():
     """In front of a CouchDB of its own; every answer takes longer than a request would wait."""
     with support.couchdb_or_skip() as url:
         relay = Relay(url)
-        relay.delay = 0.6
+        relay.delay = 0.2
         yield relay, CouchDBStore([url], timeout=120)
 
 
 def command(relay, *arguments):
     """A command with the time limit of an impatient service."""
-    environment = {**os.environ, **support.NO_SERVERS, "COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "0.3"}
+    environment = {**os.environ, **support.NO_SERVERS, "COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "0.1"}
     return subprocess.Popen(
         [sys.executable, "-m", "app", *arguments],
         env=environment,

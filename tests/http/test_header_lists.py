@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 JAVAS = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 

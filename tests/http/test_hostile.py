@@ -12,7 +12,7 @@ from tests.support import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.repeated]
 # Of each of eight clients.
-REQUESTS = support.often(60, 2000)
+REQUESTS = support.often(25, 2000)
 
 
 def hostile(**settings):
@@ -23,11 +23,11 @@ def hostile(**settings):
     )
 
 
-def test_two_attacks_end_with_a_table_and_a_status():
+def test_an_attack_ends_with_a_table_and_a_status():
     """What it measures are times, so here either verdict is right."""
-    ended = hostile(HOSTILE_SECONDS="0.3", HOSTILE_ONLY="chunks,half")
+    ended = hostile(HOSTILE_SECONDS="0.3", HOSTILE_ONLY="chunks")
     lines = ended.stdout.splitlines()
-    assert [line.split(" | ")[0] for line in lines] == ["| Attack", "| ---", "| chunks", "| half"], ended.stderr
+    assert [line.split(" | ")[0] for line in lines] == ["| Attack", "| ---", "| chunks"], ended.stderr
     assert ended.returncode == int(any(not line.endswith("| hold |") for line in lines[2:]))
 
 

@@ -19,13 +19,20 @@ DB = names.account_db(ACCOUNT_ID)
 OWN = {"map": "function (doc) { emit(doc._id, 'mine'); }"}
 
 
+@pytest.fixture(scope="module")
+def own_couchdb():
+    """A CouchDB of this file's own."""
+    with support.couchdb_or_skip() as url:
+        yield url
+
+
 @pytest.fixture(params=["embedded", "couchdb"])
 def empty(request, tmp_path):
     """A store without any database, of each engine."""
     if request.param == "embedded":
         yield support.World(EmbeddedStore(tmp_path), {"DATA_DIR": str(tmp_path)})
         return
-    with support.couchdb_or_skip() as url:
+    with support.couchdb(request.getfixturevalue("own_couchdb")) as url:
         yield support.couchdb_world(url)
 
 
@@ -101,9 +108,8 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("arguments", CHECKS)
-def test_a_check_writes_nothing(empty, monkeypatch, arguments):
-    """It is run in this process, so that what it leaves to other threads is done, too."""
+def test_a_check_writes_nothing(empty, monkeypatch):
+    """They are run in this process, so that what they leave to other threads is done, too."""
     if empty.store.is_embedded:
         pytest.skip("the embedded store has no conflicts")
     rows = [(names.ACCOUNTS, account()), (DB, account())]
@@ -123,8 +129,10 @@ def test_a_check_writes_nothing(empty, monkeypatch, arguments):
     assert len(before) == 3
     for name, value in empty.environment.items():
         monkeypatch.setenv(name, value)
-    with contextlib.suppress(SystemExit):
-        cli.main(arguments, standalone_mode=False)
+    for arguments in CHECKS:
+        with contextlib.suppress(SystemExit):
+            cli.main(arguments, standalone_mode=False)
+        assert leaves() == before, arguments
     with contextlib.suppress(AssertionError):
         support.wait_until(lambda: leaves() != before, 3)
     assert leaves() == before

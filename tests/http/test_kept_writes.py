@@ -12,7 +12,7 @@ from app.openapi.table import TABLE
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 MEMBER = "x_unknown"
 NUMBER = "+14155557001"

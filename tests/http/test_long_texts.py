@@ -8,7 +8,7 @@ import requests
 from app.documents.names import account_db
 from tests import support
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 # A character more than any text that is looked up may have, in two bytes each.
 TOO_LONG = "é" * 1025

@@ -12,7 +12,7 @@ from app.documents.names import account_db, number_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 _NUMBERS = itertools.count()
 UNAUTHORIZED = {"code": 403, "error": "forbidden", "message": "requestor is unauthorized to perform operation"}

@@ -8,7 +8,7 @@ from app.documents.names import account_db, number_db
 from app.numbers.documents import new_number
 from tests import support
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 _NUMBERS = itertools.count(4155590000)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 ITEM = "OPTIONS, PATCH, POST, GET, DELETE"
 COLLECTION = "OPTIONS, PUT, GET"

@@ -7,7 +7,7 @@ from app.documents.names import account_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 
 def users_of(base: str, caller: support.Person, account_id: str | None = None) -> support.Users:

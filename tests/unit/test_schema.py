@@ -415,7 +415,7 @@ LIKELY = st.fixed_dictionaries({"servers": st.lists(SERVER, min_size=1, max_size
 
 
 @given(LIKELY | st.dictionaries(st.sampled_from(["name", "account", "servers", "x"]), JSON))
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_accepted_is_accepted_again_unchanged(data):
     try:
         first = CONNECTIVITY.validate(data)
