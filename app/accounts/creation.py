@@ -1,6 +1,7 @@
 """Creates accounts and users, as Kazoo stores them (docs/kazoo/documents.md, section 1)."""
 
 import contextlib
+import re
 import secrets
 
 from app.accounts import users
@@ -16,6 +17,8 @@ from app.store.cache import DocumentCache
 from app.store.design import documents_for
 
 USERS_SCHEMA = "users"
+# As Kazoo's schema of accounts has it, but for the letters: SIP carries ASCII.
+_REALM = re.compile(r"[A-Za-z0-9._-]{4,253}")
 
 
 class CannotCreate(Exception):
@@ -34,8 +37,10 @@ def add_account(store: Store, settings: Settings, name: str, realm: str, parent:
 
 def make_account(store: Store, settings: Settings, name: str, realm: str, parent: str | None = None) -> Document:
     """Create an account in its own database and in `services`. No view shows it yet."""
-    if not name.strip() or not realm.strip():
-        raise CannotCreate("the name or the realm is empty")
+    if not name.strip():
+        raise CannotCreate("the name is empty")
+    if not _REALM.fullmatch(realm):
+        raise CannotCreate(f"the realm {realm!r} is no host name, such as acme.example.com")
     cache = DocumentCache(store, settings.config_nodes)
     parent_document = hierarchy.account(cache, parent) if parent else None
     if parent and parent_document is None:

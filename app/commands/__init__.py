@@ -70,4 +70,4 @@ def main() -> None:
     except CannotCreate as error:
         raise SystemExit(visible(f"Error: {error}")) from None
     except (StoreError, KeysMissing, SettingsError, FilesMissing) as error:
-        raise SystemExit(visible(f"error: {type(error).__name__}: {error}")) from None
+        raise SystemExit(visible(f"error: {error}")) from None

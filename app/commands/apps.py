@@ -26,7 +26,7 @@ def set_app_url(name: str, url: str, usernames: tuple[str, ...]) -> None:
     """
     check_url(url)
     with services_of_command() as services:
-        documents = [(user.partition("/")[0], _find_user(services, *user.partition("/")[::2])) for user in usernames]
+        documents = [(user.partition("/")[0], _find_user(services, user)) for user in usernames]
         set_address(services, name, url)
         for account_id, document in documents:
             grant(services, account_id, document, name, url)
@@ -65,7 +65,10 @@ def grant(
     echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
 
 
-def _find_user(services: Services, account_id: str, username: str) -> dict[str, object]:
+def _find_user(services: Services, named: str) -> dict[str, object]:
+    account_id, _, username = named.partition("/")
+    if not username:
+        raise click.ClickException(f"--user {named}: name the account too, as in ACCOUNT_ID/{named}")
     db = database_of(services.store, account_id)
     try:
         user_id = users.id_of(services.store, account_id, username)

@@ -23,6 +23,7 @@ from app.documents.clock import iso_now
 from app.numbers.ownership import databases_of_numbers
 from app.services import Services
 from app.store import StoreError
+from app.words import counted, reason
 
 NOTHING_FOUND, FOUND, FAILED = 0, 1, 2
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
@@ -69,7 +70,9 @@ def audit(
 
     --fix shows repairs instead, and --apply writes them. The exit status is then 1 if a repair was not written.
     """
-    if bool(account_ids) == every:
+    if account_ids and every:
+        raise click.UsageError("--all audits every account: leave out the account ids, or --all")
+    if not account_ids and not every:
         raise click.UsageError("name accounts, or --all")
     if not is_dry and not rules:
         raise click.UsageError("--apply needs --fix")
@@ -83,7 +86,7 @@ def audit(
         harmless(error).show()
         status = FAILED
     except (StoreError, OSError) as error:
-        echo(f"error: {type(error).__name__}: {error}", err=True)
+        echo(f"error: {reason(error) if isinstance(error, OSError) else error}", err=True)
         status = FAILED
     except KeyboardInterrupt:
         echo("interrupted: not everything was audited", err=True)
@@ -122,8 +125,8 @@ class _Run:
         if every and not self.repairer:
             self._handle(auditor.system())
         if not self.as_json:
-            noun = "repairs" if self.repairer else "findings"
-            echo(f"{self.problems} {noun} in {self.trunks} trunks of {len(account_ids)} accounts")
+            found = counted(self.problems, "repair" if self.repairer else "finding")
+            echo(f"{found} in {counted(self.trunks, 'trunk')} of {counted(len(account_ids), 'account')}")
         if self.unread:
             return FAILED
         return FOUND if self.problems else NOTHING_FOUND

@@ -18,6 +18,7 @@ from app.compare import access_log, walk, writes
 from app.compare.reads import Comparison, Differing, Interrupted
 from app.compare.servers import Login, Server, Unreachable, key_login, token_login, user_login
 from app.documents.names import is_account_id
+from app.words import counted, differ
 
 SAME, DIFFERS, FAILED = 0, 1, 2
 
@@ -109,6 +110,8 @@ def _login(
     if user:
         if bool(name) == bool(realm):
             raise click.UsageError("--user needs either --name or --realm")
+        if not password_stdin and not sys.stdin.isatty():
+            raise click.UsageError("there is no terminal to type a password at: use --password-stdin")
         prompt = partial(click.prompt, "Password", hide_input=True, err=True)
         password = sys.stdin.readline().rstrip("\r\n") if password_stdin else prompt()
         return user_login(user, password, realm or name or "", is_realm=bool(realm))
@@ -186,8 +189,8 @@ def _print_total(comparison: Comparison, as_json: bool) -> int:
         echo_json({"compared": asked, "differing": differing, "known": len(comparison.known), "error": error})
     else:
         for row, count in Counter(known.known_as for known in comparison.known).items():
-            echo(f"{count} answers differ as docs/deviations.md says: {row} (--all-differences shows them)")
-        echo(f"{asked} requests compared, {differing} answers differ")
+            echo(f"{differ(count, 'answer')} as docs/deviations.md says: {row} (--all-differences shows them)")
+        echo(f"{counted(asked, 'request')} compared, {differ(differing, 'answer')}")
     if error or not asked:
         return FAILED
     return DIFFERS if differing else SAME

@@ -18,6 +18,7 @@ from app.store import Conflict, DatabaseMissing, Store, StoreError
 from app.store.couchdb.conflicts import LOST, is_repaired, losses
 from app.store.couchdb.leaves import Leaf, living
 from app.store.replicated import Replicated
+from app.words import counted
 
 # The store, a database and the id of a document.
 _Place = tuple[Replicated, str, str]
@@ -68,7 +69,7 @@ def repair_conflicts(account_ids: tuple[str, ...], every: bool, start: str) -> N
             repaired += outcome is Outcome.REPAIRED
             failed += outcome is Outcome.FAILED
             echo(f"{_owner(db)} {doc_id}: {outcome.value}")
-    echo(f"{repaired} documents repaired" + (f", {failed} not" if failed else ""))
+    echo(f"{counted(repaired, 'document')} repaired" + (f", {failed} not" if failed else ""))
     if failed:
         raise SystemExit(1)
 

@@ -13,13 +13,15 @@ from typing import Any, BinaryIO
 import click
 
 from app.commands.progress import progress
+from app.commands.stores import check_owner, existing_store
 from app.commands.terminal import echo
 from app.files import whole_file
 from app.kazoo import json_text
 from app.settings import Settings
-from app.store import Store, StoreError, is_document_id
+from app.store import DatabaseMissing, Store, StoreError, is_document_id
 from app.store.design import documents_for
 from app.store.engines import open_store
+from app.words import counted
 
 BATCH = 200
 _DATABASE = re.compile(r"[a-z_][a-z0-9_$()+/-]*")
@@ -36,7 +38,9 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
     created with their design documents. An older revision does not replace a newer one. Each file is checked before
     any of it is written; standard input is checked in batches. An interrupted import can be run again.
     """
-    store = open_store(Settings.from_environment().for_commands())
+    settings = Settings.from_environment().for_commands()
+    check_owner(settings)
+    store = open_store(settings)
     count, databases = 0, set[str]()
     for file in files:
         length = _checked_count(file) if file.seekable() else None
@@ -45,10 +49,11 @@ def import_documents(files: tuple[BinaryIO, ...]) -> None:
                 for batch_size in _load(store, bar, databases):
                     count += batch_size
             except StoreError as error:
-                raise type(error)(f"{error}; {count} documents were imported; run the import again") from error
+                told = f"{counted(count, 'document')} imported so far; run the import again"
+                raise type(error)(f"{error}; {told}") from error
     for db in sorted(databases):
         _add_missing_designs(store, db)
-    echo(f"{count} documents imported into the {store.engine()}")
+    echo(f"{counted(count, 'document')} imported into the {store.engine()}")
 
 
 def _checked_count(file: BinaryIO) -> int:
@@ -137,7 +142,7 @@ def export_documents(databases: tuple[str, ...], output: Path | None) -> None:
     A document that cannot be read is skipped with a warning, and the exit status is then 1. The file of --output
     appears once it is complete.
     """
-    store = open_store(Settings.from_environment().for_commands(), creates=False)
+    store = existing_store(Settings.from_environment().for_commands())
     faults: list[str] = []
     lines = _exported(store, databases or store.database_names(), faults)
     if output is None:
@@ -151,7 +156,7 @@ def export_documents(databases: tuple[str, ...], output: Path | None) -> None:
         except OSError as error:
             raise click.ClickException(f"{output}: {error.strerror}") from None
     if faults:
-        raise click.ClickException(f"{len(faults)} documents or databases could not be read")
+        raise click.ClickException(f"not everything could be read: see the {counted(len(faults), 'warning')} above")
 
 
 def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iterator[bytes]:
@@ -159,11 +164,13 @@ def _exported(store: Store, databases: Iterable[str], faults: list[str]) -> Iter
 
     def warn(db: str, doc_id: str, error: Exception) -> None:
         faults.append(doc_id)
-        echo(f"warning: {db} {doc_id}: {error}", err=True)
+        echo(f"warning: {' '.join(filter(None, (db, doc_id)))}: {error}", err=True)
 
     for db in databases:
         try:
             for document in store.dump_docs(db, partial(warn, db)):
                 yield json.dumps({"db": db, "doc": document}, ensure_ascii=False).encode() + b"\n"
+        except DatabaseMissing:
+            warn(db, "", Exception("there is no such database"))
         except StoreError as error:
             warn(db, "", error)

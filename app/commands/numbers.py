@@ -13,6 +13,7 @@ from app.numbers.normalise import known_numbers
 from app.schema import Invalid
 from app.services import Services
 from app.store import DatabaseMissing, ViewMissing
+from app.words import differ
 
 
 @click.command("add-number")
@@ -89,4 +90,4 @@ def reconcile_numbers(account_id: str | None, applies: bool) -> None:
                 if applies:
                     services.numbers.copy_to(owner_id, number)
                     written += 1
-    echo(f"{found} numbers differ" + (f", {written} corrected" if applies else ""))
+    echo(differ(found, "number") + (f", {written} corrected" if applies else ""))

@@ -8,10 +8,12 @@ import os
 import random
 import resource
 import shutil
+import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,9 @@ from gunicorn.config import Config
 from app.accounts.system import prepare_store
 from app.audit import system_schema
 from app.auth.buckets import Buckets
-from app.commands.accounts import print_console_address, print_demo
+from app.commands.demo import announce
+from app.commands.stores import check_owner
+from app.couchdb_url import parse_address
 from app.documents import connectivity
 from app.documents.names import SYSTEM_SCHEMAS
 from app.factory import create_app
@@ -38,6 +42,8 @@ from app.store.design import check_files
 from app.store.embedded.collation import sort_key
 from app.store.engines import open_store
 from app.trunks.overwrites import Additions
+from app.version import __version__
+from app.words import counted, reason
 
 MOST_FILES = 65536
 # Parameters of glibc's mallopt: how many heaps the threads share, and from which size on memory bypasses the heap.
@@ -72,22 +78,28 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     with _metrics_directory() as directory:
         # Requests to CouchDB are counted, so this comes before the first one.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-        _prepare(settings, schemas, demo)
+        application = GunicornApplication(settings, Buckets(), Additions())
+        # Before a demonstration account is created, whose password would be shown to nobody.
+        application.check_addresses()
+        application.greeting = _prepare(settings, schemas, demo)
         # Loads the collation table once, for all workers.
         sort_key("")
         _share_heaps()
-        GunicornApplication(settings, Buckets(), Additions()).run()
+        application.run()
 
 
-def _prepare(settings: Settings, schemas: Schemas, demo: bool) -> None:
-    """Prepare the store, and print what an operator should know about it. Raises KeysMissing, Unavailable."""
+def _prepare(settings: Settings, schemas: Schemas, demo: bool) -> Callable[[], None]:
+    """Prepare the store. Returns what tells people of the demonstration account once the service listens.
+
+    Raises KeysMissing, Unavailable, and ClickException if the store is another user's.
+    """
+    check_owner(settings)
     store = open_store(settings)
-    if created := prepare_store(store, settings, demo=demo):
-        print_demo(settings, created)
-    if demo and settings.console and store.is_embedded:
-        print_console_address(settings)
+    created = prepare_store(store, settings, demo=demo)
     _warn_of_another_schema(store, schemas)
+    is_shown = demo and store.is_embedded
     store.close()
+    return partial(announce, settings, created.password if created else None) if is_shown else lambda: None
 
 
 def _warn_of_another_schema(store: Store, schemas: Schemas) -> None:
@@ -143,6 +155,7 @@ class GunicornApplication(BaseApplication):
 
     def __init__(self, settings: Settings, buckets: Buckets, additions: Additions):
         self._settings = settings
+        self.greeting: Callable[[], None] = lambda: None
         self._buckets = buckets
         self._additions = additions
         self._cpus = _usable_cpus() if settings.pin_workers else []
@@ -166,7 +179,7 @@ class GunicornApplication(BaseApplication):
             "errorlog": "-",
             "logger_class": JSONLogger,
             "control_socket_disable": True,
-            "when_ready": self._start_exporter,
+            "when_ready": self._when_ready,
             "pre_fork": self._choose_cpu,
             "post_fork": self._pin_to_cpu,
             "worker_exit": _close_services,
@@ -179,14 +192,35 @@ class GunicornApplication(BaseApplication):
             if value is not None and name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def _start_exporter(self, arbiter: Any) -> None:
-        port = self._settings.metrics_port
-        if port is None:
+    def check_addresses(self) -> None:
+        """Fail at once if an address is taken. gunicorn would try it several times first. Raises SystemExit."""
+        if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
+            # The sockets are open already.
             return
-        try:
-            exporter.start(self._settings.metrics_host, port)
-        except OSError as error:
-            raise SystemExit(f"error: METRICS_PORT {port}: {error}") from None
+        for address in self.cfg.address:
+            _check_address(address)
+
+    def _when_ready(self, arbiter: Any) -> None:
+        port = self._settings.metrics_port
+        if port is not None:
+            try:
+                exporter.start(self._settings.metrics_host, port)
+            except OSError as error:
+                raise SystemExit(f"error: METRICS_PORT {port}: {reason(error)}") from None
+        self._log_start()
+        self.greeting()
+
+    def _log_start(self) -> None:
+        settings = self._settings
+        nodes = ", ".join(parse_address(url).url for url in settings.couchdb_urls)
+        log.info(
+            "kazoo-connectivity %s listens on %s: %s, %s, %s",
+            __version__,
+            ", ".join(self.cfg.bind),
+            counted(self.cfg.workers, "worker"),
+            f"CouchDB {nodes}" if nodes else f"embedded store in {settings.data_dir}",
+            "notices to RabbitMQ" if settings.amqp_url else "no AMQP_URL",
+        )
 
     def _choose_cpu(self, arbiter: Any, worker: Any) -> None:
         """Choose the CPU with the fewest workers."""
@@ -208,6 +242,20 @@ class GunicornApplication(BaseApplication):
         gc.collect()
         gc.freeze()
         return app
+
+
+def _check_address(address: Any) -> None:
+    """Bind a socket to an address, and release it. Raises SystemExit with a line for the operator."""
+    if not isinstance(address, tuple):
+        return
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address[:2])
+    except OSError as error:
+        host, port = address[:2]
+        raise SystemExit(f"error: {host}, port {port}: {reason(error)}. PORT and HOST name another address") from None
 
 
 def _raise_file_limit() -> int:

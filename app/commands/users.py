@@ -7,10 +7,12 @@ import click
 
 from app.accounts import apps
 from app.accounts.creation import add_user
-from app.commands.accounts import prepared_store
+from app.commands.accounts import database_of
 from app.commands.apps import check_url, grant, master_account_id, set_address
+from app.commands.stores import existing_store
 from app.commands.terminal import echo
 from app.commands.writing import services_of_command
+from app.settings import Settings
 
 
 @click.command("create-user")
@@ -30,10 +32,10 @@ def create_user(
     account_id: str, name: str, password_stdin: bool, level: str, app_name: str | None, app_url: str | None
 ) -> None:
     """Create a user NAME in an account and print its id."""
-    password = _first_line(sys.stdin.buffer) if password_stdin else _prompt()
-    if not password:
-        raise click.ClickException("the password is empty")
-    store, settings = prepared_store()
+    settings = Settings.from_environment().for_commands()
+    store = existing_store(settings)
+    database_of(store, account_id)
+    password = new_password(password_stdin)
     if not app_name:
         echo(f"user_id {add_user(store, account_id, name, password, level)['_id']}")
         return
@@ -49,8 +51,16 @@ def create_user(
         grant(services, account_id, user, app_name, url, is_default=True)
 
 
-def _prompt() -> str:
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+def new_password(is_on_stdin: bool) -> str:
+    """A password from standard input, or typed twice. Raises ClickException."""
+    if is_on_stdin:
+        password = _first_line(sys.stdin.buffer)
+    elif sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        raise click.ClickException("there is no terminal to type a password at: use --password-stdin")
+    if not password:
+        raise click.ClickException("the password is empty")
     return password
 
 

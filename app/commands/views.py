@@ -15,6 +15,7 @@ from app.services import Services
 from app.store import Store
 from app.store.design import documents_for, routing_design, with_views
 from app.store.view_comparison import ViewComparison, ViewFinding
+from app.words import counted
 
 # Where Kazoo keeps the definition with which it overwrites `_design/trunkstore` of each account.
 SYSTEM_DATA, REGISTERED = "system_data", "account-kazoo_apps-trunkstore"
@@ -84,7 +85,7 @@ def install(account_id: str | None, every: bool, system: bool, yes: bool, undo: 
         comparison, written = ViewComparison(services.store.engine()), 0
         for db in _databases(services, account_id, every):
             written += _install(services.store, comparison, db)
-    echo(f"{written} design documents written")
+    echo(f"{counted(written, 'design document')} written")
 
 
 def _install(store: Store, comparison: ViewComparison, db: str) -> int:

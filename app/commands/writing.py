@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import click
 
+from app.commands.stores import existing_store
 from app.services import Services, make_services
 from app.settings import Settings
 from app.store import Store
@@ -21,7 +22,7 @@ def services_of_command(writes: bool = True, store: Store | None = None) -> Iter
     settings = Settings.from_environment().for_commands()
     if writes:
         warn_untold(settings)
-    services = make_services(settings, store=store)
+    services = make_services(settings, store=store or existing_store(settings))
     if not writes and isinstance(services.store, Replicated):
         services.store.repairs = False
     try:

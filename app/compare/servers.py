@@ -15,6 +15,7 @@ from app.auth.credentials import credential_hash
 from app.compare.conversation import RawAnswer
 from app.compare.session import EXACT_TARGET, RETRIES_OF_READS, RETRIES_OF_WRITES, new_session
 from app.settings import is_address
+from app.words import reason
 
 SECONDS = 60
 # The pause after each 503 to a read, in seconds.
@@ -187,7 +188,7 @@ class Server:
                 method, self._root, data=body, headers=headers, timeout=SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise Unreachable(f"{self.name} does not answer: {type(error).__name__}: {error}") from error
+            raise Unreachable(f"{self.name} does not answer: {reason(error)}") from error
         if answer.status_code == 429:
             raise Unreachable(f"{self.name} still answers 429 after several retries: set a --rate")
         return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content

@@ -203,7 +203,7 @@ def test_with_kazoos_own_views_a_server_may_hide_its_document(world):
     assert found["realm", "bare", "account"] == "error"
     # One line for all of them.
     assert {key for key in found if key[0] == "deleted"} == {("deleted", "", "")}
-    assert "in 2 trunks of 1 accounts" in printed(world, person.account_id, code=1)
+    assert "in 2 trunks of 1 account\n" in printed(world, person.account_id, code=1)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,9 @@ def test_passwords_are_not_shown_and_mistakes_have_a_status_of_their_own(world, 
     told = printed(world, person.account_id, code=1)
     assert "hunter22" not in told and "(secret)" in told
     assert "there is no account" in run(world.environment, "audit", "0" * 32, code=2)
-    assert run({"DATA_DIR": str(tmp_path / "nothing")}, "audit", "--all", code=2).startswith("error")
+    assert run({"DATA_DIR": str(tmp_path / "nothing")}, "audit", "--all", code=2).startswith(
+        "Error: there is no store"
+    )
     assert "name accounts, or --all" in run(world.environment, "audit", code=2)
 
 
@@ -420,7 +422,7 @@ def test_a_wrong_number_of_accounts_is_repaired(world):
     rule, account_id = "descendants-count", person.account_id
     assert audited(world, account_id)[rule, account_id, "descendants_count"] == "warning"
     shown = printed(world, account_id, "--fix", rule, code=1)
-    assert f"{account_id}: not written" in shown and "1 repairs" in shown
+    assert f"{account_id}: not written" in shown and "1 repair in" in shown
     for db in ("accounts", account_db(account_id)):
         assert "descendants_count" not in world.store.open_doc(db, account_id)
     printed(world, account_id, "--fix", rule, "--apply", code=0)

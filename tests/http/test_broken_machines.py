@@ -129,7 +129,7 @@ class TestEmbedded:
             capture_output=True,
             cwd=support.ROOT,
         )
-        assert exported.returncode == 1 and b"could not be read" in exported.stderr
+        assert exported.returncode == 1 and b"not everything could be read" in exported.stderr
         told = log.read_text() + exported.stderr.decode()
         assert "3cret-name" not in told and "vt_signature_secret" not in told and "Traceback" not in told
 

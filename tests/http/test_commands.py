@@ -60,7 +60,8 @@ def test_mistakes_are_one_line(tmp_path):
         (("create-account", "a", "--realm", "b.example.com", "--parent", first), "name a is taken"),
         (("create-account", "B", "--realm", "b.example.com", "--parent", "f" * 32), "there is no account"),
         (("create-account", "", "--realm", "b.example.com", "--parent", first), "empty"),
-        (("create-account", "B", "--realm", " ", "--parent", first), "empty"),
+        (("create-account", "B", "--realm", " ", "--parent", first), "no host name"),
+        (("create-account", "B", "--realm", "not a host", "--parent", first), "no host name"),
         (("create-user", first, "x", "--password-stdin"), "the password is empty"),
         (("views", "check", "--account", "nope"), "there is no account nope"),
         (("views", "install", "--account", "f" * 32), "there is no account"),
@@ -94,7 +95,7 @@ def test_a_start_that_cannot_be_is_one_line_that_names_the_reason(tmp_path):
         ({"STRICT_TOKENS": "perhaps"}, "STRICT_TOKENS"),
         ({"WORKERS": "0"}, "WORKERS"),
         ({"DATA_DIR": str(file)}, str(file)),
-        ({"COUCHDB_URL": "http://u:s3cret@127.0.0.1:1"}, "http://127.0.0.1:1: ConnectionRefusedError"),
+        ({"COUCHDB_URL": "http://u:s3cret@127.0.0.1:1"}, "http://127.0.0.1:1: Connection refused"),
         ({"METRICS_PORT": port, "LOG_LEVEL": "ERROR", "PORT": str(support.free_port())}, f"METRICS_PORT {port}"),
     ):
         error = run({"DATA_DIR": str(tmp_path / "data"), **setting}, "serve", code=1)
@@ -555,7 +556,10 @@ class TestWhatUisNeed:
             (("pbxs", "http://[x"), "http(s)://"),
             (("pbxs", "https://api.example.com:99999"), "http(s)://"),
             (("pbxs", "https://api.example.com", "--user", f"{account_id}/nobody"), "there is no user nobody"),
-            (("pbxs", "https://api.example.com", "--user", "nobody"), "there is no account nobody"),
+            (
+                ("pbxs", "https://api.example.com", "--user", "nobody"),
+                "name the account too, as in ACCOUNT_ID/nobody",
+            ),
         ):
             error = run(environment, "set-app-url", *arguments, code=1)
             assert words in error and error.count("\n") == 1

@@ -176,8 +176,8 @@ def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slo
     support.wait_until(lambda: relay.answers >= 4, message="some batches")
     relay.become("reset")
     error = loading.communicate(timeout=120)[1]
-    assert loading.returncode == 1 and error.startswith("error: Unavailable") and error.count("\n") == 1
-    told = int(error.partition(" documents were imported")[0].rpartition(" ")[2])
+    assert loading.returncode == 1 and error.startswith("error: ") and error.count("\n") == 1
+    told = int(error.partition(" documents imported so far")[0].rpartition(" ")[2])
     assert 0 < told < 1000 and told % 200 == 0
     kept = len(list(store.dump_docs(DATABASE)))
     assert told <= kept <= told + 200
@@ -190,7 +190,7 @@ def test_an_import_that_is_cut_off_says_how_far_it_came_and_can_be_run_again(slo
 def test_a_server_that_is_not_there_is_a_clear_error_at_start():
     environment = {"COUCHDB_URL": f"http://127.0.0.1:{support.free_port()}"}
     error = support.run(environment, "serve", "--port", str(support.free_port()), code=1)
-    assert error.startswith("error: Unavailable") and error.count("\n") == 1
+    assert error.startswith("error: http://127.0.0.1:") and error.endswith(": Connection refused\n")
 
 
 def test_a_couchdb_without_kazoo_is_told_apart():

@@ -43,7 +43,7 @@ def test_the_source_distribution_is_the_whole_repository(source):
         pytest.skip("this is no git checkout")
     tracked = {name for name in run("git", "ls-files").splitlines() if not name.startswith(ONLY_IN_GIT)}
     packed = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    assert tracked <= set(map(str, packed))
+    assert tracked | {"LICENSE"} <= set(map(str, packed))
     assert not any(NEVER.intersection(path.parts) for path in packed)
     tested = run(sys.executable, "-m", "pytest", "-q", "tests/unit/test_settings.py", cwd=source)
     assert " passed" in tested

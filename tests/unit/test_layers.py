@@ -21,7 +21,7 @@ LAYERS = (
     ("schema", "logs"),
     ("documents",),
     ("kazoo",),
-    ("settings", "couchdb_url", "files", "version", "deadline", "contention", "later", "metrics"),
+    ("settings", "couchdb_url", "files", "version", "deadline", "contention", "later", "metrics", "words"),
 )
 LEVEL = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 # These compute, and read and write nothing.

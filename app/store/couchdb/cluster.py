@@ -22,6 +22,7 @@ from app.documents.names import encoded
 from app.kazoo import json_text
 from app.store import DatabaseMissing, NotFound, Unavailable
 from app.store.couchdb.session import InvalidAnswer, NotConnected, Refusal, Session, decoded, server_of
+from app.words import reason
 
 # How long a request waits for a node before it tries the next one: a share of the time left, and a limit in seconds.
 SHARE_OF_TIME, SECONDS_A_NODE = 0.4, 2.0
@@ -184,7 +185,7 @@ class Cluster:
                 raise _not_found(error.reason, call.path) from error
             if isinstance(error, Refusal) and call.is_write and error.status in _ANSWERS_TO_WRITES:
                 raise
-            message = f"{node.server}: {_describe(error)}"[:300]
+            message = f"{node.server}: {reason(error)}"[:300]
             if _is_final(error):
                 raise Unavailable(message) from error
             self._note_fault(node, error)
@@ -236,7 +237,7 @@ class Cluster:
                 return
             node.is_down = True
         metrics.node_down(node.name, True)
-        log.warning("node %s is down: %s", node.name, type(error).__name__)
+        log.warning("node %s is down: %s", node.name, reason(error))
         # Release the requests that wait for this node.
         self._session.connection_pool.abort(node.server)
         threading.Thread(target=self._wait_until_up, args=(node,), name=f"probe {node.name}", daemon=True).start()
@@ -261,11 +262,6 @@ class Cluster:
         except FAULTS:
             return False
         return True
-
-
-def _describe(error: BaseException) -> str:
-    # The text of NotConnected already names the type of the error.
-    return str(error) if isinstance(error, NotConnected) else f"{type(error).__name__}: {error}"
 
 
 def _not_found(reason: str, path: list[str]) -> NotFound:

@@ -20,6 +20,7 @@ import httptools
 from couchdb import http as couchdb_http
 
 from app.kazoo import json_text
+from app.words import reason
 
 IDLE_SECONDS = 60
 # A timeout of 0 would mean not to wait at all, and a negative one is an error.
@@ -169,7 +170,7 @@ def _connect(server: str, deadline: float) -> socket.socket:
     try:
         transport.connect()
     except OSError as error:
-        raise NotConnected(f"{type(error).__name__}: {error}") from error
+        raise NotConnected(reason(error)) from error
     return transport.sock
 
 
@@ -249,7 +250,7 @@ class ServerAnswer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise InvalidAnswer(f"not HTTP: {type(error).__name__}") from error
+            raise InvalidAnswer(f"not HTTP: {reason(error)}") from error
 
     def on_message_begin(self) -> None:
         """An answer begins, perhaps after an interim one (`100 Continue`)."""

@@ -14,6 +14,8 @@ from app import deadline
 from app.files import locked
 from app.store import Unavailable
 
+# Of the file, in its `user_version`. Files of version 1.0 have 0, and the same tables.
+FORMAT = 1
 # How long a write waits for other writes.
 SECONDS_TO_WAIT = 5.0
 # If the current write takes longer than this, only MOST_WAITING writers keep waiting: reads need threads too.
@@ -49,13 +51,14 @@ class SQLiteFile:
             with locked(path.with_name(f"{path.name}.lock")):
                 self._create(schema)
         except OSError as error:
-            raise Unavailable(str(error)) from error
+            raise Unavailable(f"DATA_DIR {path.parent}: {error.strerror}") from error
 
     def _create(self, schema: str) -> None:
         self.read("PRAGMA journal_mode = WAL")
         with self.writing() as cursor:
             for statement in schema.split(";"):
                 cursor.execute(statement)
+            cursor.execute(f"PRAGMA user_version = {FORMAT}")
 
     def check(self) -> None:
         """Check that the path still names the open file. Raises Unavailable."""
@@ -152,10 +155,16 @@ class SQLiteFile:
             connection.execute("PRAGMA synchronous = FULL")
             # Each thread has such a cache, and the system caches the file as well.
             connection.execute(f"PRAGMA cache_size = -{KIB_OF_CACHE}")
-        except sqlite3.Error:
+            self._check_format(connection)
+        except (sqlite3.Error, Unavailable):
             connection.close()
             raise
         return connection
+
+    def _check_format(self, connection: sqlite3.Connection) -> None:
+        (stored,) = connection.execute("PRAGMA user_version").fetchone()
+        if stored > FORMAT:
+            raise Unavailable(f"{self._path} was written by a newer version (format {stored}; this one has {FORMAT})")
 
     def _identity(self) -> tuple[int, int]:
         try:
@@ -167,4 +176,4 @@ class SQLiteFile:
 
 def _unavailable(error: sqlite3.Error) -> Unavailable:
     """SQLite's text is left out, because it may show what is in the file."""
-    return Unavailable(f"SQLite: {type(error).__name__} {getattr(error, 'sqlite_errorname', '')}".rstrip())
+    return Unavailable(f"SQLite: {getattr(error, 'sqlite_errorname', None) or 'the file cannot be read'}")
