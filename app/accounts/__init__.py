@@ -5,6 +5,7 @@ The two documents have separate revisions (docs/kazoo/documents.md, section 1).
 
 import contextlib
 import logging
+import secrets
 from collections.abc import Iterator
 
 from app import contention
@@ -42,6 +43,22 @@ def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, b
         except Conflict:
             continue
     raise Conflict(stored["_id"])
+
+
+def new_api_key(store: Store, notices: Notices, account_id: str) -> str:
+    """Give an account a new API key in both of its documents. Returns it. Raises NotFound, Conflict, Unavailable."""
+    db, api_key = account_db(account_id), secrets.token_hex(32)
+    for _ in contention.attempts():
+        document = {**store.open_to_write(db, account_id), "pvt_api_key": api_key}
+        try:
+            document["_rev"] = store.save_doc(db, document)
+        except Conflict:
+            continue
+        notices.edited(db, document)
+        aggregate, is_new = save_aggregate(store, db, document)
+        notices.saved(ACCOUNTS, aggregate, is_new)
+        return api_key
+    raise Conflict(account_id)
 
 
 def disable_expired(store: Store, cache: DocumentCache, notices: Notices, account_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from app.accounts import descendants
+from app.accounts import descendants, new_api_key
 from app.accounts.creation import add_account
 from app.commands.stores import prepared_store
 from app.commands.terminal import echo
@@ -27,6 +27,15 @@ def create_account(name: str, realm: str, parent: str | None) -> None:
         except StoreError as error:
             hint = "`audit --all --fix descendants-count --apply` puts them right"
             echo(f"warning: the counts of accounts above it were not written ({error}): {hint}", err=True)
+
+
+@click.command("rotate-api-key")
+@click.argument("account_id")
+def rotate_api_key(account_id: str) -> None:
+    """Give an account a new API key, and print it. The old one is refused from now on; its tokens stay good."""
+    with services_of_command() as services:
+        database_of(services.store, account_id)
+        echo(f"api_key    {new_api_key(services.store, services.notices, account_id)}")
 
 
 def database_of(store: Store, account_id: str) -> str:

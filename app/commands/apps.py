@@ -1,5 +1,7 @@
 """`set-app-url`: tells UIs where to find an application's API."""
 
+from typing import Any
+
 import click
 
 from app.accounts import apps, users
@@ -26,7 +28,7 @@ def set_app_url(name: str, url: str, usernames: tuple[str, ...]) -> None:
     """
     check_url(url)
     with services_of_command() as services:
-        documents = [(user.partition("/")[0], _find_user(services, user)) for user in usernames]
+        documents = [(user.partition("/")[0], _named_user(services, user)) for user in usernames]
         set_address(services, name, url)
         for account_id, document in documents:
             grant(services, account_id, document, name, url)
@@ -65,10 +67,15 @@ def grant(
     echo(f"{name} for {stored['username']}: {stored['apps'][name]['api_url']}")
 
 
-def _find_user(services: Services, named: str) -> dict[str, object]:
+def _named_user(services: Services, named: str) -> dict[str, object]:
     account_id, _, username = named.partition("/")
     if not username:
         raise click.ClickException(f"--user {named}: name the account too, as in ACCOUNT_ID/{named}")
+    return find_user(services, account_id, username)
+
+
+def find_user(services: Services, account_id: str, username: str) -> dict[str, Any]:
+    """A user's document, to be changed. Raises ClickException if there is no such user or account."""
     db = database_of(services.store, account_id)
     try:
         user_id = users.id_of(services.store, account_id, username)

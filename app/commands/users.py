@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 import click
 
-from app.accounts import apps
+from app.accounts import apps, users
 from app.accounts.creation import add_user
 from app.commands.accounts import database_of
-from app.commands.apps import check_url, grant, master_account_id, set_address
+from app.commands.apps import check_url, find_user, grant, master_account_id, set_address
 from app.commands.stores import existing_store
 from app.commands.terminal import echo
 from app.commands.writing import services_of_command
@@ -49,6 +49,19 @@ def create_user(
         if app_url or apps.find(store, master_id, app_name) is None:
             set_address(services, app_name, url)
         grant(services, account_id, user, app_name, url, is_default=True)
+
+
+@click.command("set-password")
+@click.argument("account_id")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def set_password(account_id: str, name: str, password_stdin: bool) -> None:
+    """Give the user NAME of an account a new password. The user's old tokens end."""
+    with services_of_command() as services:
+        db, user = database_of(services.store, account_id), find_user(services, account_id, name)
+        changed = users.with_password(user, new_password(password_stdin))
+        changed["_rev"] = services.store.save_doc(db, changed)
+        services.notices.edited(db, changed)
 
 
 def new_password(is_on_stdin: bool) -> str:

@@ -122,6 +122,26 @@ class History:
                     return version
         return None
 
+    def last_versions(self, account_id: str) -> Iterator[Document]:
+        """The newest kept version of each of an account's documents, in no order. Reads one of each."""
+        prefix, seen = _account_prefix(account_id), set()
+        for db in self._databases():
+            # Sorts after all ids that begin with the prefix, which ends with "/".
+            last = prefix[:-1] + "0"
+            while page := self._page(db, prefix, last, limit=1):
+                document = page[0]["document"]
+                if document["_id"] not in seen and self._is_kept(_version(page[0])):
+                    seen.add(document["_id"])
+                    yield document
+                # No id ends with this, so the next one is of another document.
+                last = _prefix(account_id, document["_id"])
+
+    def _page(self, db: str, first: str, last: str, limit: int) -> list[Document]:
+        try:
+            return self._store.all_docs(db, first, last, limit=limit, descending=True)
+        except DatabaseMissing:
+            return []
+
     def _is_kept(self, version: Version) -> bool:
         """Whether a version is recent enough to show. Its database is deleted later."""
         oldest = time.time() - self._days * SECONDS_A_DAY + GREGORIAN_EPOCH
@@ -220,10 +240,7 @@ class History:
     def _newest_first(self, db: str, prefix: str, last: str) -> Iterator[Document]:
         after = None
         while True:
-            try:
-                page = self._store.all_docs(db, prefix, last, limit=PAGE, descending=True)
-            except DatabaseMissing:
-                return
+            page = self._page(db, prefix, last, PAGE)
             yield from (document for document in page if document["_id"] != after)
             if len(page) < PAGE:
                 return
@@ -241,8 +258,15 @@ def is_revision(text: str) -> bool:
 
 
 def _prefix(account_id: str, doc_id: str) -> str:
-    account, document = (quote(text, safe="").replace("-", "%2D").replace("%", "-") for text in (account_id, doc_id))
-    return f"{account}/{document}/"
+    return f"{_account_prefix(account_id)}{_quoted(doc_id)}/"
+
+
+def _account_prefix(account_id: str) -> str:
+    return f"{_quoted(account_id)}/"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="").replace("-", "%2D").replace("%", "-")
 
 
 def sort_key(revision: str) -> str:
