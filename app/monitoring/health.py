@@ -1,37 +1,62 @@
-"""`GET /health`: whether this instance works, for load balancers and operators. It is not part of Kazoo's API."""
+"""`GET /health`: whether this instance works, for load balancers and operators. It is not part of Kazoo's API.
+
+`/health/live` answers as soon as a thread is free: an instance that does not should be restarted. `/health/ready`,
+the same as `/health`, also asks the store: an instance that is not ready should get no requests.
+"""
 
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
+from app import deadline
 from app.auth.keys import KeysMissing
 from app.blueprint import leave_to_crossbar
 from app.documents.names import ACCOUNTS, account_db, is_account_id
 from app.kazoo import json_text
 from app.services import Services
-from app.store import StoreError
+from app.store import StoreError, Unavailable
 from app.store.replicated import Replicated
+from app.version import __version__
+
+# Of the store. Load balancers ask often, and wait for few seconds.
+SECONDS_TO_ANSWER = 2.0
+# Without the store's own words, because everybody may ask.
+_MESSAGES = {Unavailable: "the store does not answer", KeysMissing: "the store has no keys: start Kazoo on it once"}
 
 health = Blueprint("health", __name__)
 health.before_request(leave_to_crossbar)
 
 
+@health.get("/health/live")
+def answer_live() -> Response:
+    """200."""
+    return _answer({"status": "ok", "version": __version__}, 200)
+
+
 @health.get("/health")
-def answer_health() -> Response:
-    """200 if the store answers and has its keys, otherwise 503. The broker's state does not affect the status."""
+@health.get("/health/ready")
+def answer_ready() -> Response:
+    """200 if the store answers in time and has its keys, otherwise 503, whatever the state of the broker."""
     services: Services = current_app.extensions["services"]
     store = _store_state(services)
     healthy = store["state"] == "ok"
     body = {"status": "ok" if healthy else "error", "store": store, "broker": services.broker_state()}
-    return Response(json_text.dumps(body), 200 if healthy else 503, content_type="application/json")
+    return _answer(body, 200 if healthy else 503)
+
+
+def _answer(body: dict[str, Any], status: int) -> Response:
+    return Response(json_text.dumps(body), status, content_type="application/json")
 
 
 def _store_state(services: Services) -> dict[str, Any]:
+    deadline.begin(SECONDS_TO_ANSWER)
     try:
         engine = services.store.engine()
         services.keys.check()
     except (StoreError, KeysMissing) as error:
-        return {"state": "error", "message": type(error).__name__}
+        return {"state": "error", "message": _MESSAGES.get(type(error), "the store has a fault")}
+    finally:
+        deadline.clear()
     state: dict[str, Any] = {"state": "ok", "engine": engine}
     if isinstance(services.store, Replicated):
         state |= _cluster_state(services.store)

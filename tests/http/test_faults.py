@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from app.store.couchdb.store import CouchDBStore
+from app.version import __version__
 from tests import support
 from tests.store.test_engines import http_answer
 
@@ -55,6 +56,8 @@ class Relay:
         elif self.mode == "slow":
             time.sleep(10)
             client.close()
+        elif self.mode == "silent":
+            threading.Event().wait()
         elif self.mode == "rubbish":
             client.recv(65536)
             client.sendall(http_answer("200 OK", "<html>what?</html>", "text/html"))
@@ -120,6 +123,31 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
     assert api.call("PATCH", f"/{doc_id}", {"name": "after"}).status_code == 200
     healthy = support.wait_until(lambda: requests.get(f"{server.url}/health", timeout=120).status_code == 200)
     assert healthy
+
+
+def test_health_does_not_wait_as_long_as_requests_do(relayed):
+    """The service would wait for this CouchDB for an hour."""
+    relay, _, _ = relayed
+    server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "3600"}).start()
+
+    def state(path):
+        answer = requests.get(server.url + path, timeout=120)
+        return answer.status_code, answer.json()
+
+    try:
+        status, ready = state("/health/ready")
+        assert (status, ready["status"], ready["store"]["state"]) == (200, "ok", "ok")
+        relay.become("silent")
+        for path in ("/health/ready", "/health"):
+            status, ready = state(path)
+            assert (status, ready["status"]) == (503, "error")
+            assert ready["store"] == {"state": "error", "message": "the store does not answer"}
+        assert state("/health/live") == (200, {"status": "ok", "version": __version__})
+        relay.become("relay")
+        support.wait_until(lambda: state("/health/ready")[0] == 200, message="the store is back")
+    finally:
+        relay.become("relay")
+        server.stop()
 
 
 DATABASE = "patient"

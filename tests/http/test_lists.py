@@ -60,7 +60,7 @@ def test_trunks_and_those_that_were_deleted(world, person, api):
     assert [line["id"] for line in everywhere if line["account_id"] == account_id] == [kept]
     assert f"{account_id}  {kept}  kept  2 servers  2 numbers\n" in support.run(world.environment, "trunks", "list")
     # What is listed as deleted can be brought back.
-    (last, *_) = listed(world, "history", account_id, hard)
+    (_, last, *_) = listed(world, "history", account_id, hard)
     support.run(world.environment | {"HISTORY": "true"}, "history", account_id, hard, "--restore", last["revision"])
     assert api.call("GET", f"/{hard}").json()["data"]["name"] == "harder"
     assert [line["id"] for line in listed(world, "trunks", "list", account_id, "--deleted")] == [soft]
