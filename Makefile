@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON_ID := import sys; print(sys.version.split()[0], sys.base_prefix)
 
 .PHONY: help setup run test test-quick test-long test-pythons parity bench hostile storm screenshots lint coverage \
-	mutants licences lock tools clean FORCE
+	mutants licences deb lock tools clean FORCE
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,9 @@ mutants: .venv/.ready-test ## change the heart of the code in thousands of place
 
 licences: .venv/.ready ## print the licences of what this depends on, and fail if one is not known to be free
 	@$(VENV)/python release/licences.py
+
+deb: ## build a Debian package in dist/ (PYTHON: that of the Debian it is for)
+	@PYTHON=$(PYTHON) sh release/deb.sh
 
 lock: ## write the lock files anew, with the newest versions that setup.cfg allows
 	$(PYTHON) -m venv .venv-lock

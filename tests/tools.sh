@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the servers that the tests run against, where they are missing and can be had: pouchdb-server, axe-core and
-# sass from npm, RabbitMQ, nginx, HAProxy and Chromium from apt. A test whose server is not there says so and skips.
+# sass from npm, RabbitMQ, nginx, HAProxy, Chromium and mmdebstrap from apt. A test whose server is not there says so and skips.
 set -u
 
 # Node does not look at the certificates of the system by itself.
@@ -32,7 +32,7 @@ if ! cmp -s tests/npm/package-lock.json .tools/package-lock.json; then
 fi
 
 wanted=""
-for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy chromium:chromium chromedriver:chromium-driver; do
+for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy mmdebstrap:mmdebstrap chromium:chromium chromedriver:chromium-driver; do
   PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair##*:}"
 done
 if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then

@@ -55,6 +55,8 @@ FILES, FILES_OF_A_THREAD = 48, 4
 MOST_CONNECTIONS = 1000
 # How many places a warning names.
 MOST_PATHS = 10
+# A file there costs no disk.
+MEMORY = "/dev/shm"
 METRICS, LOCK = "connectivity-metrics-", "lock"
 
 log = logging.getLogger(__name__)
@@ -171,7 +173,7 @@ class GunicornApplication(BaseApplication):
             "threads": threads,
             "worker_class": "app.server.Worker",
             "worker_connections": connections,
-            "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
+            "worker_tmp_dir": MEMORY if os.access(MEMORY, os.W_OK) else None,
             "timeout": 120,
             "graceful_timeout": 10,
             # At DEBUG, gunicorn would log whole paths, which may contain tokens.
