@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON_ID := import sys; print(sys.version.split()[0], sys.base_prefix)
 
 .PHONY: help setup run test test-quick test-long test-pythons parity bench hostile storm screenshots lint coverage \
-	mutants licences deb lock tools clean FORCE
+	mutants licences deb release lock tools clean FORCE
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,11 @@ licences: .venv/.ready ## print the licences of what this depends on, and fail i
 deb: ## build a Debian package in dist/ (PYTHON: that of the Debian it is for)
 	@PYTHON=$(PYTHON) sh release/deb.sh
 
+release: .venv/.ready-test ## build wheel, source distribution, Debian package, bill of materials and checksums in dist/
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7'
+	@PYTHON=$(PYTHON) sh release/build.sh
+
 lock: ## write the lock files anew, with the newest versions that setup.cfg allows
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv
@@ -88,7 +93,7 @@ tools: .venv/.ready-test ## install the servers that the tests run against
 	@sh tests/tools.sh
 
 clean: ## remove what was made, but not data/
-	rm -rf .venv .venv-lock .tools build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* mutants
+	rm -rf .venv .venv-lock .venv-release .tools build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* mutants
 
 # Made anew after a set-up that was interrupted or broken, and where PYTHON names another Python.
 .venv/.python: FORCE
