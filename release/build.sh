@@ -32,7 +32,7 @@ else
 fi
 
 printf '[project]\nname = "kazoo-connectivity"\nversion = "%s"\nlicense = "MIT"\n' "$version" >"$work/pyproject.toml"
-.venv-release/bin/cyclonedx-py requirements requirements.lock --pyproject "$work/pyproject.toml" --output-reproducible \
+PYTHONWARNINGS=ignore .venv-release/bin/cyclonedx-py requirements requirements.lock --pyproject "$work/pyproject.toml" --output-reproducible \
   --of JSON -o "dist/kazoo-connectivity-$version.cdx.json"
 (cd dist && sha256sum -- * >SHA256SUMS)
 ls -l dist

@@ -10,6 +10,8 @@ from typing import Any
 
 import pika
 
+from app.words import reason
+
 QUEUE_SIZE = 10_000
 # In bytes. AMQP stores the length in one byte.
 LONGEST_KEY = 255
@@ -96,7 +98,7 @@ class Publisher:
             except Exception as error:
                 # No error may end this thread: nothing else sends messages.
                 self._connected = False
-                log.warning("the broker is unreachable: %s %s", type(error).__name__, error)
+                log.warning("the broker is unreachable: %s", reason(error))
                 if self._closing.wait(pause):
                     return
                 pause = min(pause * 2, LONGEST_PAUSE)

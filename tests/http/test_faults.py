@@ -125,6 +125,31 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
     assert healthy
 
 
+def test_a_fault_is_found_in_both_logs_by_the_id_in_the_answer(relayed, tmp_path):
+    relay, _, api = relayed
+    log = tmp_path / "log"
+    settings = {"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "1", "ACCESS_LOG": "true", "TEST_LOG": str(log)}
+    server = support.service(settings).start()
+    try:
+        relay.become("reset")
+        headers = {"X-Auth-Token": api.token}
+        url = f"{server.url}/v2/accounts/{api.person.account_id}/connectivity"
+        answer = requests.get(url, headers=headers, timeout=120)
+        assert answer.status_code == 503
+
+        def lines():
+            parsed = (json.loads(line) for line in log.read_text().splitlines() if line.endswith("}"))
+            return [line for line in parsed if line.get("request_id") == answer.json()["request_id"]]
+
+        support.wait_until(lambda: len(lines()) >= 2, message="both lines")
+    finally:
+        relay.become("relay")
+        server.stop()
+    (request,) = (line for line in lines() if line.get("method") == "GET")
+    (fault, *_) = (line for line in lines() if "level" in line)
+    assert request["status"] == 503 and fault["level"] in ("WARNING", "ERROR") and relay.url in fault["message"]
+
+
 def test_health_does_not_wait_as_long_as_requests_do(relayed):
     """The service would wait for this CouchDB for an hour."""
     relay, _, _ = relayed

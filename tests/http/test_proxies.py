@@ -1,7 +1,10 @@
 """The proxy configurations of docs/, started for real in front of this service and a stand-in for crossbar."""
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,12 +62,17 @@ def configured(name, old_port, new_port, port):
 
 
 def nginx(directory: Path, old_port, new_port, port):
+    return nginx_command(directory, configured("nginx.conf", old_port, new_port, port))
+
+
+def nginx_command(directory: Path, servers: str):
+    """nginx with these servers, and all that it writes in this folder. Other files are beside its configuration."""
     paths = "".join(
         f"{kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     main = (
         f"daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{paths}{configured('nginx.conf', old_port, new_port, port)} }}\n"
+        f"events {{}}\nhttp {{ access_log off;\n{paths}{servers} }}\n"
     )
     (directory / "nginx.conf").write_text(main)
     return ["nginx", "-p", str(directory), "-e", f"{directory}/error.log", "-c", f"{directory}/nginx.conf"]
@@ -125,6 +133,55 @@ def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp
         proxy.stop()
         dropping.shutdown()
         dropping.server_close()
+
+
+def certificate(directory):
+    """A certificate for this machine as docs/deploy.md makes one, in the files that the configurations name."""
+    tls = directory / "tls"
+    tls.mkdir()
+    (made,) = re.findall(r"`openssl (req [^`]*)`", (support.ROOT / "docs/deploy.md").read_text())
+    command = ["openssl", *shlex.split(made), "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, cwd=tls, check=True, capture_output=True, timeout=120)
+    (tls / "both.pem").write_text((tls / "tls.crt").read_text() + (tls / "tls.key").read_text())
+    return tls
+
+
+def nginx_with_tls(directory: Path, tls, service_port, port):
+    text = (support.ROOT / "docs/nginx-tls.conf").read_text()
+    text = text.replace("service:8000", f"127.0.0.1:{service_port}").replace("listen 443", f"listen 127.0.0.1:{port}")
+    (directory / "conf.d").mkdir()
+    return nginx_command(directory, text), port
+
+
+def haproxy_with_tls(directory: Path, tls, service_port, port):
+    """It also listens without TLS: over TLS alone, it does not answer a client that asks whether it is there."""
+    text = configured("haproxy.cfg", service_port, service_port, support.free_port())
+    page = (support.ROOT / "docs/deploy.md").read_text()
+    (documented,) = re.findall(r"`bind :443 (ssl crt )/etc/haproxy/tls.pem`", page)
+    (plain,) = re.findall(r"    bind 127.0.0.1:(\d+)\n", text)
+    text = text.replace(f"{plain}\n", f"{plain}\n    bind 127.0.0.1:{port} {documented}{tls / 'both.pem'}\n", 1)
+    (directory / "haproxy.cfg").write_text(text)
+    return ["haproxy", "-db", "-f", f"{directory}/haproxy.cfg"], plain
+
+
+@pytest.mark.parametrize("make", [nginx_with_tls, haproxy_with_tls])
+def test_a_trunk_behind_tls(make, base, api, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/usr/sbin")
+    program = make.__name__.partition("_")[0]
+    for needed in (program, "openssl"):
+        if not shutil.which(needed):
+            pytest.skip(f"{needed} is not installed (`make tools`)")
+    trunk = api.create({"name": "behind TLS"})
+    tls, port = certificate(tmp_path), support.free_port()
+    command, answering = make(tmp_path, tls, int(base.rpartition(":")[2]), port)
+    proxy = support.Server(command, f"http://127.0.0.1:{answering}", cwd=tmp_path).start()
+    try:
+        url = f"https://127.0.0.1:{port}/v2/accounts/{api.person.account_id}/connectivity/{trunk}"
+        options = {"headers": {"X-Auth-Token": api.token}, "verify": str(tls / "tls.crt"), "timeout": 120}
+        support.wait_until(lambda: requests.get(url, **options).status_code == 200, message="the service behind TLS")
+        assert requests.get(url, **options).json()["data"]["name"] == "behind TLS"
+    finally:
+        proxy.stop()
 
 
 @pytest.mark.parametrize("make", [nginx, haproxy])
