@@ -8,10 +8,9 @@ from app.documents import Document, connectivity
 from app.numbers import ownership
 from app.numbers.assignment import needs_mark
 from app.numbers.normalise import known_numbers
-from app.numbers.ownership import IN_SERVICE, PORT_IN, RESERVED, TRUNKSTORE
+from app.numbers.ownership import RINGING, TRUNKSTORE
 from app.store.cache import DocumentCache
 
-_RINGING = (IN_SERVICE, PORT_IN, "port_out", RESERVED)
 MOST_NAMED = 10
 
 
@@ -62,7 +61,7 @@ def _problems(account_id: str, document: Document, trunk: Document) -> Iterator[
         yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there (routing 3)"
         return
     state = ownership.state(document)
-    if state not in _RINGING:
+    if state not in RINGING:
         yield Severity.ERROR, "number-state", f"is {state}: it does not ring (routing 2)"
     if needs_mark(document, TRUNKSTORE):
         mark = document.get("pvt_used_by")

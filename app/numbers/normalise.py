@@ -52,6 +52,13 @@ def matches(regex: str, number: str) -> bool:
     return bool(pattern and pattern.search(number))
 
 
+def matched(regex: str, number: str) -> str | None:
+    """What the first group of an operator's pattern matches in a number; None if it matches nothing."""
+    pattern = _compiled(regex)
+    match = pattern.search(number) if pattern and pattern.groups else None
+    return (match.group(1) or "") if match else None
+
+
 def known_numbers(dids: Iterable[str], config: Config) -> dict[str, str]:
     """The reconcilable numbers among DIDs as clients write them, as {DID: normalised number}."""
     rules = converters(config)

@@ -49,7 +49,7 @@ def old():
 def configured(name, old_port, new_port, port):
     """The documented configuration with other ports, for servers that are asked more often whether they are back."""
     text = (support.ROOT / "docs" / name).read_text()
-    text = text.replace("fail_timeout=2s", "fail_timeout=1s").replace("inter 1s", "inter 100ms")
+    text = text.replace("fail_timeout=2s", "fail_timeout=1s").replace("inter 1s", "inter 5s downinter 100ms")
     for documented, used in (
         ("127.0.0.1:8001", new_port),
         ("127.0.0.1:8000", old_port),

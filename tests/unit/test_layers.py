@@ -15,7 +15,7 @@ LAYERS = (
     ("crossbar",),
     ("audit", "compare"),
     ("services",),
-    ("trunks",),
+    ("trunks", "routing"),
     ("history", "numbers", "auth", "accounts", "events"),
     ("store",),
     ("schema", "logs"),
@@ -25,7 +25,7 @@ LAYERS = (
 )
 LEVEL = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 # These compute, and read and write nothing.
-PURE = ("documents", "schema", "kazoo")
+PURE = ("documents", "schema", "kazoo", "routing")
 WITH_IO = {"socket", "sqlite3", "threading", "subprocess", "requests", "couchdb", "pika", "flask", "httptools"}
 
 

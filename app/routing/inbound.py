@@ -1,0 +1,209 @@
+"""Calls from carriers to a number (0 to 18)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from app.documents import MISSING, Document
+from app.numbers.classifiers import classify
+from app.numbers.normalise import matched, normalise
+from app.numbers.ownership import RINGING
+from app.routing import Failure, Outcome, Step, System, rows
+from app.routing.values import filled, first_caller_id, first_value, is_true, member
+
+HANGUP = Outcome("hangup")
+DEFAULT_PORT = 5060
+_LOCAL, _WITH_ONE = 10, 11
+
+
+def inbound(system: System, to: str, caller: tuple[str, str], from_account: str | None = None) -> Outcome:
+    """What Kazoo does with a call to a number. `caller` is its name and number.
+
+    `from_account` is the account that it comes from, if it is one of this Kazoo.
+    """
+    number = normalise(to, system.converters)
+    known = system.find_number(number)
+    if known is None:
+        return _none("the number is not in the system", 2)
+    if known.account_id is None:
+        return _none("the number is assigned to no account", 2)
+    if known.state not in RINGING:
+        return _none("the number is not in service", 2)
+    if not system.is_enabled:
+        return _none("the account of the number is disabled", 2)
+    if known.account_id != system.account_id:
+        return _none("the number is not of this account", 3)
+    row = rows.of_number(system, number)
+    if row is None:
+        return _none("the number is in no live document of the account", 4)
+    found = Step("the number is in this server", f"{row.path}.DIDs.{number}", row.document_id)
+    try:
+        return _routed(system, row, number, known.document, caller, from_account, found)
+    except Failure as failure:
+        steps = (found, Step("with this value, the call fails inside trunkstore (35)", failure.path, row.document_id))
+        return Outcome("none", "it fails inside trunkstore", row.document_id, steps=steps)
+
+
+def _none(why: str, fact: int) -> Outcome:
+    return Outcome("none", why, steps=(Step(f"{why} ({fact})"),))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The levels that settings are taken from (6), and the path of the options."""
+
+    options: Any
+    server: Document
+    account: Any
+    path: str
+
+
+def _settings(system: System, row: rows.Row, user: Any, realm: Any) -> _Settings:
+    """The options of the server's user, which may be those of another server; without a user, those of the number."""
+    of_account = system.account.get("caller_id_options")
+    rules = {"caller_id_options": of_account} if isinstance(of_account, dict) else {}
+    if user is MISSING:
+        account = {**_object(row.document.get("account")), **rules}
+        return _Settings(row.server.get("options", {}), {}, account, f"{row.path}.options")
+    found = rows.of_user(system, user, realm)
+    if found is None:
+        return _Settings({}, {}, {}, "")
+    account = {**_object(found.document.get("account")), **rules}
+    return _Settings(found.server.get("options", {}), found.server, account, f"{found.path}.options")
+
+
+def _routed(
+    system: System,
+    row: rows.Row,
+    number: str,
+    number_document: Document,
+    caller: tuple[str, str],
+    from_account: str | None,
+    found: Step,
+) -> Outcome:
+    auth, did, did_path = row.server["auth"], row.server["DIDs"][number], f"{row.path}.DIDs.{number}"
+    account_path = "account"
+    member(did, "options", did_path)
+    hunt_account = member(row.server.get("options", {}), "hunt_account_id", f"{row.path}.options")
+    user = member(auth, "auth_user", f"{row.path}.auth")
+    realm = member(row.document.get("account", {}), "auth_realm", account_path)
+    settings = _settings(system, row, user, realm)
+    if isinstance(settings.options, list):
+        raise Failure(settings.path)
+    if not is_true(member(settings.options, "enabled", settings.path), default=True):
+        step = Step("the server is off (7)", f"{settings.path}.enabled", row.document_id)
+        return Outcome("none", "options.enabled", row.document_id, steps=(found, step))
+    _check_address_of_record(user, realm, row.path)
+    options = settings.options
+
+    def each(name: str) -> list[Any]:
+        return [
+            member(did, name, did_path),
+            member(options, name, settings.path),
+            member(settings.account, name, account_path),
+        ]
+
+    media = first_value(each("media_handling"))
+    callees = [each("caller_id")[0], row.document.get("callerid"), row.server.get("callerid")]
+    failover = first_value([number_document.get("failover"), *each("failover")])
+    codecs = member(options, "codecs", settings.path)
+    target = {
+        **_format(number, member(options, "inbound_format", settings.path)),
+        "to_user": user,
+        "to_realm": realm,
+        **_address(auth, options, row.path),
+        "caller_id": {"name": caller[0], "number": _formatted(system, caller[1], settings)},
+        "callee_id": filled(first_caller_id([one for one in callees if isinstance(one, dict)], did_path)),
+        "bypass_media": media != "process",
+        "codecs": settings.server.get("codecs") if codecs is MISSING else codecs,
+        "timeout": first_value(each("timeout")),
+        "progress_timeout": first_value(each("progress_timeout")),
+        "delay": first_value(each("delay")),
+        "ignore_early_media": first_value(each("ignore_early_media")),
+        "failover": failover if isinstance(failover, dict) else None,
+        "media": "process" if from_account or media == "process" else "bypass",
+    }
+    then = _after(target["failover"], caller, hunt_account)
+    kept = {name: value for name, value in target.items() if value is not MISSING and value not in (None, "")}
+    return Outcome("bridge", "", row.document_id, kept, then, steps=(found,))
+
+
+def _check_address_of_record(user: Any, realm: Any, path: str) -> None:
+    """Kazoo joins user and realm into a text, if both are there (9, 35). Raises Failure."""
+    is_there = [value is not MISSING and value != "" for value in (user, realm)]
+    if all(is_there) and not isinstance(user, str):
+        raise Failure(f"{path}.auth.auth_user")
+    if all(is_there) and not isinstance(realm, str):
+        raise Failure("account.auth_realm")
+
+
+def _object(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def _format(number: str, stored: Any) -> Document:
+    """How the number is dialled (8)."""
+    name = "npan" if stored is MISSING else str(stored).lower()
+    if name in ("e164", "e.164"):
+        return {"invite_format": "e164", "to_did": number}
+    if name == "e164_without_plus":
+        return {"invite_format": "e164", "to_did": number.removeprefix("+")}
+    if name in ("1npan", "1npanxxxxxx"):
+        return {"invite_format": "1npan", "to_did": _with_one(number)}
+    if name in ("npan", "npanxxxxxx"):
+        return {"invite_format": "npan", "to_did": _local(number)}
+    return {"invite_format": "username", "to_did": number}
+
+
+def _local(number: str) -> str:
+    """Ten digits of a North American number; others as they are."""
+    digits = number.removeprefix("+")
+    return digits[1:] if digits.startswith("1") and len(digits) == _WITH_ONE else number
+
+
+def _with_one(number: str) -> str:
+    local = _local(number)
+    return f"1{local}" if len(local) == _LOCAL and local.isdigit() else number
+
+
+def _address(auth: Document, options: Any, path: str) -> Document:
+    """The address, and the port if it is not the usual one (10). Raises Failure."""
+    ip, port = (_first(name, auth, options, path) for name in ("ip", "port"))
+    if ip is MISSING:
+        return {}
+    if isinstance(port, str):
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", port, re.ASCII):
+            raise Failure(f"{path}.auth.port")
+        port = int(port)
+    return {"to_ip": ip} if port in (MISSING, DEFAULT_PORT) else {"to_ip": ip, "port": str(port)}
+
+
+def _first(name: str, auth: Document, options: Any, path: str) -> Any:
+    value = member(auth, name, path)
+    return member(options, name, path) if value is MISSING else value
+
+
+def _formatted(system: System, number: str, settings: _Settings) -> str:
+    """The caller's number as `caller_id_options.format` rewrites it (11)."""
+    levels = (_object(settings.options).get("caller_id_options"), _object(settings.account).get("caller_id_options"))
+    rules = _object(next((level for level in levels if isinstance(level, dict)), {}).get("format"))
+    normalised = normalise(number, system.converters)
+    rule = _object(rules.get(classify(normalised, system.classifiers) or "") or rules.get("all"))
+    regex = rule.get("regex")
+    found = matched(regex, normalised) if isinstance(regex, str) and regex else None
+    return number if found is None else f"{rule.get('prefix') or ''}{found}{rule.get('suffix') or ''}"
+
+
+def _after(failover: Document | None, caller: tuple[str, str], hunt_account: Any) -> Outcome:
+    """What follows when the bridge fails (17, 18)."""
+    if not failover:
+        return HANGUP
+    number, address = failover.get("e164"), failover.get("sip")
+    if isinstance(number, str) and number:
+        target = {"to_did": number, "caller_id": {"name": caller[0], "number": caller[1]}}
+        if isinstance(hunt_account, str) and hunt_account:
+            target["hunt_account"] = hunt_account
+        return Outcome("offnet", target=target, then=HANGUP)
+    if isinstance(address, str) and address:
+        return Outcome("bridge", target={"route": address, "invite_format": "route"}, then=HANGUP)
+    return Outcome("nothing", "the target of the failover is empty")

@@ -1,0 +1,193 @@
+"""The rows of the views that Kazoo's routing reads: of this project's views, or of Kazoo's own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.documents import Document
+from app.documents.connectivity import TYPE
+from app.routing import System, Views
+from app.routing.values import folded, term_key
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a view: of a server, in a document. `path` is the server's."""
+
+    document: Document
+    path: str
+    server: Document
+
+    @property
+    def document_id(self) -> str:
+        document_id: str = self.document["_id"]
+        return document_id
+
+
+class _Thrown(Exception):
+    """The map function fails: all rows of the document are lost."""
+
+
+def of_number(system: System, number: str) -> Row | None:
+    """The first row of `lookup_did` for a number (4, 5), or None."""
+    for document in _by_id(system):
+        if document.get("pvt_deleted"):
+            continue
+        try:
+            rows = list(_number_rows(system, document, number))
+        except _Thrown:
+            continue
+        if rows:
+            return min(rows, key=lambda row: term_key(_number_value(row, number)))
+    return None
+
+
+def of_user(system: System, user: Any, realm: Any) -> Row | None:
+    """The first row of `lookup_user_flags` for a user and a realm, in any letter case (6)."""
+    if not isinstance(user, str) or not isinstance(realm, str):
+        return None
+    key = (folded(realm), folded(user))
+    for document in _by_id(system):
+        if document.get("pvt_deleted") and system.views is Views.OURS:
+            continue
+        try:
+            rows = [row for row in _user_rows(system, document) if _user_key(row) == key]
+        except _Thrown:
+            continue
+        if rows:
+            return min(rows, key=lambda row: term_key(_user_value(row)))
+    return None
+
+
+def of_registration(system: System, user: str) -> Row | None:
+    """The first row of the registrar's view for a user (20 to 23)."""
+    key = folded(user)
+    for document in _by_id(system):
+        if document.get("pvt_deleted"):
+            continue
+        try:
+            rows = [row for row in _registration_rows(document) if row.server["auth"]["auth_user"].lower() == key]
+        except _Thrown:
+            continue
+        if rows:
+            return min(rows, key=lambda row: term_key(_registration_value(row)))
+    return None
+
+
+def _by_id(system: System) -> list[Document]:
+    return sorted((one for one in system.documents if one.get("pvt_type") == TYPE), key=lambda one: one["_id"])
+
+
+def _servers(document: Document) -> Iterator[tuple[str, Any]]:
+    """The servers with their paths, whether they are in an array or in an object."""
+    servers = document.get("servers")
+    items = servers.items() if isinstance(servers, dict) else enumerate(servers) if isinstance(servers, list) else ()
+    return ((f"servers.{name}", server) for name, server in items)
+
+
+def _number_rows(system: System, document: Document, number: str) -> Iterator[Row]:
+    is_ours = system.views is Views.OURS
+    if is_ours and not isinstance(document.get("servers"), list):
+        return
+    if not is_ours and not isinstance(document.get("account"), dict):
+        raise _Thrown
+    for path, server in _servers(document):
+        auth = server.get("auth") if isinstance(server, dict) else None
+        if not isinstance(auth, (dict, list)):
+            if is_ours:
+                continue
+            raise _Thrown
+        enabled, numbers = server.get("enabled", True), server.get("DIDs")
+        # JavaScript's `enabled == false`.
+        is_hidden = enabled is False or enabled == "" or (type(enabled) in (int, float) and enabled == 0)
+        if isinstance(enabled, str) and enabled.strip() == "0":
+            is_hidden = True
+        if not is_hidden and isinstance(numbers, dict) and number in numbers:
+            yield Row(document, path, server)
+
+
+def _number_value(row: Row, number: str) -> Document:
+    server, document = row.server, row.document
+    account = document.get("account")
+    realm = account.get("auth_realm") if isinstance(account, dict) else None
+    auth = server["auth"]
+    if isinstance(auth, dict):
+        auth = {**auth, "auth_realm": realm}
+    value = {
+        "callerid_server": server.get("callerid") or "",
+        "callerid_account": document.get("callerid") or "",
+        "e911_callerid_server": server.get("e911_callerid") or "",
+        "e911_callerid_account": document.get("e911_callerid") or "",
+        "auth": auth,
+        "DID_Opts": server["DIDs"][number],
+        "inbound_format": server.get("inbound_format") or "npan",
+    }
+    if "options" in server:
+        value["server"] = server["options"]
+    if "account" in document:
+        value["account"] = document["account"]
+    return value
+
+
+def _user_rows(system: System, document: Document) -> Iterator[Row]:
+    account = document.get("account")
+    realm = account.get("auth_realm") if isinstance(account, dict) else None
+    is_ours = system.views is Views.OURS
+    if is_ours and (not isinstance(realm, str) or not isinstance(document.get("servers"), list)):
+        return
+    for path, server in _servers(document):
+        auth = server.get("auth") if isinstance(server, dict) else None
+        if is_ours and not isinstance(auth, dict):
+            continue
+        if not is_ours and not auth:
+            continue
+        user = auth.get("auth_user") if isinstance(auth, dict) else None
+        if not isinstance(user, str) or not isinstance(realm, str):
+            if is_ours:
+                continue
+            raise _Thrown
+        yield Row(document, path, server)
+
+
+def _user_key(row: Row) -> tuple[str, str]:
+    return row.document["account"]["auth_realm"].lower(), row.server["auth"]["auth_user"].lower()
+
+
+def _user_value(row: Row) -> Document:
+    auth = {**row.server["auth"], "auth_realm": row.document["account"]["auth_realm"]}
+    value = {"server": {**row.server, "auth": auth}, "account": row.document["account"]}
+    if "call_restriction" in row.document:
+        value["call_restriction"] = row.document["call_restriction"]
+    return value
+
+
+def _registration_rows(document: Document) -> Iterator[Row]:
+    for path, server in _servers(document):
+        if not isinstance(server, dict):
+            raise _Thrown
+        auth = server.get("auth")
+        auth = auth if isinstance(auth, dict) else {}
+        auth_method = auth.get("auth_method")
+        if not auth_method:
+            continue
+        if not isinstance(auth_method, str):
+            raise _Thrown
+        if auth_method.lower() != "password":
+            continue
+        if not isinstance(auth.get("auth_user"), str) or server.get("options") is None:
+            raise _Thrown
+        yield Row(document, path, server)
+
+
+def _registration_value(row: Row) -> Document:
+    auth, options = row.server["auth"], row.server["options"]
+    stored = options.get("inbound_format") if isinstance(options, dict) else None
+    password = {"password": auth["auth_password"]} if "auth_password" in auth else {}
+    return {
+        **password,
+        "username": auth["auth_user"],
+        "method": auth["auth_method"],
+        "invite_format": stored or "e164",
+        "authorizing_id": row.document_id,
+        "authorizing_type": TYPE,
+    }
