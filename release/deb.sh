@@ -2,6 +2,7 @@
 # Builds dist/kazoo-connectivity_VERSION_ARCH.deb: a virtual environment for Debian's python3 below /opt, a systemd
 # unit, a command, and /etc/kazoo-connectivity.env. It is the same, byte for byte, for the same commit and machine.
 set -eu
+umask 022
 cd "$(dirname "$0")/.."
 name=kazoo-connectivity home=/opt/kazoo-connectivity
 python=${PYTHON:-python3}
@@ -16,6 +17,8 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/opt" "$root/usr/bin" "$root/etc" "$root/lib/systemd/system" "$root/usr/share/doc/$name" \
   "$root/DEBIAN" dist
+# `apt install ./dist/*.deb` would take any of them.
+rm -f dist/${name}_*.deb
 
 # What the wheel needs has the versions and checksums of the lock file.
 $python -m venv "$root$home"

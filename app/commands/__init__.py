@@ -41,7 +41,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kazoo-connectivity", message="%(prog)s %(version)s")
 def cli() -> None:
-    """The connectivity API of Kazoo 4.3. Settings come from the environment; see .env.example."""
+    """The connectivity API of Kazoo 4.3. Settings come from the environment; docs/settings.md."""
 
 
 for command in (serve, import_documents, export_documents, audit, compare, history, views, conflicts, set_app_url):

@@ -23,7 +23,7 @@ from app.documents.clock import iso_now
 from app.numbers.ownership import databases_of_numbers
 from app.services import Services
 from app.store import StoreError
-from app.words import counted, reason
+from app.words import counted
 
 NOTHING_FOUND, FOUND, FAILED = 0, 1, 2
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
@@ -86,7 +86,8 @@ def audit(
         harmless(error).show()
         status = FAILED
     except (StoreError, OSError) as error:
-        echo(f"error: {reason(error) if isinstance(error, OSError) else error}", err=True)
+        text = f"{html}: {error.strerror}" if isinstance(error, OSError) and html else str(error)
+        echo(f"error: {text}", err=True)
         status = FAILED
     except KeyboardInterrupt:
         echo("interrupted: not everything was audited", err=True)

@@ -139,7 +139,7 @@ def certificate(directory):
     """A certificate for this machine as docs/deploy.md makes one, in the files that the configurations name."""
     tls = directory / "tls"
     tls.mkdir()
-    (made,) = re.findall(r"`openssl (req [^`]*)`", (support.ROOT / "docs/deploy.md").read_text())
+    (made,) = re.findall(r"    openssl (req .*)", (support.ROOT / "docs/deploy.md").read_text())
     command = ["openssl", *shlex.split(made), "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(command, cwd=tls, check=True, capture_output=True, timeout=120)
     (tls / "both.pem").write_text((tls / "tls.crt").read_text() + (tls / "tls.key").read_text())
@@ -155,11 +155,11 @@ def nginx_with_tls(directory: Path, tls, service_port, port):
 
 def haproxy_with_tls(directory: Path, tls, service_port, port):
     """It also listens without TLS: over TLS alone, it does not answer a client that asks whether it is there."""
-    text = configured("haproxy.cfg", service_port, service_port, support.free_port())
-    page = (support.ROOT / "docs/deploy.md").read_text()
-    (documented,) = re.findall(r"`bind :443 (ssl crt )/etc/haproxy/tls.pem`", page)
-    (plain,) = re.findall(r"    bind 127.0.0.1:(\d+)\n", text)
-    text = text.replace(f"{plain}\n", f"{plain}\n    bind 127.0.0.1:{port} {documented}{tls / 'both.pem'}\n", 1)
+    text, plain = (support.ROOT / "docs/haproxy-tls.cfg").read_text(), support.free_port()
+    documented = "    bind :443 ssl crt /etc/haproxy/tls.pem\n"
+    assert documented in text and "127.0.0.1:8000" in text
+    used = f"    bind 127.0.0.1:{port} ssl crt {tls / 'both.pem'}\n    bind 127.0.0.1:{plain}\n"
+    text = text.replace(documented, used).replace("127.0.0.1:8000", f"127.0.0.1:{service_port}")
     (directory / "haproxy.cfg").write_text(text)
     return ["haproxy", "-db", "-f", f"{directory}/haproxy.cfg"], plain
 

@@ -191,6 +191,29 @@ def test_a_user_name_that_is_refused_is_not_repeated(world):
     assert "username" in told and harmful(told) == set()
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_lists_print_no_controls(world, form):
+    person = make_person(world)
+    account_id, db = person.account_id, account_db(person.account_id)
+    user = {"pvt_type": "user", "username": f"jo{EVIL}", "priv_level": f"admin{EVIL}", "email": EVIL, "enabled": True}
+    world.store.save_doc(db, {"_id": f"user{EVIL}", **user})
+    trunk = {"pvt_type": "sys_info", "name": f"HQ{EVIL}", "servers": [], "account": {}}
+    world.store.save_doc(db, {"_id": f"trunk{EVIL}", **trunk})
+    world.store.save_doc(db, {"_id": f"gone{EVIL}", **trunk, "pvt_deleted": True})
+    account = world.store.open_doc("accounts", account_id)
+    world.store.save_doc("accounts", {**account, "name": f"name{EVIL}"})
+    check(printed(world.environment, "accounts", "list", *form))
+    check(printed(world.environment, "users", "list", account_id, *form))
+    for more in ([], ["--deleted"]):
+        check(printed(world.environment, "trunks", "list", account_id, *more, *form))
+
+
+@pytest.mark.parametrize("arguments", [("set-password", EVIL, EVIL), ("rotate-api-key", EVIL)])
+def test_new_secrets_repeat_no_controls_in_their_errors(world, arguments):
+    told = printed(world.environment, *arguments, stdin="secret\n")
+    assert "there is no account" in told and harmful(told) == set()
+
+
 def test_every_command_is_among_these():
     """`serve` writes JSON, whose controls are escaped."""
     fed = {
@@ -206,5 +229,18 @@ def test_every_command_is_among_these():
         "add-number",
         "create-account",
         "create-user",
+        "set-password",
+        "rotate-api-key",
+        "accounts",
+        "users",
+        "trunks",
+        "numbers",
     }
     assert set(cli.commands) == fed | {"serve"}
+    listed = {noun: set(cli.commands[noun].commands) for noun in ("accounts", "users", "trunks", "numbers")}
+    assert listed == {
+        "accounts": {"list", "create", "rotate-api-key"},
+        "users": {"list", "create", "set-password"},
+        "trunks": {"list", "history"},
+        "numbers": {"add", "reconcile"},
+    }
