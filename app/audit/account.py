@@ -10,13 +10,14 @@ from app.audit import Finding, Severity, numbers, system_schema, trunk, worst_fi
 from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
-from app.documents import Document, connectivity, fields, object_member
+from app.documents import Document, connectivity, fields
 from app.documents.names import SYSTEM_SCHEMAS, account_db
 from app.schema import Schemas
 from app.store import DatabaseMissing, Store, ViewMissing
 from app.store.cache import DocumentCache
-from app.store.design import ROUTING, needs_old_engine, routing_design
+from app.store.design import ROUTING
 from app.store.view_comparison import ViewComparison
+from app.trunks.calls import installed_views
 
 CONFLICTS = "_conflicts"
 READERS = 4
@@ -163,14 +164,10 @@ def _conflicts(documents: list[Document]) -> Iterator[Finding]:
 
 
 def _installed_views(documents: list[Document]) -> Views:
-    """Whose routing views an account has, by the function that finds numbers."""
+    """Whose routing views an account has."""
     designs = {document["_id"]: document for document in documents}
-    stored = object_member(designs.get(ROUTING), "views", "lookup_did", "map")
-    if not isinstance(stored, str):
-        return Views.UNKNOWN
-    if needs_old_engine(stored):
-        return Views.KAZOOS
-    return Views.OURS if stored == routing_design()["views"]["lookup_did"]["map"] else Views.UNKNOWN
+    installed = installed_views(designs.get(ROUTING))
+    return Views[installed.name] if installed else Views.UNKNOWN
 
 
 def _grouped(findings: list[Finding]) -> list[Finding]:

@@ -14,6 +14,7 @@ from app.commands.audit import audit
 from app.commands.compare import compare
 from app.commands.conflicts import conflicts
 from app.commands.documents import export_documents, import_documents
+from app.commands.explain import explain
 from app.commands.history import history
 from app.commands.lists import list_accounts, list_trunks, list_users
 from app.commands.numbers import add_number, reconcile_numbers
@@ -44,7 +45,18 @@ def cli() -> None:
     """The connectivity API of Kazoo 4.3. Settings come from the environment; docs/settings.md."""
 
 
-for command in (serve, import_documents, export_documents, audit, compare, history, views, conflicts, set_app_url):
+for command in (
+    serve,
+    import_documents,
+    export_documents,
+    explain,
+    audit,
+    compare,
+    history,
+    views,
+    conflicts,
+    set_app_url,
+):
     cli.add_command(command)
 
 

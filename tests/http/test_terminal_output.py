@@ -208,6 +208,19 @@ def test_lists_print_no_controls(world, form):
         check(printed(world.environment, "trunks", "list", account_id, *more, *form))
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_explain_prints_no_controls(world, person, form):
+    db, user = account_db(person.account_id), "pbx\u2028\u202e\x1b]0;owned\x07"
+    for place in (db, "accounts"):
+        world.store.save_doc(place, {**world.store.open_doc(place, person.account_id), "name": f"Acme{EVIL}"})
+    server = support.server_with(f"+1{EVIL}", auth_user=user, auth_password=user)
+    trunk = {"pvt_type": "sys_info", "account": {"auth_realm": person.realm}, "servers": [server]}
+    world.store.save_doc(db, {"_id": f"trunk{EVIL}", **trunk})
+    check(printed(world.environment, "explain", "--register", f"{user}@{person.realm}", *form))
+    check(printed(world.environment, "explain", "--from", f"{user}@{person.realm}", "--to", "911", *form))
+    assert harmful(printed(world.environment, "explain", EVIL, *form)) == set()
+
+
 @pytest.mark.parametrize("arguments", [("set-password", EVIL, EVIL), ("rotate-api-key", EVIL)])
 def test_new_secrets_repeat_no_controls_in_their_errors(world, arguments):
     told = printed(world.environment, *arguments, stdin="secret\n")
@@ -217,6 +230,7 @@ def test_new_secrets_repeat_no_controls_in_their_errors(world, arguments):
 def test_every_command_is_among_these():
     """`serve` writes JSON, whose controls are escaped."""
     fed = {
+        "explain",
         "audit",
         "history",
         "views",

@@ -7,6 +7,7 @@ Each line of a file is a case: an account's documents and numbers, and what a re
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,7 @@ def main(paths: list[str]) -> int:
     """Replay the files and print each call that differs; the exit status."""
     same = total = 0
     for path in paths:
-        for line in Path(path).read_text("utf-8").splitlines():
-            case = json.loads(line)
+        for case in cases(path):
             for call, expected, found in replayed(case):
                 total += 1
                 same += expected == found
@@ -65,9 +65,19 @@ def main(paths: list[str]) -> int:
     return int(same != total)
 
 
-def replayed(case: Document) -> Iterator[tuple[Document, Document, Document]]:
-    """Each call of a case, what was recorded of it, and what is computed."""
+def cases(path: str | Path) -> Iterator[Document]:
+    """The cases of a file."""
+    return map(json.loads, Path(path).read_text("utf-8").splitlines())
+
+
+def replayed(case: Document, stored: System | None = None) -> Iterator[tuple[Document, Document, Document]]:
+    """Each call of a case, what was recorded of it, and what is computed.
+
+    `stored` is the account as it was read from a store: its documents are used, under the ids of the recording.
+    """
     systems = {owner: system_of(case, owner) for owner in (THIS, OTHER)}
+    if stored:
+        systems[THIS] = replace(systems[THIS], account=stored.account, documents=stored.documents, views=stored.views)
     for each in case["calls"]:
         call = each["call"]
         system = systems[call.get("account", THIS)]
@@ -83,7 +93,7 @@ def system_of(case: Document, owner: str = THIS) -> System:
         }
     # Two members that name the other account: the document is in its database.
     documents = tuple(
-        {"pvt_type": "sys_info", **document}
+        {"pvt_type": "sys_info", **{name: value for name, value in document.items() if name != "_written_by"}}
         for document in case["documents"]
         if (owner == OTHER)
         == (document.get("pvt_account_db") == OTHER_DB and document.get("pvt_account_id") == OTHER)

@@ -21,8 +21,7 @@ NUMBER, REALM, USER = "+14155550100", "acme.example.com", "pbx"
 @pytest.mark.parametrize("name", ["calls.jsonl", "calls_views.jsonl"])
 def test_every_recorded_call(name):
     differing, count = [], 0
-    for line in (FOLDER / name).read_text("utf-8").splitlines():
-        case = json.loads(line)
+    for case in calls.cases(FOLDER / name):
         for call, expected, found in calls.replayed(case):
             count += 1
             if expected != found:

@@ -1,0 +1,150 @@
+"""`explain`: where a call goes, who may register, and why not."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from app.audit import Finding, Severity, trunk
+from app.audit import calls as calls_rules
+from app.commands.terminal import echo, echo_json, harmless
+from app.commands.writing import services_of_command
+from app.routing import Outcome, System
+from app.routing.inbound import inbound
+from app.routing.outbound import outbound
+from app.routing.registration import register
+from app.services import Services
+from app.store import NotFound, StoreError
+from app.trunks import calls
+
+DOES, DOES_NOT, FAILED = 0, 1, 2
+# A caller from outside, of whom nothing is known.
+CALLER = ("", "+12125550100")
+_GOOD = ("bridge", "offnet", "ok")
+
+
+@click.command()
+@click.argument("number", required=False)
+@click.option("--register", "registering", metavar="USER@REALM", help="May this PBX log in?")
+@click.option("--from", "calling", metavar="USER@REALM", help="A call of this PBX, with --to.")
+@click.option("--to", help="The number that --from calls.")
+@click.option("--ip", help="A call from this address, without a registration.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def explain(
+    number: str | None, registering: str | None, calling: str | None, to: str | None, ip: str | None, as_json: bool
+) -> None:
+    """Explain where Kazoo sends a call to NUMBER, or what it does with a registration or a call of a PBX.
+
+    The exit status is 0 if the number rings, the PBX may register or the call goes out, 1 if not, and 2 if nobody
+    could look.
+    """
+    if [number, registering, calling, ip].count(None) != 3 or (calling is None) != (to is None):
+        raise click.UsageError("name a number, or --register, or --from and --to, or --ip")
+    try:
+        with services_of_command(writes=False) as services:
+            system, outcome = _explained(services, number, registering, calling, to)
+    except click.ClickException as error:
+        harmless(error).show()
+        raise SystemExit(FAILED) from None
+    except StoreError as error:
+        echo(f"error: {error}", err=True)
+        raise SystemExit(FAILED) from None
+    _print(system, outcome, as_json)
+    raise SystemExit(DOES if outcome.route in _GOOD else DOES_NOT)
+
+
+def _explained(
+    services: Services, number: str | None, registering: str | None, calling: str | None, to: str | None
+) -> tuple[System | None, Outcome]:
+    """What Kazoo knows of the account that is asked about, if there is one, and what it does."""
+    if number is not None:
+        known = calls.known_number(services.store, services.cache, number)
+        why = "the number is assigned to no account (2)" if known else "the number is not in the system (2)"
+        system = _system(services, known.account_id if known else None)
+        return system, inbound(system, number, CALLER) if system else Outcome("none", why)
+    if registering is None and (calling is None or to is None):
+        return None, Outcome("none", "Kazoo looks for addresses among devices and resources, not in trunks (34)")
+    user, realm = _split(registering or calling or "")
+    system = _system(services, calls.account_of_realm(services.store, realm))
+    if system is None:
+        return None, Outcome("refused" if registering else "none", "no account has this realm (19)")
+    if to is not None:
+        return system, outbound(system, user, realm, to, (user, CALLER[1]))
+    return system, register(system, user, realm)
+
+
+def _system(services: Services, account_id: str | None) -> System | None:
+    if account_id is None:
+        return None
+    try:
+        return calls.system_of(services.store, services.cache, account_id)
+    except NotFound:
+        raise click.ClickException(f"the account {account_id} has no database") from None
+
+
+def _print(system: System | None, outcome: Outcome, as_json: bool) -> None:
+    warnings = list(_warnings(system, outcome)) if system else []
+    if as_json:
+        account_id = system.account_id if system else None
+        found = [finding.as_json() for finding in warnings]
+        echo_json({"account_id": account_id, **_as_json(outcome), "warnings": found})
+        return
+    if system:
+        echo(f"account {system.account.get('name')} ({system.account_id})")
+    for line in _tree(outcome):
+        echo(line)
+    for finding in warnings:
+        echo((f"  but {finding.rule}", "yellow"), f": {finding.path}: {finding.message}")
+
+
+def _split(text: str) -> tuple[str, str]:
+    user, at, realm = text.rpartition("@")
+    if not (user and at and realm):
+        raise click.UsageError(f"{text} is not USER@REALM")
+    return user, realm
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    told = asdict(outcome)
+    told["target"] = {name: value for name, value in outcome.target.items() if name != "password"}
+    told["then"] = _as_json(outcome.then) if outcome.then else None
+    return told
+
+
+def _tree(outcome: Outcome, depth: int = 1) -> Iterator[str]:
+    """The steps, then what happens, then what follows if that fails."""
+    indent = "  " * depth
+    for step in outcome.steps:
+        place = " ".join(filter(None, (step.document_id, step.path)))
+        yield f"{indent}{step.text}" + (f": {place}" if place else "")
+    yield f"{indent}{_sentence(outcome)}"
+    if outcome.then:
+        yield f"{indent}if that fails:"
+        yield from _tree(outcome.then, depth + 1)
+
+
+def _sentence(outcome: Outcome) -> str:
+    target = outcome.target
+    if outcome.route == "bridge" and "to_did" in target:
+        at = target.get("to_ip") or f"{target.get('to_user', '(no user)')}@{target.get('to_realm', '(no realm)')}"
+        port = f":{target['port']}" if "port" in target else ""
+        return f"it rings at {at}{port}, dialled as {target['to_did']} ({target['invite_format']})"
+    return {
+        "bridge": f"it rings at {target.get('route')}",
+        "offnet": f"it goes to the carriers as {target.get('to_did')}",
+        "ok": "it may register with its password",
+        "respond": f"the caller gets {target.get('code')}",
+        "hangup": "hang up",
+        "nothing": f"nothing happens: {outcome.why}",
+        "refused": f"it may not register: {outcome.why}",
+        "no answer": f"the registration gets no answer: {outcome.why}",
+    }.get(outcome.route, f"it does not go through: {outcome.why}")
+
+
+def _warnings(system: System, outcome: Outcome) -> Iterator[Finding]:
+    """What `audit` says of the trunk that decided, as far as it is more than a note."""
+    for document in system.documents:
+        if document["_id"] == outcome.document_id:
+            found = (*trunk.handling(document), *calls_rules.passwords(document))
+            yield from (finding for finding in found if finding.severity > Severity.NOTE)

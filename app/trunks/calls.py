@@ -1,0 +1,61 @@
+"""Reads what Kazoo knows of an account, for the questions that `app/routing` answers."""
+
+from app.auth.credentials import accounts_by_realm
+from app.documents import Document, object_member
+from app.documents.connectivity import TYPE
+from app.documents.names import account_db
+from app.numbers import ownership
+from app.numbers.classifiers import classifiers
+from app.numbers.normalise import BUILT_IN_RECONCILE, converters, normalise
+from app.routing import Number, System, Views
+from app.store import Store
+from app.store.cache import DocumentCache
+from app.store.design import ROUTING, needs_old_engine, routing_design
+
+
+def system_of(store: Store, cache: DocumentCache, account_id: str) -> System:
+    """What Kazoo knows of an account. Raises NotFound if there is no such account, and Unavailable."""
+    db = account_db(account_id)
+    account = store.open_doc(db, account_id)
+    trunks = tuple(document for document in store.iterate_docs(db) if document.get("pvt_type") == TYPE)
+    regex = cache.setting("number_manager", "reconcile_regex")
+    return System(
+        account_id,
+        account,
+        trunks,
+        lambda number: find_number(store, number),
+        installed_views(store.find_doc(db, ROUTING)) or Views.OURS,
+        converters(cache.setting),
+        classifiers(cache.setting),
+        regex if isinstance(regex, str) else BUILT_IN_RECONCILE,
+    )
+
+
+def find_number(store: Store, number: str) -> Number | None:
+    """A number in E.164 form as the system knows it, or None. Raises Unavailable."""
+    document = ownership.number_documents(store, [number]).get(number) if number else None
+    if document is None:
+        return None
+    owner = document.get("pvt_assigned_to")
+    return Number(owner if isinstance(owner, str) and owner else None, ownership.state(document), document)
+
+
+def known_number(store: Store, cache: DocumentCache, typed: str) -> Number | None:
+    """A number as the system knows it, however it is typed."""
+    return find_number(store, normalise(typed, converters(cache.setting)))
+
+
+def account_of_realm(store: Store, realm: str) -> str | None:
+    """The id of the account with a realm, in any letter case; None if there is none."""
+    found = accounts_by_realm(store, realm)
+    return found[0] if found else None
+
+
+def installed_views(design: Document | None) -> Views | None:
+    """Whose routing views these are, by the function that finds numbers; None if they are neither's."""
+    stored = object_member(design, "views", "lookup_did", "map")
+    if not isinstance(stored, str):
+        return None
+    if needs_old_engine(stored):
+        return Views.KAZOOS
+    return Views.OURS if stored == routing_design()["views"]["lookup_did"]["map"] else None

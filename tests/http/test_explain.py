@@ -1,0 +1,125 @@
+"""`explain` on both engines: the recordings, and what a person reads."""
+
+import itertools
+import json
+
+import pytest
+
+from app.documents.names import account_db, encoded, number_db
+from app.routing import Views
+from app.store.cache import DocumentCache
+from app.trunks import calls as reading
+from tests import support
+from tests.conftest import make_person
+from tests.recordings import calls
+
+pytestmark = pytest.mark.slow
+
+# Of the recorded cases: `make test-long` loads all of them.
+EVERY = support.often(12, 1)
+
+
+def explained(world, *arguments, code):
+    """What `explain` told, and the same as JSON."""
+    environment = world.environment
+    ended = support.command_ended(environment, "explain", *arguments)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    as_json = support.command_ended(environment, "explain", *arguments, "--json")
+    assert as_json.returncode == code
+    return ended.stdout, json.loads(as_json.stdout) if code < 2 else None
+
+
+def assigned(world, person, number, state="in_service"):
+    world.store.create_db(number_db(number))
+    document = {"_id": number, "pvt_type": "number", "pvt_state": state, "pvt_assigned_to": person.account_id}
+    world.store.save_doc(number_db(number), document)
+
+
+@pytest.fixture
+def number(world, person):
+    """A number of the account."""
+    made = f"+1650555{int(person.account_id[:8], 16) % 10**4:04}"
+    assigned(world, person, made)
+    return made
+
+
+def trunk(person, **server):
+    return {
+        "_id": "t",
+        "pvt_type": "sys_info",
+        "pvt_account_id": person.account_id,
+        "pvt_account_db": encoded(account_db(person.account_id)),
+        "account": {"auth_realm": person.realm},
+        "servers": [server],
+    }
+
+
+def test_a_number_that_rings_and_one_that_does_not(world, person, number):
+    db = account_db(person.account_id)
+    server = support.server_with(number, auth_user="pbx", auth_password="a long password")
+    stored = trunk(person, **server)
+    stored["_rev"] = world.store.save_doc(db, stored)
+    told, told_json = explained(world, number.removeprefix("+1"), code=0)
+    assert f"it rings at pbx@{person.realm}, dialled as {number[2:]} (npan)" in told and "hang up" in told
+    assert told_json["account_id"] == person.account_id and told_json["document_id"] == "t"
+    assert told_json["target"]["to_user"] == "pbx" and told_json["then"]["route"] == "hangup"
+
+    stored["servers"][0]["options"] = {"enabled": False}
+    world.store.save_doc(db, stored)
+    told, told_json = explained(world, number, code=1)
+    assert "the server is off (7): t servers.0.options.enabled" in told and "it does not go through" in told
+    assert told_json["steps"][-1]["path"] == "servers.0.options.enabled"
+    assert "not in the system" in explained(world, "+16509999999", code=1)[0]
+
+
+def test_who_may_register_and_call_out(world, person, number):
+    db, asked = account_db(person.account_id), f"PBX@{person.realm.upper()}"
+    server = support.server_with(number, auth_user="pbx", auth_password="pbx")
+    stored = trunk(person, **server)
+    stored["_rev"] = world.store.save_doc(db, stored)
+    told, told_json = explained(world, "--register", asked, code=0)
+    assert (
+        "it may register" in told
+        and "but password: servers.0.auth.auth_password: the password is the user name" in told
+    )
+    assert told_json["route"] == "ok" and '"pbx"' not in json.dumps(told_json["target"])
+    told, _ = explained(world, "--from", f"pbx@{person.realm}", "--to", "14155551212", code=0)
+    assert "it goes to the carriers as +14155551212" in told and "the caller gets 686" in told
+    assert "does not go out" in explained(world, "--from", f"pbx@{person.realm}", "--to", "411", code=1)[0]
+    del stored["servers"][0]["options"]
+    world.store.save_doc(db, stored)
+    assert "it may not register" in explained(world, "--register", asked, code=1)[0]
+    assert "no account has this realm" in explained(world, "--register", "pbx@nowhere.example.org", code=1)[0]
+    assert "not in trunks" in explained(world, "--ip", "192.0.2.1", code=1)[0]
+
+
+def test_questions_that_are_none(world):
+    for arguments in (
+        (),
+        ("+14155550100", "--ip", "192.0.2.1"),
+        ("--from", "a@b"),
+        ("--to", "911"),
+        ("--register", "a"),
+    ):
+        assert "Error: " in support.run(world.environment, "explain", *arguments, code=2)
+    nothing = {"COUCHDB_URL": f"http://127.0.0.1:{support.free_port()}"}
+    assert support.run(nothing, "explain", "+14155550100", code=2).startswith("error: http://127.0.0.1:")
+
+
+def test_recorded_calls_from_stored_documents(world):
+    """The documents are loaded and read again. What stays in memory is who has the numbers."""
+    cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")
+    for case in itertools.islice(cases, 0, None, EVERY):
+        person = make_person(world)
+        db = account_db(person.account_id)
+        account = world.store.open_doc(db, person.account_id)
+        recorded = calls.system_of(case)
+        world.store.save_doc(
+            db, {**account, **case["account"]} | {"call_restriction": recorded.account.get("call_restriction", {})}
+        )
+        world.store.load_docs(db, [{**document, "_rev": f"1-{'a' * 32}"} for document in recorded.documents])
+        cache = DocumentCache(world.store, ("a@b", "local", "default"))
+        read = reading.system_of(world.store, cache, person.account_id)
+        assert read.views is Views.OURS
+        for call, expected, found in calls.replayed(case, read):
+            assert expected == found, (case["case"], call)
