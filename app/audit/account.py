@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from app.accounts import descendants
 from app.audit import Finding, Severity, numbers, system_schema, trunk, worst_first
-from app.audit.calls import Views
 from app.audit.number_index import FindNumbers, store_lookup
 from app.audit.places import Places
 from app.documents import Document, connectivity, fields
@@ -99,7 +98,7 @@ class Auditor:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
         coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
-        views = _installed_views(documents)
+        views = installed_views(next((one for one in documents if one["_id"] == ROUTING), None))
         for document in report.trunks:
             report.findings += trunk.findings(document, report.account, self._schema, coercing, views)
         report.findings = _grouped(report.findings)
@@ -161,13 +160,6 @@ def _conflicts(documents: list[Document]) -> Iterator[Finding]:
         if document.pop(CONFLICTS, None):
             message = "the document has conflicting leaves: `conflicts repair` merges them"
             yield Finding(Severity.ERROR, "conflict", message, "", document["_id"])
-
-
-def _installed_views(documents: list[Document]) -> Views:
-    """Whose routing views an account has."""
-    designs = {document["_id"]: document for document in documents}
-    installed = installed_views(designs.get(ROUTING))
-    return Views[installed.name] if installed else Views.UNKNOWN
 
 
 def _grouped(findings: list[Finding]) -> list[Finding]:

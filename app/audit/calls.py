@@ -2,11 +2,11 @@
 
 import ipaddress
 from collections.abc import Iterator
-from enum import Enum
 from typing import Any
 
 from app.audit import Finding, Severity
 from app.documents import Document, connectivity, object_member
+from app.routing import Views
 
 SHORTEST_PASSWORD = 8
 # Values of `options.enabled` with which a server gets no calls (7), and of the server's own (5).
@@ -15,14 +15,6 @@ _PRIVATE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
 _TIMES = ("timeout", "progress_timeout", "delay")
-
-
-class Views(Enum):
-    """Whose routing views an account has. Some rules depend on it."""
-
-    OURS = "this project's"
-    KAZOOS = "Kazoo's"
-    UNKNOWN = "unknown"
 
 
 def findings(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Finding]:

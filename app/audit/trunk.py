@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any
 
 from app.audit import Finding, Severity, calls, fixes
-from app.audit.calls import Views
 from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS, masked
+from app.routing import Views
 from app.schema import Invalid, Schema
 
 LONGEST_VALUE = 60

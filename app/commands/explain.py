@@ -146,5 +146,5 @@ def _warnings(system: System, outcome: Outcome) -> Iterator[Finding]:
     """What `audit` says of the trunk that decided, as far as it is more than a note."""
     for document in system.documents:
         if document["_id"] == outcome.document_id:
-            found = (*trunk.handling(document), *calls_rules.passwords(document))
+            found = (*trunk.handling(document, system.views), *calls_rules.passwords(document))
             yield from (finding for finding in found if finding.severity > Severity.NOTE)

@@ -34,8 +34,8 @@ def answer_live() -> Response:
 
 
 @health.get("/health")
-@health.get("/health/ready")
-def answer_ready() -> Response:
+@health.get("/health/ready", endpoint="answer_ready")
+def answer_health() -> Response:
     """200 if the store answers in time and has its keys, otherwise 503, whatever the state of the broker."""
     services: Services = current_app.extensions["services"]
     store = _store_state(services)

@@ -17,10 +17,11 @@ from app.numbers.normalise import BUILT_IN_CONVERTERS, BUILT_IN_RECONCILE, Conve
 
 
 class Views(Enum):
-    """Whose routing views an account has. Some outcomes depend on it."""
+    """Whose routing views an account has. Some outcomes depend on it; unknown ones count as this project's."""
 
     OURS = "this project's"
     KAZOOS = "Kazoo's"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

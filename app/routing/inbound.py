@@ -9,7 +9,7 @@ from app.numbers.classifiers import classify
 from app.numbers.normalise import matched, normalise
 from app.numbers.ownership import RINGING
 from app.routing import Failure, Outcome, Step, System, rows
-from app.routing.values import filled, first_caller_id, first_value, is_true, member
+from app.routing.values import as_object, filled, first_caller_id, first_value, is_true, member
 
 HANGUP = Outcome("hangup")
 DEFAULT_PORT = 5060
@@ -56,6 +56,7 @@ class _Settings:
     server: Document
     account: Any
     path: str
+    document_id: str
 
 
 def _settings(system: System, row: rows.Row, user: Any, realm: Any) -> _Settings:
@@ -63,13 +64,15 @@ def _settings(system: System, row: rows.Row, user: Any, realm: Any) -> _Settings
     of_account = system.account.get("caller_id_options")
     rules = {"caller_id_options": of_account} if isinstance(of_account, dict) else {}
     if user is MISSING:
-        account = {**_object(row.document.get("account")), **rules}
-        return _Settings(row.server.get("options", {}), {}, account, f"{row.path}.options")
+        account = {**as_object(row.document.get("account")), **rules}
+        return _Settings(row.server.get("options", {}), {}, account, f"{row.path}.options", row.document_id)
     found = rows.of_user(system, user, realm)
     if found is None:
-        return _Settings({}, {}, {}, "")
-    account = {**_object(found.document.get("account")), **rules}
-    return _Settings(found.server.get("options", {}), found.server, account, f"{found.path}.options")
+        return _Settings({}, {}, {}, "", "")
+    account = {**as_object(found.document.get("account")), **rules}
+    return _Settings(
+        found.server.get("options", {}), found.server, account, f"{found.path}.options", found.document_id
+    )
 
 
 def _routed(
@@ -91,7 +94,7 @@ def _routed(
     if isinstance(settings.options, list):
         raise Failure(settings.path)
     if not is_true(member(settings.options, "enabled", settings.path), default=True):
-        step = Step("the server is off (7)", f"{settings.path}.enabled", row.document_id)
+        step = Step("the server is off (7)", f"{settings.path}.enabled", settings.document_id)
         return Outcome("none", "options.enabled", row.document_id, steps=(found, step))
     _check_address_of_record(user, realm, row.path)
     options = settings.options
@@ -135,10 +138,6 @@ def _check_address_of_record(user: Any, realm: Any, path: str) -> None:
         raise Failure(f"{path}.auth.auth_user")
     if all(is_there) and not isinstance(realm, str):
         raise Failure("account.auth_realm")
-
-
-def _object(value: Any) -> Document:
-    return value if isinstance(value, dict) else {}
 
 
 def _format(number: str, stored: Any) -> Document:
@@ -185,10 +184,13 @@ def _first(name: str, auth: Document, options: Any, path: str) -> Any:
 
 def _formatted(system: System, number: str, settings: _Settings) -> str:
     """The caller's number as `caller_id_options.format` rewrites it (11)."""
-    levels = (_object(settings.options).get("caller_id_options"), _object(settings.account).get("caller_id_options"))
-    rules = _object(next((level for level in levels if isinstance(level, dict)), {}).get("format"))
+    levels = (
+        as_object(settings.options).get("caller_id_options"),
+        as_object(settings.account).get("caller_id_options"),
+    )
+    rules = as_object(next((level for level in levels if isinstance(level, dict)), {}).get("format"))
     normalised = normalise(number, system.converters)
-    rule = _object(rules.get(classify(normalised, system.classifiers) or "") or rules.get("all"))
+    rule = as_object(rules.get(classify(normalised, system.classifiers) or "") or rules.get("all"))
     regex = rule.get("regex")
     found = matched(regex, normalised) if isinstance(regex, str) and regex else None
     return number if found is None else f"{rule.get('prefix') or ''}{found}{rule.get('suffix') or ''}"

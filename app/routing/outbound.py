@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from app.documents import MISSING, Document
+from app.documents import MISSING
 from app.documents.connectivity import TYPE
 from app.numbers.classifiers import classify
 from app.numbers.normalise import is_reconcilable, normalise
 from app.routing import Failure, Outcome, Step, System, rows
-from app.routing.values import filled, first_caller_id, first_value, is_true, member
+from app.routing.values import as_object, filled, first_caller_id, first_value, is_true, member
 
 REFUSED, FAILED = "403", "686"
 
@@ -70,10 +70,6 @@ def _options(row: rows.Row | None, by_name: rows.Row | None) -> tuple[Any, str]:
     return (member(stored, "options", path, {}), f"{path}.options") if by_name else (stored, path)
 
 
-def _object(value: Any) -> Document:
-    return value if isinstance(value, dict) else {}
-
-
 def _found(row: rows.Row | None, by_name: rows.Row | None) -> tuple[Step, ...]:
     if row is None:
         return (Step("no server has this user and realm, so no settings apply (28)"),)
@@ -83,7 +79,7 @@ def _found(row: rows.Row | None, by_name: rows.Row | None) -> tuple[Step, ...]:
 
 
 def _is_denied(system: System, kind: str | None) -> bool:
-    restriction = _object(_object(system.account.get("call_restriction")).get(kind or ""))
+    restriction = as_object(as_object(system.account.get("call_restriction")).get(kind or ""))
     return restriction.get("action") == "deny"
 
 

@@ -48,7 +48,7 @@ def of_user(system: System, user: Any, realm: Any) -> Row | None:
         return None
     key = (folded(realm), folded(user))
     for document in _by_id(system):
-        if document.get("pvt_deleted") and system.views is Views.OURS:
+        if document.get("pvt_deleted") and system.views is not Views.KAZOOS:
             continue
         try:
             rows = [row for row in _user_rows(system, document) if _user_key(row) == key]
@@ -86,7 +86,7 @@ def _servers(document: Document) -> Iterator[tuple[str, Any]]:
 
 
 def _number_rows(system: System, document: Document, number: str) -> Iterator[Row]:
-    is_ours = system.views is Views.OURS
+    is_ours = system.views is not Views.KAZOOS
     if is_ours and not isinstance(document.get("servers"), list):
         return
     if not is_ours and not isinstance(document.get("account"), dict):
@@ -98,12 +98,15 @@ def _number_rows(system: System, document: Document, number: str) -> Iterator[Ro
                 continue
             raise _Thrown
         enabled, numbers = server.get("enabled", True), server.get("DIDs")
-        # JavaScript's `enabled == false`.
-        is_hidden = enabled is False or enabled == "" or (type(enabled) in (int, float) and enabled == 0)
-        if isinstance(enabled, str) and enabled.strip() == "0":
-            is_hidden = True
-        if not is_hidden and isinstance(numbers, dict) and number in numbers:
+        if not _equals_false(enabled) and isinstance(numbers, dict) and number in numbers:
             yield Row(document, path, server)
+
+
+def _equals_false(value: Any) -> bool:
+    """JavaScript's `value == false`."""
+    if isinstance(value, str):
+        return value.strip() in ("", "0")
+    return value is False or value == [] or (type(value) in (int, float) and value == 0)
 
 
 def _number_value(row: Row, number: str) -> Document:
@@ -132,7 +135,7 @@ def _number_value(row: Row, number: str) -> Document:
 def _user_rows(system: System, document: Document) -> Iterator[Row]:
     account = document.get("account")
     realm = account.get("auth_realm") if isinstance(account, dict) else None
-    is_ours = system.views is Views.OURS
+    is_ours = system.views is not Views.KAZOOS
     if is_ours and (not isinstance(realm, str) or not isinstance(document.get("servers"), list)):
         return
     for path, server in _servers(document):

@@ -16,6 +16,11 @@ def member(value: Any, name: str, path: str, default: Any = MISSING) -> Any:
     raise Failure(path)
 
 
+def as_object(value: Any) -> Document:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def is_true(value: Any, default: bool) -> bool:
     """How Kazoo reads a switch (7): whatever is not true is false."""
     return default if value is MISSING else value is True or value == "true"

@@ -24,7 +24,7 @@ def system_of(store: Store, cache: DocumentCache, account_id: str) -> System:
         account,
         trunks,
         lambda number: find_number(store, number),
-        installed_views(store.find_doc(db, ROUTING)) or Views.OURS,
+        installed_views(store.find_doc(db, ROUTING)),
         converters(cache.setting),
         classifiers(cache.setting),
         regex if isinstance(regex, str) else BUILT_IN_RECONCILE,
@@ -51,11 +51,11 @@ def account_of_realm(store: Store, realm: str) -> str | None:
     return found[0] if found else None
 
 
-def installed_views(design: Document | None) -> Views | None:
-    """Whose routing views these are, by the function that finds numbers; None if they are neither's."""
+def installed_views(design: Document | None) -> Views:
+    """Whose routing views these are, by the function that finds numbers."""
     stored = object_member(design, "views", "lookup_did", "map")
     if not isinstance(stored, str):
-        return None
+        return Views.UNKNOWN
     if needs_old_engine(stored):
         return Views.KAZOOS
-    return Views.OURS if stored == routing_design()["views"]["lookup_did"]["map"] else None
+    return Views.OURS if stored == routing_design()["views"]["lookup_did"]["map"] else Views.UNKNOWN
