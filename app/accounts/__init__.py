@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from app import contention
 from app.auth.trial import expired_since
 from app.documents import Document, fields
+from app.documents.clock import gregorian_now
 from app.documents.names import ACCOUNTS, account_db, account_of
 from app.events.notices import Notices
 from app.store import Conflict, Store, StoreError
@@ -49,7 +50,8 @@ def new_api_key(store: Store, notices: Notices, account_id: str) -> str:
     """Give an account a new API key in both of its documents. Returns it. Raises NotFound, Conflict, Unavailable."""
     db, api_key = account_db(account_id), secrets.token_hex(32)
     for _ in contention.attempts():
-        document = {**store.open_to_write(db, account_id), "pvt_api_key": api_key}
+        stored = store.open_to_write(db, account_id)
+        document = {**stored, "pvt_api_key": api_key, "pvt_modified": gregorian_now()}
         try:
             document["_rev"] = store.save_doc(db, document)
         except Conflict:

@@ -35,7 +35,11 @@ def rotate_api_key(account_id: str) -> None:
     """Give an account a new API key, and print it. The old one is refused from now on; its tokens stay good."""
     with services_of_command() as services:
         database_of(services.store, account_id)
-        echo(f"api_key    {new_api_key(services.store, services.notices, account_id)}")
+        try:
+            api_key = new_api_key(services.store, services.notices, account_id)
+        except StoreError as error:
+            raise click.ClickException(f"the key may not be in both places, so run this again: {error}") from None
+        echo(f"api_key    {api_key}")
 
 
 def database_of(store: Store, account_id: str) -> str:

@@ -2,10 +2,13 @@
 
 import os
 import re
+from pathlib import Path
 
 from app.accounts.system import DEMO_FILE, DEMO_NAME, DEMO_USER
 from app.commands.terminal import echo
+from app.files import whole_file
 from app.settings import Settings
+from app.words import reason
 
 _URL = re.compile(r"^URL=.*$", re.MULTILINE)
 
@@ -19,12 +22,24 @@ def announce(settings: Settings, password: str | None) -> None:
     path = settings.data_dir / DEMO_FILE
     has_account = path.exists()
     if has_account:
-        path.write_text(_URL.sub(f"URL=http://{settings.address}/v2", path.read_text("utf-8"), count=1), "utf-8")
+        _set_address(path, settings.address)
     if password:
         _print_new(settings, password)
     if settings.console:
         login = f": account {DEMO_NAME}, user {DEMO_USER}, password in {path}" if has_account else ""
         echo(f"The console is at http://{settings.address}/console{login}")
+
+
+def _set_address(path: Path, address: str) -> None:
+    """Write the address into the file, all at once: several services may start at the same time."""
+    try:
+        text = path.read_text("utf-8")
+        changed = _URL.sub(f"URL=http://{address}/v2", text, count=1)
+        if changed != text:
+            with whole_file(path, encoding="utf-8") as file:
+                file.write(changed)
+    except (OSError, ValueError) as error:
+        echo(f"warning: {path} still has an old address: {reason(error)}", err=True)
 
 
 def _print_new(settings: Settings, password: str) -> None:

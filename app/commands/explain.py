@@ -70,7 +70,7 @@ def _explained(
     if system is None:
         return None, Outcome("refused" if registering else "none", "no account has this realm (19)")
     if to is not None:
-        return system, outbound(system, user, realm, to, (user, CALLER[1]))
+        return system, outbound(system, user, realm, to, (user, CALLER[1]), services.settings.kazoo_zone)
     return system, register(system, user, realm)
 
 

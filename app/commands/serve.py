@@ -199,6 +199,9 @@ class GunicornApplication(BaseApplication):
         if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
             # The sockets are open already.
             return
+        if self.cfg.reuse_port:
+            # Other instances may have the same address.
+            return
         for address in self.cfg.address:
             _check_address(address)
 

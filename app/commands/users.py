@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import click
 
+from app import contention
 from app.accounts import apps, users
 from app.accounts.creation import add_user
 from app.commands.accounts import database_of
@@ -12,7 +13,9 @@ from app.commands.apps import check_url, find_user, grant, master_account_id, se
 from app.commands.stores import existing_store
 from app.commands.terminal import echo
 from app.commands.writing import services_of_command
+from app.documents.clock import gregorian_now
 from app.settings import Settings
+from app.store import Conflict
 
 
 @click.command("create-user")
@@ -56,12 +59,20 @@ def create_user(
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def set_password(account_id: str, name: str, password_stdin: bool) -> None:
-    """Give the user NAME of an account a new password. The user's old tokens end."""
+    """Give the user NAME of an account a new password. If it differs, the user's old tokens end."""
     with services_of_command() as services:
-        db, user = database_of(services.store, account_id), find_user(services, account_id, name)
-        changed = users.with_password(user, new_password(password_stdin))
-        changed["_rev"] = services.store.save_doc(db, changed)
-        services.notices.edited(db, changed)
+        db = database_of(services.store, account_id)
+        find_user(services, account_id, name)
+        password = new_password(password_stdin)
+        for _ in contention.attempts():
+            user = users.with_password(find_user(services, account_id, name), password)
+            try:
+                user["_rev"] = services.store.save_doc(db, {**user, "pvt_modified": gregorian_now()})
+            except Conflict:
+                continue
+            services.notices.edited(db, user)
+            return
+    raise click.ClickException(f"others keep changing the user {name}: try again")
 
 
 def new_password(is_on_stdin: bool) -> str:

@@ -9,7 +9,7 @@ from app.numbers.classifiers import classify
 from app.numbers.normalise import matched, normalise
 from app.numbers.ownership import RINGING
 from app.routing import Failure, Outcome, Step, System, rows
-from app.routing.values import as_object, filled, first_caller_id, first_value, is_true, member
+from app.routing.values import as_object, as_text, filled, first_caller_id, first_value, is_true, member
 
 HANGUP = Outcome("hangup")
 DEFAULT_PORT = 5060
@@ -89,7 +89,7 @@ def _routed(
     member(did, "options", did_path)
     hunt_account = member(row.server.get("options", {}), "hunt_account_id", f"{row.path}.options")
     user = member(auth, "auth_user", f"{row.path}.auth")
-    realm = member(row.document.get("account", {}), "auth_realm", account_path)
+    realm = as_object(row.document.get("account")).get("auth_realm", MISSING)
     settings = _settings(system, row, user, realm)
     if isinstance(settings.options, list):
         raise Failure(settings.path)
@@ -106,6 +106,9 @@ def _routed(
             member(settings.account, name, account_path),
         ]
 
+    early = first_value(each("ignore_early_media"))
+    if early not in (None, "true", "false"):
+        raise Failure("ignore_early_media")
     media = first_value(each("media_handling"))
     callees = [each("caller_id")[0], row.document.get("callerid"), row.server.get("callerid")]
     failover = first_value([number_document.get("failover"), *each("failover")])
@@ -115,18 +118,18 @@ def _routed(
         "to_user": user,
         "to_realm": realm,
         **_address(auth, options, row.path),
-        "caller_id": {"name": caller[0], "number": _formatted(system, caller[1], settings)},
+        "caller_id": {"name": caller[0] or caller[1], "number": _formatted(system, caller[1], settings)},
         "callee_id": filled(first_caller_id([one for one in callees if isinstance(one, dict)], did_path)),
         "bypass_media": media != "process",
         "codecs": settings.server.get("codecs") if codecs is MISSING else codecs,
         "timeout": first_value(each("timeout")),
         "progress_timeout": first_value(each("progress_timeout")),
         "delay": first_value(each("delay")),
-        "ignore_early_media": first_value(each("ignore_early_media")),
+        "ignore_early_media": early,
         "failover": failover if isinstance(failover, dict) else None,
         "media": "process" if from_account or media == "process" else "bypass",
     }
-    then = _after(target["failover"], caller, hunt_account)
+    then = _after(target["failover"], target["caller_id"], hunt_account)
     kept = {name: value for name, value in target.items() if value is not MISSING and value not in (None, "")}
     return Outcome("bridge", "", row.document_id, kept, then, steps=(found,))
 
@@ -174,7 +177,7 @@ def _address(auth: Document, options: Any, path: str) -> Document:
         if not re.fullmatch(r"[+-]?[0-9]{1,20}", port, re.ASCII):
             raise Failure(f"{path}.auth.port")
         port = int(port)
-    return {"to_ip": ip} if port in (MISSING, DEFAULT_PORT) else {"to_ip": ip, "port": str(port)}
+    return {"to_ip": ip} if port in (MISSING, DEFAULT_PORT) else {"to_ip": ip, "port": as_text(port)}
 
 
 def _first(name: str, auth: Document, options: Any, path: str) -> Any:
@@ -196,16 +199,14 @@ def _formatted(system: System, number: str, settings: _Settings) -> str:
     return number if found is None else f"{rule.get('prefix') or ''}{found}{rule.get('suffix') or ''}"
 
 
-def _after(failover: Document | None, caller: tuple[str, str], hunt_account: Any) -> Outcome:
+def _after(failover: Document | None, caller_id: Document, hunt_account: Any) -> Outcome:
     """What follows when the bridge fails (17, 18)."""
     if not failover:
         return HANGUP
-    number, address = failover.get("e164"), failover.get("sip")
-    if isinstance(number, str) and number:
-        target = {"to_did": number, "caller_id": {"name": caller[0], "number": caller[1]}}
-        if isinstance(hunt_account, str) and hunt_account:
-            target["hunt_account"] = hunt_account
-        return Outcome("offnet", target=target, then=HANGUP)
-    if isinstance(address, str) and address:
+    number, address = (as_text(failover.get(name, "")) for name in ("e164", "sip"))
+    if number:
+        target = {"to_did": number, "caller_id": caller_id, "hunt_account": as_text(hunt_account)}
+        return Outcome("offnet", target={name: value for name, value in target.items() if value}, then=HANGUP)
+    if address:
         return Outcome("bridge", target={"route": address, "invite_format": "route"}, then=HANGUP)
     return Outcome("nothing", "the target of the failover is empty")

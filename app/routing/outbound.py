@@ -13,7 +13,10 @@ REFUSED, FAILED = "403", "686"
 
 
 def outbound(system: System, user: str, realm: str, to: str, caller: tuple[str, str], zone: str = "local") -> Outcome:
-    """What Kazoo does with a call of a registered user. `caller` is the call's own name and number."""
+    """What Kazoo does with a call of a registered user. `caller` is the call's own name and number.
+
+    Not looked at: the account's `dial_plan`, its own flags, and dynamic flags but those below.
+    """
     number = normalise(to, system.converters)
     try:
         return _routed(system, user, realm, number, caller, zone)
@@ -100,4 +103,4 @@ def _flags(system: System, each: Any, user: str, realm: str, caller: tuple[str, 
         "caller_id_name": caller[0],
         "caller_id_number": caller[1],
     }
-    return [*(known[flag] for flag in reversed(dynamic) if flag in known), *static]
+    return [*(known[flag] for flag in reversed(dynamic) if isinstance(flag, str) and flag in known), *static]

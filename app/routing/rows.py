@@ -7,7 +7,7 @@ from typing import Any
 from app.documents import Document
 from app.documents.connectivity import TYPE
 from app.routing import System, Views
-from app.routing.values import folded, term_key
+from app.routing.values import equals_false, folded, is_truthy, term_key
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Thrown(Exception):
 def of_number(system: System, number: str) -> Row | None:
     """The first row of `lookup_did` for a number (4, 5), or None."""
     for document in _by_id(system):
-        if document.get("pvt_deleted"):
+        if is_truthy(document.get("pvt_deleted")):
             continue
         try:
             rows = list(_number_rows(system, document, number))
@@ -48,7 +48,7 @@ def of_user(system: System, user: Any, realm: Any) -> Row | None:
         return None
     key = (folded(realm), folded(user))
     for document in _by_id(system):
-        if document.get("pvt_deleted") and system.views is not Views.KAZOOS:
+        if is_truthy(document.get("pvt_deleted")) and system.views is not Views.KAZOOS:
             continue
         try:
             rows = [row for row in _user_rows(system, document) if _user_key(row) == key]
@@ -63,7 +63,7 @@ def of_registration(system: System, user: str) -> Row | None:
     """The first row of the registrar's view for a user (20 to 23)."""
     key = folded(user)
     for document in _by_id(system):
-        if document.get("pvt_deleted"):
+        if is_truthy(document.get("pvt_deleted")):
             continue
         try:
             rows = [row for row in _registration_rows(document) if row.server["auth"]["auth_user"].lower() == key]
@@ -98,38 +98,37 @@ def _number_rows(system: System, document: Document, number: str) -> Iterator[Ro
                 continue
             raise _Thrown
         enabled, numbers = server.get("enabled", True), server.get("DIDs")
-        if not _equals_false(enabled) and isinstance(numbers, dict) and number in numbers:
+        if not equals_false(enabled) and isinstance(numbers, dict) and number in numbers:
             yield Row(document, path, server)
-
-
-def _equals_false(value: Any) -> bool:
-    """JavaScript's `value == false`."""
-    if isinstance(value, str):
-        return value.strip() in ("", "0")
-    return value is False or value == [] or (type(value) in (int, float) and value == 0)
 
 
 def _number_value(row: Row, number: str) -> Document:
     server, document = row.server, row.document
     account = document.get("account")
-    realm = account.get("auth_realm") if isinstance(account, dict) else None
     auth = server["auth"]
     if isinstance(auth, dict):
-        auth = {**auth, "auth_realm": realm}
+        auth = {name: value for name, value in auth.items() if name != "auth_realm"}
+        if isinstance(account, dict) and "auth_realm" in account:
+            auth = {**server["auth"], "auth_realm": account["auth_realm"]}
     value = {
-        "callerid_server": server.get("callerid") or "",
-        "callerid_account": document.get("callerid") or "",
-        "e911_callerid_server": server.get("e911_callerid") or "",
-        "e911_callerid_account": document.get("e911_callerid") or "",
+        "callerid_server": _or(server.get("callerid"), ""),
+        "callerid_account": _or(document.get("callerid"), ""),
+        "e911_callerid_server": _or(server.get("e911_callerid"), ""),
+        "e911_callerid_account": _or(document.get("e911_callerid"), ""),
         "auth": auth,
         "DID_Opts": server["DIDs"][number],
-        "inbound_format": server.get("inbound_format") or "npan",
+        "inbound_format": _or(server.get("inbound_format"), "npan"),
     }
     if "options" in server:
         value["server"] = server["options"]
     if "account" in document:
         value["account"] = document["account"]
     return value
+
+
+def _or(value: Any, other: str) -> Any:
+    """JavaScript's `value || other`."""
+    return value if is_truthy(value) else other
 
 
 def _user_rows(system: System, document: Document) -> Iterator[Row]:
@@ -142,7 +141,7 @@ def _user_rows(system: System, document: Document) -> Iterator[Row]:
         auth = server.get("auth") if isinstance(server, dict) else None
         if is_ours and not isinstance(auth, dict):
             continue
-        if not is_ours and not auth:
+        if not is_ours and not is_truthy(auth):
             continue
         user = auth.get("auth_user") if isinstance(auth, dict) else None
         if not isinstance(user, str) or not isinstance(realm, str):
@@ -166,12 +165,14 @@ def _user_value(row: Row) -> Document:
 
 def _registration_rows(document: Document) -> Iterator[Row]:
     for path, server in _servers(document):
-        if not isinstance(server, dict):
+        if server is None:
             raise _Thrown
+        if not isinstance(server, dict):
+            continue
         auth = server.get("auth")
         auth = auth if isinstance(auth, dict) else {}
         auth_method = auth.get("auth_method")
-        if not auth_method:
+        if not is_truthy(auth_method):
             continue
         if not isinstance(auth_method, str):
             raise _Thrown
@@ -190,7 +191,7 @@ def _registration_value(row: Row) -> Document:
         **password,
         "username": auth["auth_user"],
         "method": auth["auth_method"],
-        "invite_format": stored or "e164",
+        "invite_format": _or(stored, "e164"),
         "authorizing_id": row.document_id,
         "authorizing_type": TYPE,
     }

@@ -1,10 +1,14 @@
 """How Kazoo reads the members of documents."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from app.documents import MISSING, Document
 from app.routing import Failure
+
+# The texts that are 0 to JavaScript.
+_NOUGHT = re.compile(r"|[+-]?(0+\.?0*|\.0+)(e[+-]?\d+)?|0x0+|0b0+|0o0+", re.IGNORECASE | re.ASCII)
 
 
 def member(value: Any, name: str, path: str, default: Any = MISSING) -> Any:
@@ -44,6 +48,31 @@ def filled(pair: tuple[Any, Any] | None) -> Document | None:
     """A caller id without the halves that are missing or empty; None if nothing is left."""
     halves = zip(("name", "number"), pair or (), strict=False)
     return {name: value for name, value in halves if value is not MISSING and value != ""} or None
+
+
+def is_truthy(value: Any) -> bool:
+    """What JavaScript takes for true. Empty objects and arrays are."""
+    return isinstance(value, (dict, list)) or bool(value and value is not MISSING)
+
+
+def equals_false(value: Any) -> bool:
+    """JavaScript's `value == false`."""
+    while isinstance(value, list):
+        if len(value) > 1:
+            return False
+        value = value[0] if value and value[0] is not None else ""
+    if isinstance(value, str):
+        return _NOUGHT.fullmatch(value.strip()) is not None
+    return value is False or (type(value) in (int, float) and value == 0)
+
+
+def as_text(value: Any) -> str:
+    """A value as Kazoo casts it to a text, if it is not one: null, switches and numbers."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value) if isinstance(value, (int, float)) else ""
 
 
 def folded(text: str) -> str | None:

@@ -145,6 +145,84 @@ def test_no_document_makes_an_exception(documents, views, account, to):
         assert outcome.route and (outcome.route not in ("none", "refused", "no answer") or outcome.why)
 
 
+@pytest.mark.parametrize(
+    ("document", "views", "expected"),
+    [
+        # An empty object is true to JavaScript, so Kazoo's own view loses all user rows, and with them the format.
+        (
+            {
+                "servers": [
+                    {"auth": {}},
+                    {**support.server_with(NUMBER, auth_user=USER), "options": {"inbound_format": "e164"}},
+                ]
+            },
+            Views.KAZOOS,
+            "npan",
+        ),
+        (
+            {
+                "servers": [
+                    {"auth": {}},
+                    {**support.server_with(NUMBER, auth_user=USER), "options": {"inbound_format": "e164"}},
+                ]
+            },
+            Views.OURS,
+            "e164",
+        ),
+        ({"servers": [support.server_with(NUMBER, auth_user=USER)], "pvt_deleted": {}}, Views.OURS, None),
+        ({"servers": [{**support.server_with(NUMBER, auth_user=USER), "enabled": "00"}]}, Views.OURS, None),
+        (
+            {
+                "servers": [
+                    {**support.server_with(NUMBER, auth_user=USER), "options": {"ignore_early_media": "maybe"}}
+                ]
+            },
+            Views.OURS,
+            None,
+        ),
+        ({"servers": [support.server_with(NUMBER, auth_user=USER)], "account": None}, Views.OURS, "npan"),
+    ],
+)
+def test_what_javascript_and_erlang_make_of_odd_values(document, views, expected):
+    system = system_with({**trunk(), **document})
+    outcome = inbound(
+        System(system.account_id, system.account, system.documents, system.find_number, views),
+        NUMBER,
+        ("", "+12125550100"),
+    )
+    assert outcome.target.get("invite_format") == expected
+    if expected:
+        assert outcome.target["caller_id"]["name"] == "+12125550100"
+
+
+def test_a_server_that_is_no_object_spoils_no_registration_and_null_does():
+    good = {**support.server_with(auth_user=USER), "options": {}}
+    for odd, route in (("x", "ok"), (5, "ok"), (None, "refused"), ({"auth": {"auth_method": {}}}, "refused")):
+        assert register(system_with({**trunk(), "servers": [odd, good]}), USER, REALM).route == route, odd
+
+
+@pytest.mark.parametrize(
+    ("failover", "then"),
+    [
+        ({"e164": 14155550199}, ("offnet", "14155550199")),
+        ({"e164": None, "sip": "sip:a@b"}, ("offnet", "null")),
+        ({"e164": "", "sip": "sip:a@b"}, ("bridge", None)),
+        ({"e164": ""}, ("nothing", None)),
+        ({}, ("hangup", None)),
+    ],
+)
+def test_what_follows_a_failed_bridge(failover, then):
+    rule = {"format": {"all": {"regex": r"^\+?(\d+)$", "suffix": "7"}}}
+    server = {
+        **support.server_with(NUMBER, auth_user=USER),
+        "options": {"failover": failover, "caller_id_options": rule},
+    }
+    outcome = inbound(system_with(trunk(**server)), NUMBER, ("A", "+12125550100"))
+    assert (outcome.then.route, outcome.then.target.get("to_did")) == then
+    if then[0] == "offnet":
+        assert outcome.then.target["caller_id"] == {"name": "A", "number": "121255501007"}
+
+
 def test_the_work_grows_with_the_documents_and_no_faster():
     def work(count):
         servers = [
