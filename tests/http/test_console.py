@@ -100,7 +100,9 @@ def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
     page.type(field("servers.0.auth.auth_user"), "pbx-one")
     page.type(field("servers.0.auth.auth_password"), "a long secret")
     page.click('[data-path="servers.0.DIDs"] > summary')
-    assert page.execute("return [...document.querySelectorAll('datalist option')].map(o => o.value)") == [number]
+    # What is opened is filled in a moment later.
+    suggested = "return [...document.querySelectorAll('datalist option')].map(o => o.value)"
+    page.wait(lambda: page.execute(suggested) == [number], "the suggested number")
     page.type('[data-path="servers.0.DIDs"] .with-button input', number)
     page.click('[data-path="servers.0.DIDs"] button', "Add")
     page.click("#save")
@@ -114,7 +116,7 @@ def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
     # The picture leads to the fields.
     page.click("summary", "Picture")
     page.see(".picture")
-    assert number in page.execute("return document.querySelector('.picture').textContent")
+    page.wait(lambda: number in page.execute("return document.querySelector('.picture').textContent"), "the number")
     page.click(".picture a:nth-of-type(3)")
     assert page.execute("return document.activeElement.closest('[data-path]').dataset.path") == "servers.0.auth"
     # JSON and form follow each other.
@@ -124,7 +126,8 @@ def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
         "json.dispatchEvent(new Event('input'))"
     )
     page.see("main h1", "Headquarters")
-    assert page.execute("return document.querySelector('[data-path=name] input').value") == "HQ"
+    in_form = "return document.querySelector('[data-path=name] input').value"
+    page.wait(lambda: page.execute(in_form) == "HQ", "the form to follow")
     page.type(field("name"), "HQ 2")
     page.click("#save")
     page.see("main h1", "HQ 2")
@@ -441,8 +444,10 @@ def test_operators(world, tmp_path, browser):
         browser.click("header a", "Operation")
         browser.see("dd", "ok")
         browser.see("summary", person.account["name"])
-        assert browser.execute("return document.querySelector('.chart text').textContent").startswith("Peak")
-        assert "store faults" in browser.execute("return document.querySelectorAll('.health')[1].textContent")
+        peak = "return document.querySelector('.chart text')?.textContent || ''"
+        browser.wait(lambda: browser.execute(peak).startswith("Peak"), "the chart")
+        shown = "return [...document.querySelectorAll('.health')].map(each => each.textContent).join()"
+        browser.wait(lambda: "store faults" in browser.execute(shown), "the counts")
     finally:
         server.stop()
 
