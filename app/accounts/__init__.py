@@ -6,7 +6,7 @@ The two documents have separate revisions (docs/kazoo/documents.md, section 1).
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from app import contention
 from app.auth.trial import expired_since
@@ -46,21 +46,35 @@ def save_aggregate(store: Store, db: str, stored: Document) -> tuple[Document, b
     raise Conflict(stored["_id"])
 
 
-def new_api_key(store: Store, notices: Notices, account_id: str) -> str:
-    """Give an account a new API key in both of its documents. Returns it. Raises NotFound, Conflict, Unavailable."""
-    db, api_key = account_db(account_id), secrets.token_hex(32)
+def change_account(store: Store, notices: Notices, account_id: str, change: Callable[[], Document]) -> None:
+    """Set the members that `change` returns in both documents of an account, whoever else writes meanwhile.
+
+    Does nothing if there is no such account. Raises Conflict, Unavailable.
+    """
+    db = account_db(account_id)
     for _ in contention.attempts():
-        stored = store.open_to_write(db, account_id)
-        document = {**stored, "pvt_api_key": api_key, "pvt_modified": gregorian_now()}
+        stored = store.find_to_write(db, account_id)
+        if stored is None:
+            return
+        document = {**stored, **change()}
         try:
-            document["_rev"] = store.save_doc(db, document)
+            if document != stored:
+                document["_rev"] = store.save_doc(db, document)
+                notices.edited(db, document)
         except Conflict:
             continue
-        notices.edited(db, document)
         aggregate, is_new = save_aggregate(store, db, document)
         notices.saved(ACCOUNTS, aggregate, is_new)
-        return api_key
+        return
     raise Conflict(account_id)
+
+
+def new_api_key(store: Store, notices: Notices, account_id: str) -> str:
+    """Give an account a new API key. Returns it. Raises Conflict, Unavailable."""
+    api_key = secrets.token_hex(32)
+    members = {"pvt_api_key": api_key, "pvt_modified": gregorian_now()}
+    change_account(store, notices, account_id, lambda: members)
+    return api_key
 
 
 def disable_expired(store: Store, cache: DocumentCache, notices: Notices, account_id: str) -> None:

@@ -5,13 +5,12 @@ Kazoo keeps it in both documents of the account (docs/kazoo/auth.md, section 5.4
 
 from collections import Counter
 
-from app import contention
-from app.accounts import save_aggregate
+from app.accounts import change_account
 from app.auth import hierarchy
 from app.documents import Document
-from app.documents.names import ACCOUNTS, account_db
+from app.documents.names import ACCOUNTS
 from app.events.notices import Notices
-from app.store import Conflict, Store
+from app.store import Store
 
 MEMBER = "descendants_count"
 DESCENDANTS, CHILDREN = "accounts/listing_by_descendants", "accounts/listing_by_children"
@@ -49,19 +48,4 @@ def update_ancestors(store: Store, notices: Notices, account: Document) -> None:
 
 def update(store: Store, notices: Notices, account_id: str) -> None:
     """Put the count of an account right in both of its documents. Raises the store's errors."""
-    db = account_db(account_id)
-    for _ in contention.attempts():
-        document = store.find_to_write(db, account_id)
-        if document is None:
-            return
-        counted = {**document, MEMBER: count(store, account_id)}
-        try:
-            if counted != document:
-                counted["_rev"] = store.save_doc(db, counted)
-                notices.edited(db, counted)
-        except Conflict:
-            continue
-        aggregate, is_new = save_aggregate(store, db, counted)
-        notices.saved(ACCOUNTS, aggregate, is_new)
-        return
-    raise Conflict(account_id)
+    change_account(store, notices, account_id, lambda: {MEMBER: count(store, account_id)})

@@ -16,7 +16,7 @@ from app.store import DatabaseMissing, Store, ViewMissing
 from app.store.cache import DocumentCache
 from app.store.design import ROUTING
 from app.store.view_comparison import ViewComparison
-from app.trunks.calls import installed_views
+from app.trunks.knowledge import installed_views
 
 CONFLICTS = "_conflicts"
 READERS = 4

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.audit import Finding, Severity
-from app.documents import Document, connectivity, object_member
+from app.documents import MISSING, Document, connectivity, object_member
 from app.routing import Views
+from app.routing.values import as_object, equals_false, is_true
 
 SHORTEST_PASSWORD = 8
-# Values of `options.enabled` with which a server gets no calls (7), and of the server's own (5).
-_OFF, _HIDDEN = (False, "false", "no", None, 0), (False, 0, "")
 _PRIVATE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
@@ -46,13 +45,8 @@ def method(auth: Document) -> str:
 def is_enabled(server: Document) -> bool:
     """Whether a server gets calls (5, 7)."""
     options = server.get("options")
-    is_off = isinstance(options, dict) and "enabled" in options and _is_one_of(options["enabled"], _OFF)
-    return not is_off and not ("enabled" in server and _is_one_of(server["enabled"], _HIDDEN))
-
-
-def _is_one_of(value: Any, values: tuple[Any, ...]) -> bool:
-    """Whether a JSON value is among these. To Python, 0 is False."""
-    return any(type(value) is type(other) and value == other for other in values)
+    is_on = is_true(as_object(options).get("enabled", MISSING), default=True)
+    return is_on and not equals_false(server.get("enabled", True))
 
 
 def _without_account(views: Views) -> Finding:
@@ -185,7 +179,7 @@ def _numbers(servers: list[Document]) -> Iterator[Finding]:
                 message = f"the number is also in {places[did]}: it rings in only one of them (4)"
                 yield Finding(Severity.ERROR, "number-twice", message, path)
             places.setdefault(did, f"servers.{index}")
-            if _is_one_of(value, (None, "", True)):
+            if value is None or value is True or value == "":
                 yield _fails(path)
             yield from _failovers(f"{path}.failover", object_member(value, "failover"), did)
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from app.audit import Finding, Severity, trunk
-from app.audit import calls as calls_rules
+from app.audit import Finding, Severity, calls, trunk
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
 from app.routing import Outcome, System
@@ -16,7 +15,7 @@ from app.routing.outbound import outbound
 from app.routing.registration import register
 from app.services import Services
 from app.store import NotFound, StoreError
-from app.trunks import calls
+from app.trunks import knowledge
 
 DOES, DOES_NOT, FAILED = 0, 1, 2
 # A caller from outside, of whom nothing is known.
@@ -59,14 +58,14 @@ def _explained(
 ) -> tuple[System | None, Outcome]:
     """What Kazoo knows of the account that is asked about, if there is one, and what it does."""
     if number is not None:
-        known = calls.known_number(services.store, services.cache, number)
+        known = knowledge.known_number(services.store, services.cache, number)
         why = "the number is assigned to no account (2)" if known else "the number is not in the system (2)"
         system = _system(services, known.account_id if known else None)
         return system, inbound(system, number, CALLER) if system else Outcome("none", why)
     if registering is None and (calling is None or to is None):
         return None, Outcome("none", "Kazoo looks for addresses among devices and resources, not in trunks (34)")
     user, realm = _split(registering or calling or "")
-    system = _system(services, calls.account_of_realm(services.store, realm))
+    system = _system(services, knowledge.account_of_realm(services.store, realm))
     if system is None:
         return None, Outcome("refused" if registering else "none", "no account has this realm (19)")
     if to is not None:
@@ -78,7 +77,7 @@ def _system(services: Services, account_id: str | None) -> System | None:
     if account_id is None:
         return None
     try:
-        return calls.system_of(services.store, services.cache, account_id)
+        return knowledge.system_of(services.store, services.cache, account_id)
     except NotFound:
         raise click.ClickException(f"the account {account_id} has no database") from None
 
@@ -146,5 +145,5 @@ def _warnings(system: System, outcome: Outcome) -> Iterator[Finding]:
     """What `audit` says of the trunk that decided, as far as it is more than a note."""
     for document in system.documents:
         if document["_id"] == outcome.document_id:
-            found = (*trunk.handling(document, system.views), *calls_rules.passwords(document))
+            found = (*trunk.handling(document, system.views), *calls.passwords(document))
             yield from (finding for finding in found if finding.severity > Severity.NOTE)

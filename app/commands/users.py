@@ -65,9 +65,10 @@ def set_password(account_id: str, name: str, password_stdin: bool) -> None:
         find_user(services, account_id, name)
         password = new_password(password_stdin)
         for _ in contention.attempts():
-            user = users.with_password(find_user(services, account_id, name), password)
+            stored = find_user(services, account_id, name)
+            user = {**users.with_password(stored, password), "pvt_modified": gregorian_now()}
             try:
-                user["_rev"] = services.store.save_doc(db, {**user, "pvt_modified": gregorian_now()})
+                user["_rev"] = services.store.save_doc(db, user)
             except Conflict:
                 continue
             services.notices.edited(db, user)

@@ -1,6 +1,6 @@
 """The rows of the views that Kazoo's routing reads: of this project's views, or of Kazoo's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +30,11 @@ class _Thrown(Exception):
 
 def of_number(system: System, number: str) -> Row | None:
     """The first row of `lookup_did` for a number (4, 5), or None."""
-    for document in _by_id(system):
-        if is_truthy(document.get("pvt_deleted")):
-            continue
-        try:
-            rows = list(_number_rows(system, document, number))
-        except _Thrown:
-            continue
-        if rows:
-            return min(rows, key=lambda row: term_key(_number_value(row, number)))
-    return None
+    return _first(
+        _documents(system),
+        lambda document: _number_rows(system, document, number),
+        lambda row: _number_value(row, number),
+    )
 
 
 def of_user(system: System, user: Any, realm: Any) -> Row | None:
@@ -47,35 +42,44 @@ def of_user(system: System, user: Any, realm: Any) -> Row | None:
     if not isinstance(user, str) or not isinstance(realm, str):
         return None
     key = (folded(realm), folded(user))
-    for document in _by_id(system):
-        if is_truthy(document.get("pvt_deleted")) and system.views is not Views.KAZOOS:
-            continue
-        try:
-            rows = [row for row in _user_rows(system, document) if _user_key(row) == key]
-        except _Thrown:
-            continue
-        if rows:
-            return min(rows, key=lambda row: term_key(_user_value(row)))
-    return None
+    return _first(
+        _documents(system, with_deleted=system.views is Views.KAZOOS),
+        lambda document: [row for row in _user_rows(system, document) if _user_key(row) == key],
+        _user_value,
+    )
 
 
 def of_registration(system: System, user: str) -> Row | None:
     """The first row of the registrar's view for a user (20 to 23)."""
     key = folded(user)
-    for document in _by_id(system):
-        if is_truthy(document.get("pvt_deleted")):
-            continue
+    return _first(
+        _documents(system),
+        lambda document: [
+            row for row in _registration_rows(document) if row.server["auth"]["auth_user"].lower() == key
+        ],
+        _registration_value,
+    )
+
+
+def _documents(system: System, with_deleted: bool = False) -> list[Document]:
+    """The trunks in the order of their ids."""
+    trunks = (document for document in system.documents if document.get("pvt_type") == TYPE)
+    live = (one for one in trunks if with_deleted or not is_truthy(one.get("pvt_deleted")))
+    return sorted(live, key=lambda document: str(document["_id"]))
+
+
+def _first(
+    documents: list[Document], rows_of: Callable[[Document], Iterable[Row]], value_of: Callable[[Row], Document]
+) -> Row | None:
+    """The row of the first document that has any; of several the one whose value is lowest as an Erlang term (4)."""
+    for document in documents:
         try:
-            rows = [row for row in _registration_rows(document) if row.server["auth"]["auth_user"].lower() == key]
+            rows = list(rows_of(document))
         except _Thrown:
             continue
         if rows:
-            return min(rows, key=lambda row: term_key(_registration_value(row)))
+            return min(rows, key=lambda row: term_key(value_of(row)))
     return None
-
-
-def _by_id(system: System) -> list[Document]:
-    return sorted((one for one in system.documents if one.get("pvt_type") == TYPE), key=lambda one: one["_id"])
 
 
 def _servers(document: Document) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from app.documents.names import account_db, encoded, number_db
 from app.routing import Views
 from app.store.cache import DocumentCache
-from app.trunks import calls as reading
+from app.trunks import knowledge
 from tests import support
 from tests.conftest import make_person
 from tests.recordings import calls
@@ -119,7 +119,7 @@ def test_recorded_calls_from_stored_documents(world):
         )
         world.store.load_docs(db, [{**document, "_rev": f"1-{'a' * 32}"} for document in recorded.documents])
         cache = DocumentCache(world.store, ("a@b", "local", "default"))
-        read = reading.system_of(world.store, cache, person.account_id)
+        read = knowledge.system_of(world.store, cache, person.account_id)
         assert read.views is Views.OURS
         for call, expected, found in calls.replayed(case, read):
             assert expected == found, (case["case"], call)

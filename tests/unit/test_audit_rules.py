@@ -24,7 +24,9 @@ from app.audit.system_schema import changes_what_is_accepted
         ({"options": {"enabled": "no"}}, False),
         ({"options": {"enabled": None}}, False),
         ({"options": {"enabled": 0}}, False),
-        ({"options": {"enabled": 1}}, True),
+        ({"options": {"enabled": 1}}, False),
+        ({"options": {"enabled": "yes"}}, False),
+        ({"enabled": "0"}, False),
     ],
 )
 def test_what_kazoo_takes_for_disabled(server, is_on):
