@@ -134,7 +134,10 @@ def _metrics_directory() -> Iterator[str]:
             shutil.rmtree(path.parent, ignore_errors=True)
     owner = os.getpid()
     directory = tempfile.mkdtemp(prefix=METRICS)
-    with locked(Path(directory) / LOCK):
+    starting = Path(directory) / "starting"
+    with locked(starting):
+        # Others delete a directory whose lock they can take, so it has that name only once it is held.
+        starting.rename(starting.with_name(LOCK))
         try:
             yield directory
         finally:

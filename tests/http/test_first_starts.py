@@ -1,10 +1,14 @@
 """Several services that are started at once, and what killed ones leave behind."""
 
+import fcntl
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 import requests
 
+from app.commands.serve import _metrics_directory
 from app.store.embedded.store import EmbeddedStore
 from tests import support
 
@@ -80,3 +84,22 @@ def test_the_counts_of_running_services_and_of_others_are_left_alone(tmp_path):
         assert folders(tmp_path) == [folder] and any(folder.iterdir()) and foreign.exists()
     finally:
         first.stop()
+
+
+def test_a_service_that_is_starting_keeps_its_folder_of_counts(tmp_path, monkeypatch):
+    """Another one starts, and cleans up, in the moment before the first one holds its lock."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    flock, others = fcntl.flock, []
+
+    def lock_late(file, operation):
+        if not others:
+            others.append(True)
+            with _metrics_directory() as other:
+                others.append(other)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    with _metrics_directory() as directory:
+        assert len(others) == 2 and others[1] != directory
+        assert sorted(path.name for path in Path(directory).iterdir()) == ["lock"]
+    assert not Path(directory).exists()
