@@ -1,12 +1,13 @@
 """The rules on what Kazoo does with calls. Each cites its facts by number (docs/kazoo/routing.md)."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.audit import Finding, Severity
-from app.documents import MISSING, Document, connectivity, object_member
-from app.routing import Views
+from app.documents import MISSING, Document, connectivity, object_member, value_at
+from app.routing import Failure, System, Views, inbound, rows
+from app.routing.registration import RANDOM, has_valid_password
 from app.routing.values import as_object, equals_false, is_true
 
 SHORTEST_PASSWORD = 8
@@ -22,10 +23,10 @@ def findings(document: Document, views: Views = Views.UNKNOWN) -> Iterator[Findi
     for index, server in enumerate(servers):
         yield from _timeouts(f"servers.{index}", server)
     yield from _failovers("account.failover", object_member(document, "account", "failover"), "")
-    if not isinstance(document.get("account"), dict):
-        yield _without_account(views)
+    yield from _lost(document, views)
     for index, server in enumerate(servers):
-        yield from _server(f"servers.{index}", server, views)
+        yield from _server(f"servers.{index}", server)
+    yield from _switched_off(document, views)
     yield from _numbers(servers)
 
 
@@ -49,18 +50,77 @@ def is_enabled(server: Document) -> bool:
     return is_on and not equals_false(server.get("enabled", True))
 
 
-def _without_account(views: Views) -> Finding:
-    if views is Views.OURS:
+def _lost(document: Document, views: Views) -> Iterator[Finding]:
+    """What keeps servers out of the views that Kazoo's routing reads."""
+    if views is Views.OURS and not isinstance(document.get("account"), dict):
         message = "the account is missing: calls to its servers have no realm (routing, views)"
-        return Finding(Severity.WARNING, "realm", message, "account")
-    message = "the account is missing: with Kazoo's own views, none of the document's numbers ring (routing, views)"
-    return Finding(Severity.ERROR, "realm", message, "account")
+        yield Finding(Severity.WARNING, "realm", message, "account")
+    # Where nobody knows which views there are, what Kazoo's own lose is a risk.
+    assumed = Views.OURS if views is Views.OURS else Views.KAZOOS
+    told = set()
+    for loss in _losses(rows.number_rows(document, assumed)):
+        told.add(f"{loss.path}.auth_user")
+        if loss.path == "account":
+            yield Finding(Severity.ERROR, "realm", _none_ring(loss), loss.path)
+        elif loss.path.endswith(".auth"):
+            yield _no_auth(document, loss)
+    for loss in _losses(rows.registration_rows(document)):
+        if not loss.is_whole:
+            continue
+        told.add(loss.path)
+        message = f"{loss.why}: no user of the document can register (22)"
+        if loss.path.endswith(".options"):
+            yield Finding(Severity.ERROR, "no-options", message, loss.path)
+        else:
+            yield Finding(Severity.ERROR, "no-user", message, loss.path)
+    for loss in _losses(rows.user_rows(document, assumed)):
+        if loss.is_whole and loss.path.endswith(".auth_user") and loss.path not in told:
+            message = f"{loss.why}: with Kazoo's own views, others lose their options (routing, views)"
+            yield Finding(Severity.WARNING, "no-user", message, loss.path)
 
 
-def _server(path: str, server: Document, views: Views) -> Iterator[Finding]:
+def _losses(each: Iterable[rows.Row | rows.Loss]) -> Iterator[rows.Loss]:
+    return (one for one in each if isinstance(one, rows.Loss))
+
+
+def _none_ring(loss: rows.Loss) -> str:
+    return f"{loss.why}: with Kazoo's own views, none of the document's numbers ring (routing, views)"
+
+
+def _no_auth(document: Document, loss: rows.Loss) -> Finding:
+    if loss.is_whole:
+        return Finding(Severity.ERROR, "no-auth", _none_ring(loss), loss.path)
+    has_numbers = value_at(document, (*rows.server_at(loss.path), "DIDs")) not in (MISSING, {}, None)
+    severity = Severity.WARNING if has_numbers else Severity.NOTE
+    return Finding(severity, "no-auth", f"{loss.why}: its numbers do not ring (5)", loss.path)
+
+
+def _switched_off(document: Document, views: Views) -> Iterator[Finding]:
+    """The servers that get no calls because a switch is off, their own or that of a server with the same user."""
+    whole = {"_id": "", **document, "pvt_type": connectivity.TYPE}
+    alone = System("", {}, (whole,), lambda number: None, views)
+    for one in rows.number_rows(whole, views):
+        if isinstance(one, rows.Row):
+            server, path = one.path, _switch_of(alone, one)
+        else:
+            server, path = one.path.removesuffix(".enabled"), one.path if one.path.endswith(".enabled") else None
+        if path:
+            message = "the server is disabled: it gets no calls, but it can still register and call out (7, 23, 26)"
+            yield Finding(Severity.NOTE, "disabled", message, server)
+
+
+def _switch_of(system: System, row: rows.Row) -> str | None:
+    try:
+        switch = inbound.off_switch(system, row)
+    except Failure:
+        # This is reported as a crash.
+        return None
+    return switch.path if switch else None
+
+
+def _server(path: str, server: Document) -> Iterator[Finding]:
     auth, options = server.get("auth"), server.get("options")
     if not isinstance(auth, dict):
-        yield _without_auth(path, server, views)
         return
     if "options" in server and not isinstance(options, dict):
         yield _fails(f"{path}.options")
@@ -71,49 +131,30 @@ def _server(path: str, server: Document, views: Views) -> Iterator[Finding]:
         message = "sip_headers is not an object, so it has no effect (14)"
         yield Finding(Severity.WARNING, "sip-headers", message, f"{path}.options.sip_headers")
     yield from _failovers(f"{path}.options.failover", object_member(server, "options", "failover"), "")
-    yield from _credentials(path, auth, options, views)
-    if not is_enabled(server):
-        message = "the server is disabled: it gets no calls, but it can still register and call out (7, 23, 26)"
-        yield Finding(Severity.NOTE, "disabled", message, path)
+    yield from _user_name(f"{path}.auth.auth_user", auth)
     if method(auth) == "ip":
         yield from _address(f"{path}.auth.ip", auth.get("ip") or object_member(server, "options", "ip"))
 
 
-def _without_auth(path: str, server: Document, views: Views) -> Finding:
-    if views is Views.OURS:
-        severity = Severity.WARNING if server.get("DIDs") else Severity.NOTE
-        message = "the server has no auth: its numbers do not ring (5)"
-        return Finding(severity, "no-auth", message, f"{path}.auth")
-    message = "the server has no auth: with Kazoo's own views, none of the document's numbers ring (routing, views)"
-    return Finding(Severity.ERROR, "no-auth", message, f"{path}.auth")
-
-
-def _credentials(path: str, auth: Document, options: Any, views: Views) -> Iterator[Finding]:
+def _user_name(path: str, auth: Document) -> Iterator[Finding]:
     user = auth.get("auth_user")
     if "auth_user" in auth and not isinstance(user, str):
-        yield _fails(f"{path}.auth.auth_user")
-    if method(auth) == "password":
-        if options is None:
-            message = "the server has no options: no user of the document can register (22)"
-            yield Finding(Severity.ERROR, "no-options", message, f"{path}.options")
-        if not isinstance(user, str):
-            message = "the server has no auth_user: no user of the document can register (22)"
-            yield Finding(Severity.ERROR, "no-user", message, f"{path}.auth.auth_user")
-    elif not isinstance(user, str) and views is not Views.OURS:
-        message = "the server has no auth_user: with Kazoo's own views, others lose their options (routing, views)"
-        yield Finding(Severity.WARNING, "no-user", message, f"{path}.auth.auth_user")
+        yield _fails(path)
     if isinstance(user, str) and not user.isascii():
         message = (
             "the user name is not ASCII: it may never register, and its options have no effect, so a server that is"
             " disabled there still gets calls (6, 20)"
         )
-        yield Finding(Severity.ERROR, "user-name", message, f"{path}.auth.auth_user")
+        yield Finding(Severity.ERROR, "user-name", message, path)
 
 
 def _password(path: str, auth: Document) -> Iterator[Finding]:
     password, user = auth.get("auth_password"), auth.get("auth_user")
-    if not password:
-        yield Finding(Severity.ERROR, "password", "the password is empty: nobody can register with it (24)", path)
+    if not has_valid_password(auth):
+        message = "the password is empty, or no text: nobody can register with it (24)"
+        yield Finding(Severity.ERROR, "password", message, path)
+    elif password is None:
+        yield Finding(Severity.ERROR, "password", RANDOM, path)
     elif isinstance(password, str) and isinstance(user, str) and password.lower() == user.lower():
         yield Finding(Severity.ERROR, "password", "the password is the user name", path)
     elif isinstance(password, str) and len(password) < SHORTEST_PASSWORD:

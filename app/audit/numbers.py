@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from app.audit import Finding, Severity
 from app.audit.number_index import FindNumbers
 from app.documents import Document, connectivity
-from app.numbers import ownership
 from app.numbers.assignment import needs_mark
 from app.numbers.normalise import known_numbers
-from app.numbers.ownership import RINGING, TRUNKSTORE
+from app.numbers.ownership import TRUNKSTORE
+from app.routing import inbound
 from app.store.cache import DocumentCache
+from app.trunks.knowledge import as_number
 
 MOST_NAMED = 10
 
@@ -56,13 +57,17 @@ def _is_right(account_id: str, document: Document | None) -> bool:
 
 def _problems(account_id: str, document: Document, trunk: Document) -> Iterator[tuple[Severity, str, str]]:
     """Severity, rule and message of each problem. Calls to a number always go to the account that owns it."""
-    owner = document.get("pvt_assigned_to")
-    if owner != account_id:
-        yield Severity.ERROR, "number-owner", f"belongs to {owner or 'nobody'}: its calls go there (routing 3)"
+    known = as_number(document)
+    refusal = inbound.refusal_of_number(known, account_id)
+    if refusal in (inbound.NOT_ASSIGNED, inbound.NOT_OURS):
+        yield (
+            Severity.ERROR,
+            "number-owner",
+            f"belongs to {known.account_id or 'nobody'}: its calls go there (routing 3)",
+        )
         return
-    state = ownership.state(document)
-    if state not in RINGING:
-        yield Severity.ERROR, "number-state", f"is {state}: it does not ring (routing 2)"
+    if refusal:
+        yield Severity.ERROR, "number-state", f"is {known.state}: it does not ring (routing 2)"
     if needs_mark(document, TRUNKSTORE):
         mark = document.get("pvt_used_by")
         text = f"is marked as used by {mark}" if mark else "is not marked as used by a trunk"

@@ -9,7 +9,7 @@ from app.audit import Finding, Severity, calls, fixes
 from app.documents import MISSING, Document, connectivity, fields, object_member, value_at
 from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS, masked
-from app.routing import Views
+from app.routing import Views, rows
 from app.schema import Invalid, Schema
 
 LONGEST_VALUE = 60
@@ -109,8 +109,8 @@ def _private(document: Document, account: Document, views: Views) -> Iterator[Fi
             yield Finding(Severity.WARNING, "private", f"it is {document.get(name)!r}, not {expected!r}", name)
     if "_deleted" in document or "deleted" in document:
         yield Finding(Severity.NOTE, "deleted", "a deletion mark is left over; it has no effect here")
-    has_servers = next(connectivity.servers(document), None) is not None
-    if fields.is_deleted(document) and has_servers and views is not Views.OURS:
+    goes_on = bool(rows.kept(rows.user_rows(document, Views.KAZOOS)))
+    if fields.is_deleted(document) and goes_on and views is not Views.OURS:
         message = "the document is deleted, but with Kazoo's own views its options go on applying (routing, views)"
         yield Finding(Severity.NOTE, "deleted", message, "pvt_deleted")
 

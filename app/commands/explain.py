@@ -1,15 +1,13 @@
 """`explain`: where a call goes, who may register, and why not."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 import click
 
 from app.audit import Finding, Severity, calls, trunk
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
-from app.routing import Outcome, System
+from app.routing import Outcome, System, sentence
 from app.routing.inbound import inbound
 from app.routing.outbound import outbound
 from app.routing.registration import register
@@ -20,7 +18,6 @@ from app.trunks import knowledge
 DOES, DOES_NOT, FAILED = 0, 1, 2
 # A caller from outside, of whom nothing is known.
 CALLER = ("", "+12125550100")
-_GOOD = ("bridge", "offnet", "ok")
 
 
 @click.command()
@@ -50,7 +47,7 @@ def explain(
         echo(f"error: {error}", err=True)
         raise SystemExit(FAILED) from None
     _print(system, outcome, as_json)
-    raise SystemExit(DOES if outcome.route in _GOOD else DOES_NOT)
+    raise SystemExit(DOES if outcome.is_good else DOES_NOT)
 
 
 def _explained(
@@ -87,7 +84,7 @@ def _print(system: System | None, outcome: Outcome, as_json: bool) -> None:
     if as_json:
         account_id = system.account_id if system else None
         found = [finding.as_json() for finding in warnings]
-        echo_json({"account_id": account_id, **_as_json(outcome), "warnings": found})
+        echo_json({"account_id": account_id, **outcome.as_json(), "warnings": found})
         return
     if system:
         echo(f"account {system.account.get('name')} ({system.account_id})")
@@ -104,41 +101,16 @@ def _split(text: str) -> tuple[str, str]:
     return user, realm
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
-    told = asdict(outcome)
-    told["target"] = {name: value for name, value in outcome.target.items() if name != "password"}
-    told["then"] = _as_json(outcome.then) if outcome.then else None
-    return told
-
-
 def _tree(outcome: Outcome, depth: int = 1) -> Iterator[str]:
     """The steps, then what happens, then what follows if that fails."""
     indent = "  " * depth
     for step in outcome.steps:
         place = " ".join(filter(None, (step.document_id, step.path)))
         yield f"{indent}{step.text}" + (f": {place}" if place else "")
-    yield f"{indent}{_sentence(outcome)}"
+    yield f"{indent}{sentence(outcome)}"
     if outcome.then:
         yield f"{indent}if that fails:"
         yield from _tree(outcome.then, depth + 1)
-
-
-def _sentence(outcome: Outcome) -> str:
-    target = outcome.target
-    if outcome.route == "bridge" and "to_did" in target:
-        at = target.get("to_ip") or f"{target.get('to_user', '(no user)')}@{target.get('to_realm', '(no realm)')}"
-        port = f":{target['port']}" if "port" in target else ""
-        return f"it rings at {at}{port}, dialled as {target['to_did']} ({target['invite_format']})"
-    return {
-        "bridge": f"it rings at {target.get('route')}",
-        "offnet": f"it goes to the carriers as {target.get('to_did')}",
-        "ok": "it may register with its password",
-        "respond": f"the caller gets {target.get('code')}",
-        "hangup": "hang up",
-        "nothing": f"nothing happens: {outcome.why}",
-        "refused": f"it may not register: {outcome.why}",
-        "no answer": f"the registration gets no answer: {outcome.why}",
-    }.get(outcome.route, f"it does not go through: {outcome.why}")
 
 
 def _warnings(system: System, outcome: Outcome) -> Iterator[Finding]:

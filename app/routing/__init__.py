@@ -7,7 +7,7 @@ Facts: docs/kazoo/routing.md, cited by number.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -48,6 +48,44 @@ class Outcome:
     target: Mapping[str, Any] = field(default_factory=dict)
     then: "Outcome | None" = None
     steps: tuple[Step, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the number rings, the call goes out, or the PBX may register with a password that it can know."""
+        return self.route in ("bridge", "offnet") or (self.route == "ok" and self.target.get("password") is not None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as `explain --json` and the API answer it, without the password."""
+        told = asdict(self)
+        told["target"] = {name: value for name, value in self.target.items() if name != "password"}
+        told["then"] = self.then.as_json() if self.then else None
+        return {**told, "text": sentence(self)}
+
+
+def sentence(outcome: Outcome) -> str:
+    """What happens, for people."""
+    target = outcome.target
+    if outcome.route == "bridge" and "to_did" in target:
+        return f"it rings at {place(outcome)}, dialled as {target['to_did']} ({target['invite_format']})"
+    if outcome.route == "ok":
+        is_known = target.get("password") is not None
+        return "it may register with its password" if is_known else "it has no password, so it cannot register"
+    return {
+        "bridge": f"it rings at {target.get('route')}",
+        "offnet": f"it goes to the carriers as {target.get('to_did')}",
+        "respond": f"the caller gets {target.get('code')}",
+        "hangup": "hang up",
+        "nothing": f"nothing happens: {outcome.why}",
+        "refused": f"it may not register: {outcome.why}",
+        "no answer": f"the registration gets no answer: {outcome.why}",
+    }.get(outcome.route, f"it does not go through: {outcome.why}")
+
+
+def place(outcome: Outcome) -> str:
+    """Where a call that is bridged rings: an address, or a user and a realm."""
+    target = outcome.target
+    at = target.get("to_ip") or f"{target.get('to_user', '(no user)')}@{target.get('to_realm', '(no realm)')}"
+    return f"{at}:{target['port']}" if "port" in target else str(at)
 
 
 @dataclass(frozen=True)

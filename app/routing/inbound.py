@@ -8,10 +8,16 @@ from app.documents import MISSING, Document
 from app.numbers.classifiers import classify
 from app.numbers.normalise import matched, normalise
 from app.numbers.ownership import RINGING
-from app.routing import Failure, Outcome, Step, System, rows
+from app.routing import Failure, Number, Outcome, Step, System, rows
 from app.routing.values import as_object, as_text, filled, first_caller_id, first_value, is_true, member
 
 HANGUP = Outcome("hangup")
+NOT_IN_SYSTEM = "the number is not in the system"
+NOT_ASSIGNED = "the number is assigned to no account"
+NOT_IN_SERVICE = "the number is not in service"
+NOT_OURS = "the number is not of this account"
+NOT_LISTED = "the number is in no live document of the account"
+_FACTS = {NOT_OURS: 3, NOT_LISTED: 4}
 DEFAULT_PORT = 5060
 _LOCAL, _WITH_ONE = 10, 11
 
@@ -23,29 +29,37 @@ def inbound(system: System, to: str, caller: tuple[str, str], from_account: str 
     """
     number = normalise(to, system.converters)
     known = system.find_number(number)
-    if known is None:
-        return _none("the number is not in the system", 2)
-    if known.account_id is None:
-        return _none("the number is assigned to no account", 2)
-    if known.state not in RINGING:
-        return _none("the number is not in service", 2)
+    if refusal := refusal_of_number(known, system.account_id):
+        return _none(refusal)
     if not system.is_enabled:
-        return _none("the account of the number is disabled", 2)
-    if known.account_id != system.account_id:
-        return _none("the number is not of this account", 3)
+        return _none("the account of the number is disabled")
     row = rows.of_number(system, number)
     if row is None:
-        return _none("the number is in no live document of the account", 4)
+        lost = (
+            Step(loss.why, loss.path, document["_id"]) for document, loss in rows.losses_of_number(system, number)
+        )
+        return _none(NOT_LISTED, *lost)
     found = Step("the number is in this server", f"{row.path}.DIDs.{number}", row.document_id)
     try:
-        return _routed(system, row, number, known.document, caller, from_account, found)
+        return _routed(system, row, number, known.document if known else {}, caller, from_account, found)
     except Failure as failure:
         steps = (found, Step("with this value, the call fails inside trunkstore (35)", failure.path, row.document_id))
         return Outcome("none", "it fails inside trunkstore", row.document_id, steps=steps)
 
 
-def _none(why: str, fact: int) -> Outcome:
-    return Outcome("none", why, steps=(Step(f"{why} ({fact})"),))
+def refusal_of_number(known: Number | None, account_id: str) -> str | None:
+    """Why calls to a number reach no trunk of this account, whatever its trunks say (2, 3); None if they do."""
+    if known is None:
+        return NOT_IN_SYSTEM
+    if known.account_id is None:
+        return NOT_ASSIGNED
+    if known.account_id != account_id:
+        return NOT_OURS
+    return None if known.state in RINGING else NOT_IN_SERVICE
+
+
+def _none(why: str, *steps: Step) -> Outcome:
+    return Outcome("none", why, steps=(*steps, Step(f"{why} ({_FACTS.get(why, 2)})")))
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,24 @@ class _Settings:
     account: Any
     path: str
     document_id: str
+
+
+def off_switch(system: System, row: rows.Row) -> Step | None:
+    """The member that keeps calls from a server, or None (7). Raises Failure."""
+    user = member(row.server["auth"], "auth_user", f"{row.path}.auth")
+    return _off_switch(_settings(system, row, user, _realm(row)))
+
+
+def _realm(row: rows.Row) -> Any:
+    return as_object(row.document.get("account")).get("auth_realm", MISSING)
+
+
+def _off_switch(settings: "_Settings") -> Step | None:
+    if isinstance(settings.options, list):
+        raise Failure(settings.path)
+    if is_true(member(settings.options, "enabled", settings.path), default=True):
+        return None
+    return Step("the server is off (7)", f"{settings.path}.enabled", settings.document_id)
 
 
 def _settings(system: System, row: rows.Row, user: Any, realm: Any) -> _Settings:
@@ -89,13 +121,10 @@ def _routed(
     member(did, "options", did_path)
     hunt_account = member(row.server.get("options", {}), "hunt_account_id", f"{row.path}.options")
     user = member(auth, "auth_user", f"{row.path}.auth")
-    realm = as_object(row.document.get("account")).get("auth_realm", MISSING)
+    realm = _realm(row)
     settings = _settings(system, row, user, realm)
-    if isinstance(settings.options, list):
-        raise Failure(settings.path)
-    if not is_true(member(settings.options, "enabled", settings.path), default=True):
-        step = Step("the server is off (7)", f"{settings.path}.enabled", settings.document_id)
-        return Outcome("none", "options.enabled", row.document_id, steps=(found, step))
+    if off := _off_switch(settings):
+        return Outcome("none", "options.enabled", row.document_id, steps=(found, off))
     _check_address_of_record(user, realm, row.path)
     options = settings.options
 

@@ -3,8 +3,12 @@
 import ipaddress
 from urllib.parse import unquote
 
+from app.documents import Document
 from app.documents.names import account_of
 from app.routing import Outcome, Step, System, rows
+
+# What the registrar asks for without a stored password.
+RANDOM = "there is no password, so Kazoo makes up one that nobody knows (24)"
 
 
 def register(system: System, user: str, realm: str) -> Outcome:
@@ -16,19 +20,29 @@ def register(system: System, user: str, realm: str) -> Outcome:
         return _refused("refused", f"the account's realm is {account_realm}", 19)
     row = rows.of_registration(system, user)
     if row is None:
-        return _refused("refused", "no server of a live trunk lets this user in", 20)
+        losses = rows.losses_of_registration(system, user)
+        lost = (Step(loss.why, loss.path, document["_id"]) for document, loss in losses)
+        return _refused("refused", "no server of a live trunk lets this user in", 20, *lost)
     found = Step("the server's user", f"{row.path}.auth.auth_user", row.document_id)
     if not system.is_enabled:
         return _refused("refused", "the account is disabled", 23, found)
     auth = row.server["auth"]
-    password = auth.get("auth_password")
-    if "auth_password" in auth and not (isinstance(password, str) and password):
-        at = Step("the password is no text, or empty (24)", f"{row.path}.auth.auth_password", row.document_id)
+    path = f"{row.path}.auth.auth_password"
+    if not has_valid_password(auth):
+        at = Step("the password is no text, or empty (24)", path, row.document_id)
         why = "the reply is not valid: the password is not a non-empty string"
         return Outcome("no answer", why, row.document_id, steps=(found, at))
+    password = auth.get("auth_password")
+    at = Step(RANDOM if password is None else "it needs this password", path, row.document_id)
     owner = account_of(unquote(str(row.document.get("pvt_account_db"))))
     target = {"password": password, "account_id": owner or system.account_id}
-    return Outcome("ok", "", row.document_id, target, steps=(found,))
+    return Outcome("ok", "", row.document_id, target, steps=(found, at))
+
+
+def has_valid_password(auth: Document) -> bool:
+    """Whether the registrar answers at all: the password is a text, or missing (24)."""
+    password = auth.get("auth_password")
+    return "auth_password" not in auth or (isinstance(password, str) and password != "")
 
 
 def _refused(route: str, why: str, fact: int, *steps: Step) -> Outcome:

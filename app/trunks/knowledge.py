@@ -34,8 +34,11 @@ def system_of(store: Store, cache: DocumentCache, account_id: str) -> System:
 def find_number(store: Store, number: str) -> Number | None:
     """A number in E.164 form as the system knows it, or None. Raises Unavailable."""
     document = ownership.number_documents(store, [number]).get(number) if number else None
-    if document is None:
-        return None
+    return as_number(document) if document else None
+
+
+def as_number(document: Document) -> Number:
+    """A number from its document."""
     owner = document.get("pvt_assigned_to")
     return Number(owner if isinstance(owner, str) and owner else None, ownership.state(document), document)
 

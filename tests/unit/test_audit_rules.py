@@ -1,10 +1,17 @@
 """Rules of `audit` as functions: what Kazoo's routing makes of a server, and which differences of schemas matter."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.audit import trunk
+from app.audit import Severity, calls, trunk
 from app.audit.calls import is_enabled
 from app.audit.system_schema import changes_what_is_accepted
+from app.routing import Number, System, Views
+from app.routing.inbound import inbound
+from app.routing.registration import register
+from tests import support
+from tests.unit.test_routing import DOCUMENT, NUMBER, REALM
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,43 @@ def test_what_the_log_of_a_save_has():
         ("no-dids", "servers.0.DIDs"),
     ]
     assert len(trunk.worst_errors({**document, "servers": [server] * 50})) == trunk.MOST_LOGGED
+
+
+def dids_and_users(document):
+    servers = document["servers"] if isinstance(document["servers"], list) else []
+    for index, server in enumerate(servers):
+        server = server if isinstance(server, dict) else {}
+        auth = server.get("auth") if isinstance(server.get("auth"), dict) else {}
+        yield f"servers.{index}", server.get("DIDs"), auth.get("auth_user"), auth
+
+
+@given(DOCUMENT, st.sampled_from([Views.OURS, Views.KAZOOS]))
+@settings(max_examples=support.often(300, 3000))
+def test_no_finding_contradicts_the_explanation(document, views):
+    """What `audit` says of a document on its own, and what happens to its numbers and users."""
+    document = {**document, "pvt_deleted": False}
+    system = System("a" * 32, {"realm": REALM}, (document,), lambda number: Number("a" * 32, "in_service"), views)
+    found = [*calls.findings(document, views), *calls.passwords(document)]
+    errors = {(finding.rule, finding.path) for finding in found if finding.severity is Severity.ERROR}
+    rules = {rule for rule, _ in errors}
+    disabled = {finding.path for finding in found if finding.rule == "disabled"}
+    outcome = inbound(system, NUMBER, ("", "+12125550100"))
+    if {"no-auth", "realm"} & rules:
+        assert outcome.route == "none" and outcome.document_id is None
+    if outcome.route == "bridge":
+        assert outcome.steps[0].path.split(".DIDs.")[0] not in disabled
+    if outcome.why == "options.enabled":
+        assert outcome.steps[0].path.split(".DIDs.")[0] in disabled
+    for path, _, user, auth in dids_and_users(document):
+        if not isinstance(user, str) or not user:
+            continue
+        answer = register(system, user, REALM)
+        if {"no-options", "no-user"} & rules:
+            assert answer.route == "refused"
+        elif answer.route == "refused" and str(auth.get("auth_method")).lower() == "password":
+            assert not user.isascii() and ("user-name", f"{path}.auth.auth_user") in errors
+        if answer.route == "no answer":
+            assert "password" in rules
+        if answer.is_good and answer.steps[0].path.startswith(f"{path}."):
+            password = [f for f in found if f.path == f"{path}.auth.auth_password" and "nobody" in f.message]
+            assert password == []

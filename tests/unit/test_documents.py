@@ -21,6 +21,7 @@ from app.documents import (
 )
 from app.documents.fields import Author
 from app.documents.merge import merge
+from app.routing import Views
 
 A = "11fdf24791d7f5caaf45d4bf76725c1a"
 AUTHOR = Author("req-1", True, "b" * 32, "c" * 32)
@@ -313,19 +314,22 @@ def test_what_calls_and_bills_are_made_of():
     bad = {"auth": {"auth_method": "PassWord", "auth_user": 5}, "options": [], "DIDs": {"4158867900": {}}}
     document = {"account": {}, "servers": [good, by_ip, bad, {"auth": "x"}, 5]}
     assert [(found.rule, found.path) for found in trunk.handling(document)] == [
+        ("no-auth", "servers.3.auth"),
+        ("no-auth", "servers.4.auth"),
+        ("no-user", "servers.2.auth.auth_user"),
         ("no-user", "servers.1.auth.auth_user"),
         ("ip", "servers.1.auth.ip"),
         ("crash", "servers.2.options"),
         ("crash", "servers.2.auth.auth_user"),
-        ("no-user", "servers.2.auth.auth_user"),
-        ("no-auth", "servers.3.auth"),
-        ("no-auth", "servers.4.auth"),
         ("number-format", "servers.2.DIDs.4158867900"),
         *(("no-dids", f"servers.{index}.DIDs") for index in (1, 3, 4)),
     ]
     billed = {"account": {}, "billing": {}, "service": {"plans": {"x": 1}}}
     assert [found.path for found in trunk.handling(billed)] == ["billing", "service.plans"]
-    assert list(trunk.handling({"account": {}, "servers": {"auth": {}}, "service": {}})) == []
+    # Kazoo's own views also read servers that are in an object.
+    of_object = {"account": {}, "servers": {"a": {}}, "service": {}}
+    assert [(found.rule, found.path) for found in trunk.handling(of_object)] == [("no-auth", "servers.a.auth")]
+    assert list(trunk.handling(of_object, Views.OURS)) == []
 
 
 DOCUMENT = {
