@@ -414,7 +414,7 @@ def test_many_trunks(world, base, person, page):
 def test_a_large_trunk(world, base, person, page):
     servers = [
         {
-            **support.server_with(*(f"+1415{server:03}{number:04}" for number in range(10))),
+            **support.server_with(*(f"+1628{server:03}{number:04}" for number in range(10))),
             "server_name": f"pbx {server}",
         }
         for server in range(200)

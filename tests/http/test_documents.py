@@ -181,7 +181,7 @@ def test_a_list_of_many_pages(api):
 
 
 def test_big_documents(api):
-    servers = [server_with(*(f"+1415{server:03}{did:04}" for did in range(10))) for server in range(200)]
+    servers = [server_with(*(f"+1628{server:03}{did:04}" for did in range(10))) for server in range(200)]
     doc_id = api.create({"servers": servers})
     got = api.call("GET", f"/{doc_id}").json()["data"]["servers"]
     assert [list(server["DIDs"]) for server in got] == [list(server["DIDs"]) for server in servers]

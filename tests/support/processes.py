@@ -49,10 +49,11 @@ class Server:
         return False
 
     def kill(self, sign: int = signal.SIGKILL) -> None:
-        """Send a signal to the whole group and wait for the end."""
+        """Send a signal to the whole group and wait for the end of all of it: then nobody listens any more."""
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, sign)
             self.process.wait(120)
+            wait_until(lambda: not is_listening(self.url), message=f"the end of what listens at {self.url}")
 
     def process_signal(self, sign: int) -> None:
         """Send a signal to the first process alone."""

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -41,4 +42,16 @@ def answers(url: str) -> bool:
         requests.get(url, timeout=1)
     except requests.RequestException:
         return False
+    return True
+
+
+def is_listening(url: str) -> bool:
+    """Whether a connection to the host and port of a URL is accepted."""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=1).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True
     return True
