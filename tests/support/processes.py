@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import forks
-from tests.support.waiting import answers, free_port, wait_until
+from tests.support.waiting import answers, free_port, is_listening, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS_APP = (sys.executable, "-m", "app")
