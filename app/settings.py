@@ -52,6 +52,7 @@ class Settings:
     pbxs_api_url: str | None = None
     history: bool = False
     history_days: int = 90
+    explain: bool = False
     console: bool = True
     audit_report: Path | None = None
 
@@ -136,6 +137,7 @@ class Settings:
             pbxs_api_url=read.text("PBXS_API_URL", None),
             history=read.flag("HISTORY", cls.history),
             history_days=read.whole("HISTORY_DAYS", cls.history_days),
+            explain=read.flag("EXPLAIN", cls.explain),
             console=read.flag("CONSOLE", cls.console),
             audit_report=Path(report) if (report := read.text("AUDIT_REPORT", "")) else None,
         )

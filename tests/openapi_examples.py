@@ -74,7 +74,9 @@ class Recorder:
         self.world = support.World(store, {}).populate()
         self.person = self.world.person("Example", "sip.example.com", self.world.master)
         self.other = self.world.person("Example Two", "two.example.com", self.world.master)
-        services = make_services(Settings(data_dir=directory, pbxs_api_url=API, history=True), store=store)
+        services = make_services(
+            Settings(data_dir=directory, pbxs_api_url=API, history=True, explain=True), store=store
+        )
         services.cache._seconds = 0
         self.services = services
         self._send = InProcess(services)
@@ -188,6 +190,7 @@ def _keep_trunks(recorder):
     recorder.keep("GET", trunk + "/history", id=doc_id)
     recorder.keep("GET", trunk + "/history/{revision}", id=doc_id, revision=revision)
     recorder.keep("POST", trunk + "/history/{revision}", {}, id=doc_id, revision=revision)
+    recorder.keep("GET", trunk + "/calls", id=doc_id, query="?to=%2B14155550100")
     recorder.keep("DELETE", trunk, id=doc_id)
 
 

@@ -104,6 +104,17 @@ VERSION = record(
         "description": "paths of two versions that differ too much, relative to the account",
     },
 )
+_STEP = record("text path document_id", text=TEXT, path=TEXT, document_id=TEXT)
+OUTCOME = record(
+    "route why text document_id target then steps",
+    route={**TEXT, "description": "`bridge` (to a PBX), `offnet` (to carriers), `respond`, `hangup`, `ok`, …"},
+    why=TEXT,
+    text={**TEXT, "description": "what happens, in words"},
+    document_id=or_null(TEXT),
+    target={**OBJECT, "description": "what is dialled, by Kazoo's names"},
+    then={"type": ["object", "null"], "description": "what follows if that fails; it looks the same"},
+    steps={**listing(_STEP), "description": "what was looked at; `path` is the member that decided"},
+)
 USER = stored("users")
 USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)
 CHANGED_USER = {

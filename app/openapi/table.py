@@ -220,6 +220,16 @@ TABLE: dict[str, Noun] = {
                     shapes.OBJECT,
                 ),
             },
+            f"{ACCOUNT_PATH}/connectivity/{{id}}/calls": {
+                "GET": Operation(
+                    "Where a call goes, or whether a PBX may register",
+                    shapes.OUTCOME,
+                    "Ask with `to`, with `from` and `to`, or with `register`. All trunks of the account count; of "
+                    "numbers of other accounts the answer only says that they are not of this one. Kazoo does not "
+                    "have this. It exists if the setting `EXPLAIN` is on.",
+                    query=("to", "from", "register", "realm", "cid_name", "cid_number", "from_account"),
+                )
+            },
         },
     ),
     "ledgers": Noun(

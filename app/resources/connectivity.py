@@ -1,6 +1,6 @@
 """Trunks: `/accounts/{ACCOUNT_ID}/connectivity[/{CONNECTIVITY_ID}]`, crossbar's cb_connectivity.
 
-With the setting HISTORY, also `…/{CONNECTIVITY_ID}/history[/{REVISION}]`, which Kazoo lacks.
+Below a trunk are `history[/{REVISION}]` with the setting HISTORY, and `calls` with EXPLAIN. Kazoo lacks both.
 """
 
 import logging
@@ -13,7 +13,7 @@ from app.crossbar.context import Context, not_found_error, system_error, too_lon
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
 from app.documents.connectivity import SCHEMA
-from app.resources import connectivity_history, limits
+from app.resources import connectivity_calls, connectivity_history, limits
 from app.schema.errors import Errors, error
 from app.trunks.service import LONGEST_KEY, KeyTooLong, NumbersRefused
 
@@ -35,9 +35,11 @@ class Connectivity(Resource):
     NEEDS_ACCOUNT = True
 
     def resource_exists(self, context: Context, *params: str) -> bool:
-        """The list, a trunk and, if versions are kept, the versions of a trunk."""
+        """The list, a trunk and, if the settings say so, its versions and what happens to calls."""
         if len(params) < 2:
             return True
+        if params[1:] == (connectivity_calls.SEGMENT,):
+            return context.services.settings.explain
         is_history = context.services.history is not None and params[1] == connectivity_history.SEGMENT
         return is_history and len(params) in self.METHODS
 
@@ -48,6 +50,8 @@ class Connectivity(Resource):
                 crossbar_doc.load_list(context, names.TRUNKS_VIEW)
             case "GET", (trunk_id,):
                 _read(context, trunk_id)
+            case "GET", (trunk_id, connectivity_calls.SEGMENT):
+                connectivity_calls.load_outcome(context, trunk_id)
             case "GET", (trunk_id, _):
                 connectivity_history.load_versions(context, trunk_id)
             case "GET", (trunk_id, _, revision):

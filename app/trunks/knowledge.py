@@ -1,34 +1,63 @@
 """Reads what Kazoo knows of an account, for the questions that `app/routing` answers."""
 
+from collections.abc import Iterator
+
+from app import deadline
 from app.auth.credentials import accounts_by_realm
 from app.documents import Document, object_member
 from app.documents.connectivity import TYPE
-from app.documents.names import account_db
+from app.documents.names import TRUNKS_VIEW, account_db
 from app.numbers import ownership
 from app.numbers.classifiers import classifiers
 from app.numbers.normalise import BUILT_IN_RECONCILE, converters, normalise
 from app.routing import Number, System, Views
-from app.store import Store
+from app.store import Store, StoreError, Unavailable
 from app.store.cache import DocumentCache
 from app.store.design import ROUTING, needs_old_engine, routing_design
 
+USERS_VIEW = "trunkstore/lookup_user_flags"
 
-def system_of(store: Store, cache: DocumentCache, account_id: str) -> System:
-    """What Kazoo knows of an account. Raises NotFound if there is no such account, and Unavailable."""
+
+def system_of(store: Store, cache: DocumentCache, account_id: str, is_quick: bool = False) -> System:
+    """What Kazoo knows of an account. Raises NotFound if there is no such account, and Unavailable.
+
+    If it must be quick, deleted trunks are left out where they do not count, and the request's deadline holds.
+    """
     db = account_db(account_id)
     account = store.open_doc(db, account_id)
-    trunks = tuple(document for document in store.iterate_docs(db) if document.get("pvt_type") == TYPE)
+    views = installed_views(store.find_doc(db, ROUTING))
+    trunks = tuple(_live_trunks(store, db, views) if is_quick else _every_trunk(store, db))
     regex = cache.setting("number_manager", "reconcile_regex")
     return System(
         account_id,
         account,
         trunks,
         lambda number: find_number(store, number),
-        installed_views(store.find_doc(db, ROUTING)),
+        views,
         converters(cache.setting),
         classifiers(cache.setting),
         regex if isinstance(regex, str) else BUILT_IN_RECONCILE,
     )
+
+
+def _every_trunk(store: Store, db: str) -> Iterator[Document]:
+    return (document for document in store.iterate_docs(db) if document.get("pvt_type") == TYPE)
+
+
+def _live_trunks(store: Store, db: str, views: Views) -> Iterator[Document]:
+    """The trunks that the routing views have rows of. Raises Unavailable after the request's deadline."""
+    try:
+        ids = [row.id for row in store.query_view(db, TRUNKS_VIEW)]
+        # Kazoo's own view has rows of deleted trunks.
+        ids += [row.id for row in store.query_view(db, USERS_VIEW)] if views is Views.KAZOOS else []
+    except StoreError:
+        trunks = _every_trunk(store, db)
+    else:
+        trunks = store.read_docs(db, (doc_id for doc_id in ids if doc_id))
+    for trunk in trunks:
+        if deadline.is_over():
+            raise Unavailable("the account has too many trunks to look at in time")
+        yield trunk
 
 
 def find_number(store: Store, number: str) -> Number | None:

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+from urllib.parse import urlencode
 
 import pytest
 
+from app.documents import MISSING, value_at
 from app.documents.names import account_db, encoded, number_db
-from app.routing import Views
+from app.routing import Outcome, Views
 from app.store.cache import DocumentCache
 from app.trunks import knowledge
 from tests import support
@@ -91,6 +93,125 @@ def test_who_may_register_and_call_out(world, person, number):
     assert "it may not register" in explained(world, "--register", asked, code=1)[0]
     assert "no account has this realm" in explained(world, "--register", "pbx@nowhere.example.org", code=1)[0]
     assert "not in trunks" in explained(world, "--ip", "192.0.2.1", code=1)[0]
+
+
+@pytest.fixture(scope="module")
+def explaining(world):
+    server = support.service({**world.environment, "EXPLAIN": "true"}).start()
+    yield server.url
+    server.stop()
+
+
+def asked(api, trunk_id, code=200, **query):
+    answer = api.call("GET", f"/{trunk_id}/calls?{urlencode(query)}")
+    assert answer.status_code == code, answer.text
+    return answer.json()["data"]
+
+
+def test_the_api_explains_the_calls_of_an_account(world, explaining, person, number):
+    api = support.Api(explaining, person)
+    server = support.server_with(number, auth_user="pbx", auth_password="a long password", options={})
+    trunk_id = api.create({"servers": [server]})
+    told = asked(api, trunk_id, to=number[2:])
+    assert told["text"] == f"it rings at pbx@{person.realm}, dialled as {number[2:]} (npan)"
+    assert (told["route"], told["document_id"], told["then"]["route"]) == ("bridge", trunk_id, "hangup")
+    told = asked(api, trunk_id, register="PBX")
+    assert told["route"] == "ok" and told["steps"][-1]["path"] == "servers.0.auth.auth_password"
+    assert "a long password" not in json.dumps(told)
+    told = asked(api, trunk_id, **{"from": "pbx", "to": "+14155551212"})
+    assert (told["route"], told["target"]["caller_id"]["name"]) == ("offnet", "pbx")
+    for query in ({}, {"from": "pbx"}, {"register": "pbx", "to": number}, {"to": "1" * 256}):
+        assert asked(api, trunk_id, code=400, **query)["to"]
+    asked(api, "nowhere", code=404, to=number)
+    assert (
+        support.Api(explaining, make_person(world))
+        .call("GET", f"/{trunk_id}/calls?to=1", account_id=person.account_id)
+        .status_code
+        == 403
+    )
+
+
+def test_nothing_of_another_account_is_told(world, explaining, person):
+    other = make_person(world)
+    api = support.Api(explaining, person)
+    trunk_id = api.create({"servers": []})
+    for position, state in enumerate(("in_service", "aging")):
+        theirs = f"+1650556{int(other.account_id[:8], 16) % 1000:03}{position}"
+        assigned(world, other, theirs, state)
+        told = asked(api, trunk_id, to=theirs)
+        assert told["why"] == "the number is not of this account" and other.account_id not in json.dumps(told)
+
+
+def test_without_the_setting_there_are_no_calls(base, person):
+    api = support.Api(base, person)
+    answer = api.call("GET", f"/{api.create()}/calls?to=1")
+    assert answer.status_code == 404 and answer.json()["message"] == "not_found"
+
+
+def test_recorded_calls_through_the_api(world, explaining):
+    """Documents and numbers are stored; what comes back is compared with what a real Kazoo did."""
+    cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")
+    count = 0
+    for case in itertools.islice(cases, 0, None, EVERY):
+        api = support.Api(explaining, world.master)
+        owner = stored_case(world, case)
+        passwords = {document["_id"]: document for document in case["documents"]}
+        for each in case["calls"]:
+            call = each["call"]
+            if call["kind"] == "from ip" or "account" in call:
+                continue
+            answer = api.call("GET", f"/zz/calls?{urlencode(query_of(call))}", account_id=owner)
+            assert answer.status_code == 200, answer.text
+            found = calls.computed(call["kind"], outcome_of(answer.json()["data"], passwords))
+            assert found == calls.recorded(call["kind"], each["outcome"]), (case["case"], call)
+            count += 1
+        for known in case["numbers"]:
+            if stored := world.store.find_doc(number_db(known), known):
+                world.store.delete_doc(number_db(known), known, stored["_rev"])
+    assert count > 100
+
+
+def stored_case(world, case):
+    """A new account with the documents and numbers of a case, and with an empty trunk; its id."""
+    owner, other = make_person(world).account_id, make_person(world).account_id
+    db, recorded = account_db(owner), calls.system_of(case)
+    restriction = {"call_restriction": recorded.account.get("call_restriction", {})}
+    world.store.save_doc(db, {**world.store.open_doc(db, owner), **case["account"], **restriction})
+    empty = {"_id": "zz", "pvt_type": "sys_info", "servers": []}
+    world.store.load_docs(db, [{**one, "_rev": f"1-{'a' * 32}"} for one in (*recorded.documents, empty)])
+    owners = {"this": owner, "other": other}
+    for known, members in case["numbers"].items():
+        world.store.create_db(number_db(known))
+        if old := world.store.find_doc(number_db(known), known):
+            world.store.delete_doc(number_db(known), known, old["_rev"])
+        if members["state"] is not None:
+            document = {"_id": known, "pvt_type": "number", "pvt_state": members["state"], **members}
+            assigned_to = owners.get(members["assigned_to"])
+            world.store.save_doc(
+                number_db(known), document | ({"pvt_assigned_to": assigned_to} if assigned_to else {})
+            )
+    return owner
+
+
+def query_of(call):
+    """A recorded call as a question to the API."""
+    if call["kind"] == "register":
+        return {"register": call["user"], "realm": call["realm"]}
+    names = {"user": "from"} if call["kind"] != "inbound" else {}
+    kept = ("to", "user", "realm", "cid_name", "cid_number", "from_account")
+    return {names.get(name, name): call[name] for name in kept if call.get(name) is not None}
+
+
+def outcome_of(told, documents):
+    """What the API told. It names the member that has the password, which whoever may read the trunk can read."""
+    target = dict(told["target"])
+    if told["route"] == "ok":
+        *_, step = told["steps"]
+        path = [int(name) if name.isdigit() else name for name in step["path"].split(".")]
+        found = value_at(documents[step["document_id"]], tuple(path))
+        target["password"] = None if found is MISSING else found
+    then = outcome_of(told["then"], documents) if told["then"] else None
+    return Outcome(told["route"], told["why"], told["document_id"], target, then)
 
 
 def test_questions_that_are_none(world):

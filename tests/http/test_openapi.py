@@ -33,7 +33,7 @@ def engine(request):
 @pytest.fixture(scope="module")
 def service(world):
     """A service with everything that the document may describe."""
-    settings = {"HISTORY": "true", "PBXS_API_URL": "https://api.example.com/v2"}
+    settings = {"HISTORY": "true", "EXPLAIN": "true", "PBXS_API_URL": "https://api.example.com/v2"}
     server = support.service({**world.environment, **settings}).start()
     yield server.url
     server.stop()

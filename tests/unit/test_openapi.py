@@ -34,7 +34,7 @@ SOMETHING = "f" * 32
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory):
-    return services_with(tmp_path_factory.mktemp("store"), [], history=True)
+    return services_with(tmp_path_factory.mktemp("store"), [], history=True, explain=True)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,13 @@ def test_the_table_has_exactly_what_the_resource_serves(services, noun):
         below[own.strip("/").removeprefix(noun).strip("/")] = verbs
     assert set(below.pop("", {})) == served(services, noun, ())
     tried = {(word,) for word in EVERY_WORD} | set(itertools.product(own_words, EVERY_WORD))
-    tried |= {(SOMETHING, "history", SOMETHING), (SOMETHING,) * 3, (SOMETHING,) * 4}
+    tried |= {
+        (SOMETHING, "calls"),
+        (SOMETHING, "history"),
+        (SOMETHING, "history", SOMETHING),
+        (SOMETHING,) * 3,
+        (SOMETHING,) * 4,
+    }
     for params in tried - {NOT_SERVED.get(noun)}:
         assert described(below, params) == served(services, noun, params), params
 
@@ -191,11 +197,11 @@ def test_paths_are_those_of_the_table_and_their_verbs_too(document):
     assert {(verb, path) for verb, path, _ in operations(document)} == in_table
 
 
-def test_history_is_described_if_versions_are_kept(document, tmp_path):
+def test_what_settings_turn_on_is_described_where_it_is_on(document, tmp_path):
     without = build(services_with(tmp_path, []))
     gone = document["paths"].keys() - without["paths"].keys()
     trunk = "/accounts/{account_id}/connectivity/{id}"
-    assert gone == {f"{trunk}/history", f"{trunk}/history/{{revision}}"}
+    assert gone == {f"{trunk}/calls", f"{trunk}/history", f"{trunk}/history/{{revision}}"}
     assert without["paths"].keys() <= document["paths"].keys()
 
 
