@@ -32,6 +32,10 @@ def before_call(context, case, kwargs):
     if case.path.endswith(("/search", "/search/multi")):
         # Not every type of documents can be searched for everything.
         case.query = {**(case.query or {}), **WORLD["search"]}
+    if case.path.endswith("/calls"):
+        # A number and a user cannot be asked for at once.
+        query = {"to": WORLD["number"], **(case.query or {})}
+        case.query = {name: value for name, value in query.items() if name != "register"}
     if "{number}" in case.path:
         case.path_parameters["number"] = next(_SPARE_NUMBERS) if deletes else WORLD["number"]
 

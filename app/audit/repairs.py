@@ -15,19 +15,23 @@ from app.documents.clock import gregorian_now
 from app.history.versions import Write
 from app.numbers import ownership, reconcile
 from app.numbers.ownership import TRUNKSTORE
+from app.routing import System
+from app.routing.changes import Change, changes, with_trunk
 from app.services import Services
 from app.store import Conflict
+from app.trunks import knowledge
 
 VERB = "FIX"
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A document or a number, the JSON Patch that repairs it, and the outcome."""
+    """A document or a number, the JSON Patch that repairs it, the outcome, and what changes for calls."""
 
     document_id: str
     patch: list[dict[str, Any]]
     outcome: str
+    changes: tuple[Change, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -49,14 +53,18 @@ class Repairer:
     def repair(self, report: Report) -> Iterator[Repair]:
         """Repair the trunks of an account, then the marks of its numbers, then its own document."""
         dids: set[str] = set()
+        system: System | None = None
         for trunk in report.trunks:
             repaired = fixes.fixed(self._rules, trunk, report.account)
             if repaired.get("pvt_type") == connectivity.TYPE and not fields.is_deleted(repaired):
                 dids.update(connectivity.dids(repaired))
             if repaired != trunk:
+                system = system or knowledge.system_of(self._services.store, self._services.cache, report.account_id)
+                changed = tuple(changes(system, trunk["_id"], repaired))
+                system = with_trunk(system, trunk["_id"], repaired)
                 patch = jsonpatch.make_patch(trunk, repaired).patch
                 outcome = self._save(report.account, trunk, repaired) if self._writes else NOT_WRITTEN
-                yield Repair(trunk["_id"], patch, outcome)
+                yield Repair(trunk["_id"], patch, outcome, changed)
         if fixes.MARKS in self._rules:
             # The trunks count as they are after the repairs, also if those are only shown.
             yield from self._marks(report.account_id, dids)

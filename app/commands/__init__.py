@@ -19,6 +19,7 @@ from app.commands.history import history
 from app.commands.lists import list_accounts, list_trunks, list_users
 from app.commands.numbers import add_number, reconcile_numbers
 from app.commands.serve import serve
+from app.commands.simulate import simulate
 from app.commands.terminal import VisibleFormatter, harmless, visible
 from app.commands.users import create_user, set_password
 from app.commands.views import views
@@ -50,6 +51,7 @@ for command in (
     import_documents,
     export_documents,
     explain,
+    simulate,
     audit,
     compare,
     history,

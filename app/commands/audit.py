@@ -17,6 +17,7 @@ from app.audit.rules import RULES
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
 from app.commands.progress import progress
+from app.commands.simulate import print_changes
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
 from app.documents.clock import iso_now
@@ -170,9 +171,11 @@ def _repair(repairer: Repairer, report: Report, as_json: bool) -> int:
         unwritten += not repair.is_done
         if as_json:
             members = {"account_id": report.account_id, "document_id": repair.document_id, "patch": repair.patch}
-            echo_json({**members, "outcome": repair.outcome})
+            changed = [change.as_json() for change in repair.changes]
+            echo_json({**members, "outcome": repair.outcome, "changes": changed})
             continue
         echo(f"{report.account_id} {repair.document_id}: {repair.outcome}")
         for operation in repair.patch:
             echo("    ", line_of(operation))
+        print_changes(repair.changes, indent="    ")
     return unwritten

@@ -1,10 +1,7 @@
 """`history`: the versions of a trunk, and putting one back."""
 
-import contextlib
 import itertools
-import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -14,20 +11,20 @@ from app.audit import trunk
 from app.auth import hierarchy
 from app.commands.accounts import database_of
 from app.commands.patches import line_of
+from app.commands.refusals import refusals
+from app.commands.simulate import print_changes
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
 from app.documents import Document, connectivity, fields
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
 from app.documents.fields import Author
 from app.documents.names import TRUNKS_VIEW, account_db, new_id
-from app.documents.secrets import masked
 from app.history.versions import Write
 from app.numbers.ownership import dids_of_trunks
-from app.schema import Invalid
+from app.routing.changes import changes
 from app.services import Services
-from app.store import Conflict
+from app.trunks import knowledge
 from app.trunks.overwrites import Overwrite, overwrites, put_back
-from app.trunks.service import KeyTooLong, NumbersRefused
 
 PUT_BACK = "put back"
 
@@ -125,7 +122,7 @@ def _save(services: Services, account_id: str, stored: Document, document: Docum
     account = hierarchy.account(services.cache, account_id) or {"_id": account_id}
     author = Author(new_id(), True, account_id)
     write = Write("FIX", gregorian_now(), account_id, ip="command", request_id=author.request_id)
-    with _refusals():
+    with refusals():
         checked = services.validated(connectivity.SCHEMA, fields.public(document), lambda: stored)
         accepted = services.trunks.accepted(account, {**checked, **fields.private(stored)}, account_id)
         return services.trunks.replace(account, stored, accepted, author, write)
@@ -162,27 +159,15 @@ def _restore(services: Services, account_id: str, trunk_id: str, revision: str) 
         raise click.ClickException(f"there is no version {revision} of a trunk {trunk_id}")
     author = Author(new_id(), True, account_id)
     write = Write("POST", gregorian_now(), account_id, ip="command", request_id=author.request_id, restored=revision)
-    with _refusals():
+    with refusals():
         checked = services.validated(connectivity.SCHEMA, fields.public(version), lambda: stored)
         document = trunks.accepted(account, connectivity.put_back(trunk_id, checked, stored), account_id)
+        system = knowledge.system_of(services.store, services.cache, account_id)
         restored = trunks.restore(account, stored, document, author, write)
+    print_changes(changes(system, trunk_id, document))
     for finding in trunk.worst_errors(document):
         echo(f"warning: {finding.path}: {finding.message}", err=True)
     return str(restored["_rev"])
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what refuses a save into a line for people. Raises ClickException."""
-    try:
-        yield
-    except Invalid as invalid:
-        errors = json.dumps(masked(invalid.errors), ensure_ascii=False)
-        raise click.ClickException(f"the schema refuses this version: {errors}") from None
-    except (KeyTooLong, NumbersRefused) as refused:
-        raise click.ClickException(str(refused)) from None
-    except Conflict:
-        raise click.ClickException("someone else has just changed the trunk: try again") from None
 
 
 def _time_text(when: int | None) -> str:

@@ -214,6 +214,64 @@ def outcome_of(told, documents):
     return Outcome(told["route"], told["why"], told["document_id"], target, then)
 
 
+def test_what_a_save_would_change(world, person, number, tmp_path):
+    db, file = account_db(person.account_id), tmp_path / "trunk.json"
+    server = support.server_with(number, auth_user="pbx", auth_password="a long password", options={})
+
+    def simulated(document, *more, code=1):
+        file.write_text(json.dumps(document))
+        ended = support.command_ended(world.environment, "simulate", str(file), *more)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return (ended.stdout or ended.stderr).splitlines()
+
+    place = f"pbx@{person.realm}"
+    new = {"account": {"auth_realm": person.realm}, "servers": [server]}
+    rings, registers, *_ = simulated(new)
+    assert rings.startswith(f"number {number} rings at {place} (trunk ") and registers == "user pbx can register"
+    before = world.store.dump_docs(db)
+    assert not [document for document in before if document.get("pvt_type") == "sys_info"]
+
+    stored = trunk(person, **server)
+    stored["_rev"] = world.store.save_doc(db, stored)
+    assert simulated({"data": {**new, "id": "t"}}, code=0) == ["nothing changes for any number or PBX"]
+    moved = {**server, "auth": {**server["auth"], "auth_user": "other"}}
+    assert simulated({**new, "servers": [moved]}, "--id", "t") == [
+        f"number {number} stops ringing at {place} (trunk t), rings at other@{person.realm} (trunk t)",
+        "user other can register",
+        "user pbx can register no more: no server of a live trunk lets this user in",
+    ]
+    off = {**stored, "servers": [{**server, "options": {"enabled": False}}]}
+    told = [json.loads(line) for line in simulated(off, "--json")]
+    assert told == [
+        {"kind": "number", "subject": number, "text": f"stops ringing at {place} (trunk t): options.enabled"}
+    ]
+    assert "the schema refuses this trunk" in simulated({**new, "servers": "x"}, code=2)[0]
+    assert "there is no trunk nowhere" in simulated(new, "--id", "nowhere", code=2)[0]
+    assert "no account has the trunk's realm" in simulated({"servers": []}, code=2)[0]
+    assert "no JSON object" in simulated([], code=2)[0]
+
+
+def test_a_repair_and_a_restore_tell_what_changes(world, person, number):
+    db = account_db(person.account_id)
+    server = support.server_with(number, auth_user="pbx", auth_password="a long password", options={})
+    wrong = trunk(person, **server) | {"account": {"auth_realm": "wrong.example.com"}}
+    wrong["_rev"] = world.store.save_doc(db, wrong)
+    change = f"stops ringing at pbx@wrong.example.com (trunk t), rings at pbx@{person.realm} (trunk t)"
+    for mode, code in (("--dry-run", 1), ("--apply", 0)):
+        ended = support.command_ended(world.environment, "audit", person.account_id, "--fix", "realm", mode)
+        assert ended.returncode == code and f"    number {number} {change}" in ended.stdout, ended.stdout
+    environment = {**world.environment, "HISTORY": "true"}
+    right = world.store.open_doc(db, "t")
+    versions = support.service(environment).start()
+    try:
+        api = support.Api(versions.url, person)
+        assert api.call("PATCH", "/t", data={"servers": []}).status_code == 200
+    finally:
+        versions.stop()
+    told = support.run(environment, "history", person.account_id, "t", "--restore", right["_rev"])
+    assert told.startswith(f"number {number} rings at pbx@{person.realm} (trunk t)\nuser pbx can register\n")
+
+
 def test_questions_that_are_none(world):
     for arguments in (
         (),

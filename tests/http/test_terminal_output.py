@@ -221,6 +221,17 @@ def test_explain_prints_no_controls(world, person, form):
     assert harmful(printed(world.environment, "explain", EVIL, *form)) == set()
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_simulate_prints_no_controls(world, person, form, tmp_path):
+    user = "pbx\u2028\u202e\x1b]0;owned\x07"
+    server = support.server_with(f"+1{EVIL}", auth_user=user, auth_password="secret", options={})
+    (tmp_path / "trunk.json").write_text(json.dumps({"servers": [server]}))
+    arguments = ["simulate", str(tmp_path / "trunk.json"), "--account", person.account_id, *form]
+    check(printed(world.environment, *arguments))
+    (tmp_path / "trunk.json").write_text(json.dumps({"servers": EVIL}))
+    assert harmful(printed(world.environment, *arguments)) == set()
+
+
 @pytest.mark.parametrize("arguments", [("set-password", EVIL, EVIL), ("rotate-api-key", EVIL)])
 def test_new_secrets_repeat_no_controls_in_their_errors(world, arguments):
     told = printed(world.environment, *arguments, stdin="secret\n")
@@ -231,6 +242,7 @@ def test_every_command_is_among_these():
     """`serve` writes JSON, whose controls are escaped."""
     fed = {
         "explain",
+        "simulate",
         "audit",
         "history",
         "views",
