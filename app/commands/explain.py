@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import click
 
 from app.audit import Finding, Severity, calls, trunk
+from app.audit.places import Places
 from app.commands.terminal import echo, echo_json, harmless
 from app.commands.writing import services_of_command
+from app.documents import fields
 from app.routing import Outcome, System, sentence
 from app.routing.inbound import inbound
 from app.routing.outbound import outbound
@@ -114,8 +116,18 @@ def _tree(outcome: Outcome, depth: int = 1) -> Iterator[str]:
 
 
 def _warnings(system: System, outcome: Outcome) -> Iterator[Finding]:
-    """What `audit` says of the trunk that decided, as far as it is more than a note."""
-    for document in system.documents:
+    """What `audit` says of the trunk that decided and of its number, as far as it is more than a note."""
+    places = Places()
+    for document in sorted(system.documents, key=lambda document: str(document["_id"])):
+        if not fields.is_deleted(document):
+            yield from _twice(places.findings(system.account_id, document), outcome)
         if document["_id"] == outcome.document_id:
             found = (*trunk.handling(document, system.views), *calls.passwords(document))
             yield from (finding for finding in found if finding.severity > Severity.NOTE)
+
+
+def _twice(findings: Iterator[Finding], outcome: Outcome) -> Iterator[Finding]:
+    """Those that say that the number which rings has a second place."""
+    for finding in findings:
+        if finding.rule == "number-twice" and any(step.path.endswith(f".{finding.path}") for step in outcome.steps):
+            yield finding

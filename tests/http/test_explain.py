@@ -66,6 +66,10 @@ def test_a_number_that_rings_and_one_that_does_not(world, person, number):
     assert told_json["account_id"] == person.account_id and told_json["document_id"] == "t"
     assert told_json["target"]["to_user"] == "pbx" and told_json["then"]["route"] == "hangup"
 
+    second = world.store.save_doc(db, {**trunk(person, **server), "_id": "u"})
+    assert f"but number-twice: DIDs.{number}: {number} is also in" in explained(world, number, code=0)[0]
+    world.store.delete_doc(db, "u", second)
+
     stored["servers"][0]["options"] = {"enabled": False}
     world.store.save_doc(db, stored)
     told, told_json = explained(world, number, code=1)
