@@ -97,7 +97,7 @@ class Auditor:
         if report.account not in documents:
             message = "the account's document is missing from its database"
             report.findings.append(Finding(Severity.ERROR, "private", message))
-        coercing = self._cache.setting("crossbar", "schema_strict_validation", default=False) is not True
+        coercing = trunk.is_coercing(self._cache)
         views = installed_views(next((one for one in documents if one["_id"] == ROUTING), None))
         for document in report.trunks:
             report.findings += trunk.findings(document, report.account, self._schema, coercing, views)

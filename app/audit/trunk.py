@@ -11,6 +11,7 @@ from app.documents.names import account_db, encoded
 from app.documents.secrets import SECRETS, masked
 from app.routing import Views, rows
 from app.schema import Invalid, Schema
+from app.store.cache import DocumentCache
 
 LONGEST_VALUE = 60
 # Of one save.
@@ -25,12 +26,17 @@ def is_trunk(document: Document) -> bool:
     return bool(pvt_type == connectivity.TYPE)
 
 
+def is_coercing(cache: DocumentCache) -> bool:
+    """Whether the API accepts text for numbers."""
+    return cache.setting("crossbar", "schema_strict_validation", default=False) is not True
+
+
 def findings(
     document: Document, account: Document, schema: Schema, coercing: bool = True, views: Views = Views.UNKNOWN
 ) -> list[Finding]:
     """The findings for a trunk document on its own. `account` is the account's document.
 
-    `coercing` says whether the API accepts text for numbers (`schema_strict_validation` in `system_config/crossbar`).
+    `coercing` is what `is_coercing` says.
     """
     results = list(_private(document, account, views))
     if not fields.is_deleted(document):

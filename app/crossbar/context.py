@@ -110,6 +110,8 @@ class Context:
     etag: str | None = None
     location_id: str | None = None
     paging: dict[str, Any] = field(default_factory=dict)
+    # Further members of the envelope.
+    members: dict[str, Any] = field(default_factory=dict, repr=False)
     new_token: str | None = field(default=None, repr=False)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from app.crossbar.context import Context, Stop
 from app.openapi import errors, parameters
 from app.openapi.json_schema import patch_of, translated
-from app.openapi.shapes import TEXT, Shape, named, record
+from app.openapi.shapes import FINDINGS, TEXT, Shape, named, record
 from app.openapi.table import ACCOUNT_PATH, TABLE, Operation
 from app.pipeline.route import route
 from app.services import Services
@@ -210,6 +210,7 @@ def _success() -> Shape:
         revision={"type": "string", "description": "CouchDB's `_rev`, or a hash of the data"},
         start_key={"type": "string", "description": "where this page begins"},
         next_start_key={"type": "string", "description": "where the next page begins, if there is one"},
+        findings=FINDINGS,
     ) | {"required": ["status", "timestamp", "version", "node", "request_id"]}
 
 

@@ -115,6 +115,18 @@ OUTCOME = record(
     then={"type": ["object", "null"], "description": "what follows if that fails; it looks the same"},
     steps={**listing(_STEP), "description": "what was looked at; `path` is the member that decided"},
 )
+FINDINGS: Shape = {
+    "type": ["array", "null"],
+    "items": record(
+        "severity rule message path document_id",
+        severity={"enum": ["note", "warning", "error"]},
+        rule=TEXT,
+        message=TEXT,
+        path={**TEXT, "description": "the member, as in `servers.0.auth`"},
+        document_id=TEXT,
+    ),
+    "description": "with `findings=true`, what `audit` finds in the trunk, the worst first; null if the store fails",
+}
 USER = stored("users")
 USER_SUMMARY = record("id features username", id=TEXT, features=listing(TEXT), username=ANY)
 CHANGED_USER = {

@@ -22,6 +22,7 @@ FILTERS = (
     "modified_to",
 )
 LIST = PAGING + FILTERS
+FINDINGS = ("findings",)
 
 
 @dataclass(frozen=True)
@@ -184,17 +185,19 @@ TABLE: dict[str, Noun] = {
                     "`id` in the data sets the trunk's id; the default is a new id. `location` is the trunk's path.",
                     named("connectivity"),
                     201,
+                    FINDINGS,
                 ),
             },
             f"{ACCOUNT_PATH}/connectivity/{{id}}": {
-                "GET": Operation("A trunk", shapes.TRUNK),
-                "POST": Operation("Replace a trunk", shapes.TRUNK, body=named("connectivity")),
+                "GET": Operation("A trunk", shapes.TRUNK, query=FINDINGS),
+                "POST": Operation("Replace a trunk", shapes.TRUNK, body=named("connectivity"), query=FINDINGS),
                 "PATCH": Operation(
                     "Change a trunk",
                     shapes.TRUNK,
                     "The data is merged into the stored document, and the result is validated. `null` removes a "
                     "member. Arrays are replaced as a whole.",
                     named("connectivity_patch"),
+                    query=FINDINGS,
                 ),
                 "DELETE": Operation(
                     "Delete a trunk",

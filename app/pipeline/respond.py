@@ -52,6 +52,7 @@ def success(context: Context) -> Answer:
     if context.wants_csv:
         return _csv(context)
     envelope = dict(context.paging) if context.version != "v1" else {}
+    envelope |= context.members
     if context.resp_data is not None:
         envelope["data"] = context.resp_data
     if context.revision is not None:

@@ -13,7 +13,7 @@ from app.crossbar.context import Context, not_found_error, system_error, too_lon
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
 from app.documents.connectivity import SCHEMA
-from app.resources import connectivity_calls, connectivity_history, limits
+from app.resources import connectivity_calls, connectivity_history, limits, trunk_findings
 from app.schema.errors import Errors, error
 from app.trunks.service import LONGEST_KEY, KeyTooLong, NumbersRefused
 
@@ -82,7 +82,7 @@ class Connectivity(Resource):
 
 def _read(context: Context, trunk_id: str) -> None:
     document = crossbar_doc.load(context, trunk_id, connectivity.TYPE)
-    context.respond_document(document, fields.answer_data(document))
+    _answer(context, document)
 
 
 def _validate_create(context: Context) -> None:
@@ -187,3 +187,4 @@ def _delete(context: Context) -> None:
 
 def _answer(context: Context, stored: Document, status: int = 200) -> None:
     context.respond_document(stored, fields.answer_data(stored), status)
+    trunk_findings.add(context, stored)

@@ -5,8 +5,9 @@ Spec: docs/kazoo/http.md, section 10.
 
 from app.crossbar.context import Context, not_found_error, system_error, validation_error
 from app.crossbar.resource import Public
-from app.documents import Document, fields, is_true
+from app.documents import Document, connectivity, fields, is_true
 from app.documents.names import SYSTEM_SCHEMAS
+from app.resources import trunk_findings
 from app.schema import Invalid, UnknownSchema
 from app.store import DatabaseMissing, is_document_id
 
@@ -75,4 +76,8 @@ def _validate_data(context: Context, name: str) -> None:
         validated = schema.validate(data)
     except Invalid as invalid:
         raise validation_error(invalid.errors) from None
+    if name == connectivity.SCHEMA and context.has_account:
+        realm = context.account.get("realm")
+        document = connectivity.with_realm(validated, realm)
+        trunk_findings.add(context, document if client_id is None else {**document, "_id": str(client_id)})
     context.respond(validated if client_id is None else {**validated, "_id": client_id}, 201)

@@ -26,7 +26,7 @@ def system_of(store: Store, cache: DocumentCache, account_id: str, is_quick: boo
     db = account_db(account_id)
     account = store.open_doc(db, account_id)
     views = installed_views(store.find_doc(db, ROUTING))
-    trunks = tuple(_live_trunks(store, db, views) if is_quick else _every_trunk(store, db))
+    trunks = tuple(live_trunks(store, db, views) if is_quick else _every_trunk(store, db))
     regex = cache.setting("number_manager", "reconcile_regex")
     return System(
         account_id,
@@ -44,7 +44,7 @@ def _every_trunk(store: Store, db: str) -> Iterator[Document]:
     return (document for document in store.iterate_docs(db) if document.get("pvt_type") == TYPE)
 
 
-def _live_trunks(store: Store, db: str, views: Views) -> Iterator[Document]:
+def live_trunks(store: Store, db: str, views: Views) -> Iterator[Document]:
     """The trunks that the routing views have rows of. Raises Unavailable after the request's deadline."""
     try:
         ids = [row.id for row in store.query_view(db, TRUNKS_VIEW)]
