@@ -28,7 +28,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def base(world):
-    server = support.service({**world.environment, "HISTORY": "true"})
+    server = support.service({**world.environment, "HISTORY": "true", "EXPLAIN": "true"})
     yield server.start().url
     server.stop()
 
@@ -113,6 +113,8 @@ def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
     assert (
         list(document["servers"][0]["DIDs"]) == [number] and document["servers"][0]["auth"]["auth_user"] == "pbx-one"
     )
+    # A new PBX can register.
+    assert document["servers"][0]["options"]["enabled"] is True
     # The picture leads to the fields.
     page.click("summary", "Picture")
     page.see(".picture")
@@ -168,6 +170,11 @@ def test_the_life_of_a_trunk_by_keyboard(world, base, person, page):
             press(TAB)
         raise AssertionError(f"{selector} {text} cannot be reached by keyboard")
 
+    def save():
+        keys = [("keyDown", CONTROL), ("keyDown", "s"), ("keyUp", "s"), ("keyUp", CONTROL)]
+        actions = [{"type": kind, "value": value} for kind, value in keys]
+        page.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
     page.see("#account")
     press(person.realm + TAB + person.user["username"] + TAB + support.PASSWORD + ENTER)
     page.see("h1", "Trunks")
@@ -180,24 +187,12 @@ def test_the_life_of_a_trunk_by_keyboard(world, base, person, page):
     press(ENTER)
     tab_to('[data-path="servers.0.auth.ip"] input')
     press("192.0.2.77")
-    page.call(
-        "POST",
-        "/actions",
-        {
-            "actions": [
-                {
-                    "type": "key",
-                    "id": "keyboard",
-                    "actions": [
-                        {"type": "keyDown", "value": CONTROL},
-                        {"type": "keyDown", "value": "s"},
-                        {"type": "keyUp", "value": "s"},
-                        {"type": "keyUp", "value": CONTROL},
-                    ],
-                }
-            ]
-        },
-    )
+    # Without a user it cannot register, which takes a second look.
+    save()
+    page.see(".notice", "Not saved: something will not work.")
+    page.see(".findings li.error", "the server has no auth_user")
+    page.see("#save", "Save anyway")
+    save()
     page.see(".notice", "Saved.")
     (doc_id,) = support.Api(base, person).call("GET").json()["data"]
     assert stored(world, person, doc_id)["servers"][0]["auth"]["ip"] == "192.0.2.77"
@@ -208,6 +203,63 @@ def test_the_life_of_a_trunk_by_keyboard(world, base, person, page):
     press("By keyboard" + ENTER)
     page.see("h1", "Trunks")
     assert stored(world, person, doc_id)["pvt_deleted"] is True
+
+
+def test_the_console_tells_what_will_not_work(world, base, person, page):
+    api = support.Api(base, person)
+    server = support.server_with(auth_user="pbx", auth_password="a long password")
+    doc_id = api.create({"name": "Dead", "servers": [{name: server[name] for name in ("auth", "DIDs")}]})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "Dead")
+    page.see(".findings li.error", "no user of the document can register")
+    # It leads to the field. What is there already is no reason to ask.
+    page.click(".findings a", "servers.0.options")
+    assert "servers.0" in page.execute("return document.activeElement.closest('[data-path]').dataset.path")
+    page.type(field("name"), "Still dead")
+    page.click("#save")
+    page.see("main h1", "Still dead")
+    # A new error is.
+    document = api.call("GET", f"/{doc_id}").json()["data"]
+    document["servers"][0] |= {"options": {}, "DIDs": {"4155550100": {}}}
+    page.execute(
+        "const json = document.getElementById('json'); json.value = arguments[0];"
+        "json.dispatchEvent(new Event('input'))",
+        json.dumps(document),
+    )
+    page.click("#save")
+    page.see(".findings li.error", "the number is not in E.164 form")
+    assert page.execute("return document.querySelectorAll('.findings li.error').length") == 2
+    assert list(stored(world, person, doc_id)["servers"][0]["DIDs"]) == []
+    page.click("#save", "Save anyway")
+    page.wait(lambda: "4155550100" in stored(world, person, doc_id)["servers"][0]["DIDs"], "the save")
+
+
+def test_a_number_as_it_is_typed_and_where_it_goes(world, base, person, page):
+    number = f"+1650558{int(person.account_id[:8], 16) % 10**4:04}"
+    world.store.create_db(number_db(number))
+    support.run(world.environment, "add-number", person.account_id, number)
+    log_in(page, person)
+    page.click("a", "New trunk")
+    page.type(field("name"), "Office")
+    page.click("button", "Add server")
+    page.type(field("servers.0.auth.auth_user"), "office")
+    page.click("button", "Generate")
+    page.click('[data-path="servers.0.DIDs"] > summary')
+    page.see('[data-path="servers.0.DIDs"] .with-button input')
+    page.type('[data-path="servers.0.DIDs"] .with-button input', f"({number[2:5]}) {number[5:8]}-{number[8:]}")
+    page.click('[data-path="servers.0.DIDs"] button', "Add")
+    page.see('[data-path="servers.0.DIDs"] small', f"is stored as {number}")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    (doc_id,) = support.Api(base, person).call("GET").json()["data"]
+    (server,) = stored(world, person, doc_id)["servers"]
+    assert list(server["DIDs"]) == [number] and re.fullmatch("[a-zA-Z2-9]{16}", server["auth"]["auth_password"])
+    page.see("button", "Delete")
+    page.click("summary", "Try a number")
+    page.see("#tried")
+    page.type("#tried", number[2:])
+    page.click("button", "Try")
+    page.see(".trial strong", f"it rings at office@{person.realm}, dialled as {number[2:]}")
 
 
 def test_two_people_at_once(world, base, person, page):

@@ -2,11 +2,17 @@
 // change of the schema. Members that are not in the schema stay as they are.
 
 import {h, replace} from './dom.js';
-import {at, isObject, pathText, put, same, steps} from './paths.js';
+import {at, copy, isObject, pathText, put, same, steps} from './paths.js';
+
+const PASSWORD_LENGTH = 16;
 
 export class SchemaForm {
   // `suggestions` has suggested keys for maps, by the map's name. `onChange` is called after each change.
-  constructor(schema, {onChange, suggestions = {}}) {
+  // `newItems` has members of new items of an array, by the array's name, beside those that the schema requires.
+  // `storedKeys` has functions that turn what was typed into a key of a map, by the map's name. They return promises.
+  constructor(schema, {onChange, suggestions = {}, newItems = {}, storedKeys = {}}) {
+    this.newItems = newItems;
+    this.storedKeys = storedKeys;
     this.schema = schema;
     this.onChange = onChange;
     this.suggestions = suggestions;
@@ -127,7 +133,12 @@ export class SchemaForm {
       input.type = input.type === 'password' ? 'text' : 'password';
       show.textContent = input.type === 'password' ? 'Show' : 'Hide';
     }}, 'Show');
-    return h('div', {class: 'with-button'}, field, show);
+    const generate = h('button', {type: 'button', onclick: () => {
+      input.value = newPassword();
+      this.#set(path, input.value);
+      if (input.type === 'password') show.click();
+    }}, 'Generate');
+    return h('div', {class: 'with-button'}, field, show, generate);
   }
 
   // The content of a closed section is created when it is opened, because documents may be large.
@@ -157,9 +168,12 @@ export class SchemaForm {
     const input = h('input', {type: 'text', list, pattern, autocomplete: 'off'});
     const entries = h('div', {class: 'entries'});
     const fill = () => replace(entries, Object.keys(this.#value(path) || {}).map((key) => this.#entry(schema, [...path, key], fill)));
-    const add = () => {
-      const key = input.value.trim();
+    const hint = h('small', {role: 'status'});
+    const add = async () => {
+      const typed = input.value.trim();
+      const key = typed && this.storedKeys[name] ? await this.storedKeys[name](typed) : typed;
       if (!key || !new RegExp(pattern).test(key)) return input.reportValidity();
+      hint.textContent = key === typed ? '' : `${typed} is stored as ${key}`;
       if (!isObject(this.#value(path))) put(this.document, path, {});
       if (!(key in this.#value(path))) this.#set([...path, key], {});
       input.value = '';
@@ -171,7 +185,7 @@ export class SchemaForm {
     return [entries, h('div', {class: 'with-button'},
       h('label', {class: 'field'}, h('span', {}, `Add to ${labelOf(path)}`), input),
       h('datalist', {id: list}, suggestions.map((value) => h('option', {value}))),
-      h('button', {type: 'button', onclick: add}, 'Add'))];
+      h('button', {type: 'button', onclick: add}, 'Add')), hint];
   }
 
   #entry(schema, path, refresh) {
@@ -228,7 +242,7 @@ export class SchemaForm {
     const add = h('button', {type: 'button', onclick: () => {
       const index = items().length;
       if (!index) put(this.document, path, []);
-      this.#set([...path, index], newItem(schema));
+      this.#set([...path, index], {...newItem(schema), ...copy(this.newItems[path[path.length - 1]] || {})});
       fill();
       this.focus([...path, index, Object.keys(schema.properties)[0]]);
     }}, `Add ${singular.toLowerCase()}`);
@@ -243,6 +257,13 @@ function newItem(schema) {
   if (schema.type !== 'object') return undefined;
   const members = (schema.required || []).map((name) => [name, newItem(schema.properties[name] || {})]);
   return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+}
+
+// Of letters and digits, without those that are easily confused.
+function newPassword() {
+  const letters = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+  const bytes = crypto.getRandomValues(new Uint8Array(64)).filter((byte) => byte < 4 * letters.length);
+  return [...bytes.slice(0, PASSWORD_LENGTH)].map((byte) => letters[byte % letters.length]).join('');
 }
 
 function titleOf(value, singular, index) {

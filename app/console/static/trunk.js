@@ -2,16 +2,22 @@
 
 import {call, inAccount} from './api.js';
 import {ask, h, notify, replace} from './dom.js';
+import {ASK, errorsIn, findingsOf, keyOf, showFindings} from './findings.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
 import {copy, isObject, parse, same, segment, steps} from './paths.js';
 import {picture} from './picture.js';
 import {SchemaForm} from './schema_form.js';
+import {tryNumber} from './trial.js';
 
 const NEW = 'new';
+const SAVE = 'Save';
+const SAVE_ANYWAY = 'Save anyway';
 const MOST_NUMBERS = 1000;
 // In characters of JSON. With a longer text, a browser takes half a second of layout for each keystroke.
 const LONG = 40000;
+// With these, a PBX can register and is called.
+const NEW_SERVER = {options: {enabled: true}, DIDs: {}};
 
 export async function showTrunk(main, id) {
   const isNew = id === NEW;
@@ -26,7 +32,7 @@ export async function showTrunk(main, id) {
 
 async function storedTrunk(id) {
   try {
-    return await call('GET', inAccount(`/connectivity/${segment(id)}`));
+    return await call('GET', inAccount(`/connectivity/${segment(id)}${ASK}`));
   } catch (error) {
     throw error.status === 404 ? new Error('There is no such trunk.') : error;
   }
@@ -43,18 +49,34 @@ async function spareNumbers() {
   }
 }
 
+// A number as Kazoo knows it, in E.164 form, without what people put between its digits.
+async function storedNumber(typed) {
+  const number = typed.replace(/[\s()./-]/g, '');
+  try {
+    return (await call('GET', inAccount(`/phone_numbers/classifiers/${segment(number)}`))).data.e164 || number;
+  } catch (error) {
+    if (error.status === 401) throw error;
+    return number;
+  }
+}
+
 class Editor {
   constructor(main, id, schema, numbers, stored, hasVersions) {
     this.main = main;
     this.id = id;
     this.hasVersions = hasVersions;
-    this.form = new SchemaForm(schema, {onChange: () => this.#formChanged(), suggestions: {DIDs: numbers}});
+    this.form = new SchemaForm(schema, {onChange: () => this.#formChanged(), suggestions: {DIDs: numbers}, newItems: {servers: NEW_SERVER}, storedKeys: {DIDs: storedNumber}});
     this.json = h('textarea', {id: 'json', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
     this.jsonPart = h('details', {class: 'part', ontoggle: () => { if (!this.jsonError.textContent) this.#writeJson(); }}, h('summary', {}, 'JSON'));
     this.jsonError = h('p', {class: 'error', role: 'alert', id: 'json-error'});
     this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
+    this.findings = h('section', {class: 'findings', 'aria-label': 'Findings', 'aria-live': 'polite'});
+    // The errors of the stored trunk, and those with which the person wants to save.
+    this.known = new Set();
     this.title = h('h1');
+    this.saveButton = h('button', {type: 'button', class: 'main', id: 'save', onclick: () => this.save()}, SAVE);
     this.picture = h('div');
+    this.trial = h('section', {'aria-label': 'Try a number'});
     this.versions = h('section', {'aria-label': 'Versions'});
     this.state = h('span', {role: 'status'});
     this.jsonPart.append(h('label', {for: 'json', class: 'hidden'}, 'JSON of the trunk'), this.jsonError, this.json);
@@ -70,13 +92,15 @@ class Editor {
     replace(this.main,
       h('p', {}, h('a', {href: '#/trunks'}, '← Trunks')),
       h('div', {class: 'bar'}, this.title, this.state,
-        h('button', {type: 'button', class: 'main', id: 'save', onclick: () => this.save()}, 'Save'),
+        this.saveButton,
         this.id ? h('button', {type: 'button', class: 'danger', onclick: () => this.remove()}, 'Delete') : null),
       this.summary,
+      this.findings,
       lazy('Picture', this.picture, () => this.#draw()),
       h('div', {class: 'columns'},
         h('section', {'aria-label': 'Form'}, this.form.element),
         h('section', {'aria-label': 'JSON'}, this.jsonPart)),
+      this.id ? lazy('Try a number', this.trial, () => tryNumber(this.trial, this.id, (path) => this.form.focus(path))) : null,
       this.hasVersions ? lazy('Versions', this.versions, () => this.#showVersions()) : null);
     return {
       isChanged: () => this.#isChanged(),
@@ -99,7 +123,9 @@ class Editor {
     this.isSaving = true;
     this.#showErrors({});
     try {
-      await this.#send();
+      // What is typed meanwhile is for the next save.
+      const sent = copy(this.document);
+      if (await this.#mayWork(sent)) await this.#send(sent);
     } catch (error) {
       if (error.status === 401) return;
       if (error.status === 412) await this.#mergeWithTheirs();
@@ -109,12 +135,28 @@ class Editor {
     }
   }
 
-  async #send() {
+  // Whether nothing that is new will not work, or the person has seen it and wants to save all the same.
+  async #mayWork(document) {
+    const found = await findingsOf(document);
+    const errors = errorsIn(found).filter((finding) => !this.known.has(keyOf(finding)));
+    if (!errors.length) return true;
+    this.#showFindings(found);
+    this.saveButton.textContent = SAVE_ANYWAY;
+    notify('Not saved: something will not work. Look at it, or save anyway.');
+    return false;
+  }
+
+  // Shows findings. The same errors are no reason to ask again.
+  #showFindings(findings) {
+    showFindings(this.findings, findings, (path) => this.form.focus(path));
+    this.known = new Set(errorsIn(findings).map(keyOf));
+  }
+
+  async #send(sent) {
     const isNew = this.id === null;
-    const sent = copy(this.document);
     const answer = isNew
-      ? await call('PUT', inAccount('/connectivity'), sent)
-      : await call('POST', inAccount(`/connectivity/${segment(this.id)}`), sent, {'If-Match': this.etag});
+      ? await call('PUT', inAccount(`/connectivity${ASK}`), sent)
+      : await call('POST', inAccount(`/connectivity/${segment(this.id)}${ASK}`), sent, {'If-Match': this.etag});
     notify('Saved.');
     const hasMore = !same(sent, this.document);
     if (!hasMore) this.#take(answer);
@@ -162,7 +204,8 @@ class Editor {
     this.#showDocument();
   }
 
-  #takeBase({data, revision}) {
+  #takeBase({data, revision, findings}) {
+    if (findings) this.#showFindings(findings);
     this.base = copy(data);
     this.revision = revision;
     this.etag = revision ? `"${revision}"` : null;
@@ -202,6 +245,7 @@ class Editor {
 
   #changed() {
     this.state.textContent = this.#isChanged() ? 'Not saved' : '';
+    this.saveButton.textContent = SAVE;
     if (this.picture.childElementCount) this.#draw();
   }
 
@@ -220,7 +264,7 @@ class Editor {
   #refresh() { if (this.versions.childElementCount) this.#showVersions(); }
 
   async #mergeWithTheirs() {
-    const theirs = await call('GET', inAccount(`/connectivity/${segment(this.id)}`)).catch((error) => error);
+    const theirs = await call('GET', inAccount(`/connectivity/${segment(this.id)}${ASK}`)).catch((error) => error);
     if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? 'Someone else has deleted this trunk.' : theirs.message);
     const merged = await merge(this.base, this.document, theirs.data);
     if (!merged) return;
