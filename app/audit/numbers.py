@@ -16,11 +16,17 @@ MOST_NAMED = 10
 
 
 def findings(
-    find: FindNumbers, look_up: FindNumbers, cache: DocumentCache, account_id: str, trunks: list[Document]
+    find: FindNumbers,
+    look_up: FindNumbers,
+    cache: DocumentCache,
+    account_id: str,
+    trunks: list[Document],
+    names_owners: bool = True,
 ) -> Iterator[Finding]:
     """The problems with the numbers of an account's trunks.
 
-    `find` may be out of date, so numbers that look wrong are looked up again with `look_up`.
+    `find` may be out of date, so numbers that look wrong are looked up again with `look_up`. `names_owners` is for
+    operators: nobody else may be told whose a number is.
     """
     numbers = known_numbers({did for trunk in trunks for did in connectivity.dids(trunk)}, cache.setting)
     documents = find(set(numbers.values()))
@@ -35,7 +41,8 @@ def findings(
             document = documents.get(number)
             if document is None:
                 missing.append(number)
-            for severity, rule, message in _problems(account_id, document, trunk) if document else ():
+            problems = _problems(account_id, document, trunk, names_owners) if document else ()
+            for severity, rule, message in problems:
                 yield Finding(severity, rule, f"{number} {message}", f"DIDs.{did}", trunk["_id"])
         if missing:
             yield _missing(missing, trunk["_id"])
@@ -52,19 +59,18 @@ def _missing(numbers: list[str], trunk_id: str) -> Finding:
 
 
 def _is_right(account_id: str, document: Document | None) -> bool:
-    return document is not None and not any(_problems(account_id, document, {}))
+    return document is not None and not any(_problems(account_id, document, {}, names_owners=False))
 
 
-def _problems(account_id: str, document: Document, trunk: Document) -> Iterator[tuple[Severity, str, str]]:
+def _problems(
+    account_id: str, document: Document, trunk: Document, names_owners: bool
+) -> Iterator[tuple[Severity, str, str]]:
     """Severity, rule and message of each problem. Calls to a number always go to the account that owns it."""
     known = as_number(document)
     refusal = inbound.refusal_of_number(known, account_id)
     if refusal in (inbound.NOT_ASSIGNED, inbound.NOT_OURS):
-        yield (
-            Severity.ERROR,
-            "number-owner",
-            f"belongs to {known.account_id or 'nobody'}: its calls go there (routing 3)",
-        )
+        owner = (known.account_id if names_owners else "another account") if known.account_id else "nobody"
+        yield Severity.ERROR, "number-owner", f"belongs to {owner}: its calls go there (routing 3)"
         return
     if refusal:
         yield Severity.ERROR, "number-state", f"is {known.state}: it does not ring (routing 2)"

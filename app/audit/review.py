@@ -15,7 +15,10 @@ from app.trunks.knowledge import installed_views, live_trunks
 def review(
     store: Store, cache: DocumentCache, schemas: Schemas, account: Document, document: Document
 ) -> list[Finding]:
-    """The findings, the worst first. A document that is not stored is taken as it would be. Raises StoreError."""
+    """The findings, the worst first, without names of other accounts. Raises StoreError.
+
+    A document that is not stored is taken as it would be.
+    """
     account_id, db = account["_id"], account_db(account["_id"])
     document = {**_as_saved(account), **document}
     views = installed_views(store.find_doc(db, ROUTING))
@@ -27,7 +30,7 @@ def review(
             list(places.findings(account_id, other))
     found += [finding.in_document(document["_id"]) for finding in places.findings(account_id, document)]
     look_up = store_lookup(store)
-    of_numbers = numbers.findings(look_up, look_up, cache, account_id, [document])
+    of_numbers = numbers.findings(look_up, look_up, cache, account_id, [document], names_owners=False)
     # A number is marked when its trunk is saved.
     found += [finding for finding in of_numbers if "_rev" in document or finding.rule != "number-mark"]
     return worst_first(found)

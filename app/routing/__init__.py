@@ -55,9 +55,9 @@ class Outcome:
         return self.route in ("bridge", "offnet") or (self.route == "ok" and self.target.get("password") is not None)
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as `explain --json` and the API answer it, without the password."""
+        """The outcome as `explain --json` and the API answer it, without what a registration hands out."""
         told = asdict(self)
-        told["target"] = {name: value for name, value in self.target.items() if name != "password"}
+        told["target"] = {} if self.route == "ok" else dict(self.target)
         told["then"] = self.then.as_json() if self.then else None
         return {**told, "text": sentence(self)}
 

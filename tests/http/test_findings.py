@@ -75,6 +75,17 @@ def test_numbers_and_users_of_other_trunks_count(base, person, number):
     assert "number-twice" not in {rule for rule, _ in rules(checked(api, {**document, "id": first}), 201)}
 
 
+def test_whose_a_number_is_stays_untold(world, base, person, number):
+    """A stored trunk may have a number that was given to another account later."""
+    other = make_person(world)
+    api = support.Api(base, person)
+    trunk_id = api.create({"servers": [server(number)]})
+    document = world.store.open_doc(number_db(number), number)
+    world.store.save_doc(number_db(number), {**document, "pvt_assigned_to": other.account_id})
+    answer = api.call("GET", f"/{trunk_id}?findings=true")
+    assert ("number-owner", f"DIDs.{number}") in rules(answer) and other.account_id not in answer.text
+
+
 def test_worst_first_and_no_secrets(base, person):
     api = support.Api(base, person)
     by_address = {"auth": {"auth_method": "IP", "ip": "10.0.0.1"}, "options": {"enabled": False}, "DIDs": {}}
