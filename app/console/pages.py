@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from flask import Blueprint, Response, render_template, request, send_from_directory
+from flask import Blueprint, Response, current_app, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
+from app.accounts.system import DEMO_FILE
 from app.blueprint import answer, leave_to_crossbar
 
 STATIC = Path(__file__).parent / "static"
@@ -43,7 +44,10 @@ def show_landing_page() -> Response:
     """This service's landing page for browsers, and crossbar's for all other clients."""
     if not _wants_html():
         return answer()
-    return _with_headers(Response(render_template("landing.html", root=request.host_url.rstrip("/"))))
+    settings = current_app.extensions["services"].settings
+    has_demo = not settings.couchdb_urls and (settings.data_dir / DEMO_FILE).exists()
+    html = render_template("landing.html", root=request.host_url.rstrip("/"), has_demo=has_demo)
+    return _with_headers(Response(html))
 
 
 def _file(name: str) -> Response:

@@ -565,6 +565,7 @@ def test_files_and_headers(world, base):
 def test_the_landing_page_is_for_browsers(world, base):
     html = requests.get(f"{base}/", headers={"Accept": "text/html,*/*;q=0.8"}, timeout=120)
     assert html.headers["content-type"].startswith("text/html") and f"URL={base}/v2" in html.text
+    assert "make run" not in html.text and "API_KEY=…" in html.text
     for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
         text = requests.get(f"{base}/", headers=headers, timeout=120)
         assert text.text.startswith("This is the connectivity API") and text.headers["content-type"].startswith(

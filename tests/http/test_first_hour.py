@@ -60,6 +60,11 @@ def test_the_example_touches_only_the_trunk_that_it_made(demo, tmp_path):
     }
 
 
+def test_the_page_at_the_root_has_the_examples_of_make_run(demo):
+    html = requests.get(f"{demo.url}/", headers={"Accept": "text/html"}, timeout=120).text
+    assert "make run" in html and ". data/demo.env" in html and "API_KEY=…" not in html
+
+
 def test_the_example_goes_to_the_service_that_was_started_last(demo, tmp_path):
     first = variables(tmp_path)
     demo.stop()
