@@ -9,7 +9,7 @@ from app.schema import Schemas
 from app.store import Store
 from app.store.cache import DocumentCache
 from app.store.design import ROUTING
-from app.trunks.knowledge import installed_views, live_trunks
+from app.trunks.knowledge import installed_views, listed_trunks
 
 
 def review(
@@ -25,7 +25,7 @@ def review(
     schema = schemas.get(connectivity.SCHEMA)
     found = trunk.findings(document, account, schema, trunk.is_coercing(cache), views)
     places = Places()
-    for other in live_trunks(store, db, views):
+    for other in listed_trunks(store, db):
         if other["_id"] != document["_id"]:
             list(places.findings(account_id, other))
     found += [finding.in_document(document["_id"]) for finding in places.findings(account_id, document)]

@@ -35,7 +35,7 @@ def _outcome(context: Context) -> Outcome:
         message = "Ask for one thing: `to`, `from` with `to`, or `register`"
         raise validation_error(error("to", "required", message=message))
     services = context.services
-    system = knowledge.system_of(services.store, services.cache, context.account_id, is_quick=True)
+    system = knowledge.system_of(services.store, services.cache, context.account_id)
     realm = _text(context, "realm") or str(system.account.get("realm"))
     if registering is not None:
         return register(system, registering, realm)

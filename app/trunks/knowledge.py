@@ -11,22 +11,20 @@ from app.numbers import ownership
 from app.numbers.classifiers import classifiers
 from app.numbers.normalise import BUILT_IN_RECONCILE, converters, normalise
 from app.routing import Number, System, Views
-from app.store import Store, StoreError, Unavailable
+from app.store import Store, Unavailable
 from app.store.cache import DocumentCache
 from app.store.design import ROUTING, needs_old_engine, routing_design
 
-USERS_VIEW = "trunkstore/lookup_user_flags"
 
-
-def system_of(store: Store, cache: DocumentCache, account_id: str, is_quick: bool = False) -> System:
+def system_of(store: Store, cache: DocumentCache, account_id: str) -> System:
     """What Kazoo knows of an account. Raises NotFound if there is no such account, and Unavailable.
 
-    If it must be quick, deleted trunks are left out where they do not count, and the request's deadline holds.
+    It reads all documents of the account: lists leave out trunks without `account`, which may ring and register.
     """
     db = account_db(account_id)
     account = store.open_doc(db, account_id)
     views = installed_views(store.find_doc(db, ROUTING))
-    trunks = tuple(live_trunks(store, db, views) if is_quick else _every_trunk(store, db))
+    trunks = tuple(document for document in _in_time(store.iterate_docs(db)) if document.get("pvt_type") == TYPE)
     regex = cache.setting("number_manager", "reconcile_regex")
     return System(
         account_id,
@@ -40,24 +38,18 @@ def system_of(store: Store, cache: DocumentCache, account_id: str, is_quick: boo
     )
 
 
-def _every_trunk(store: Store, db: str) -> Iterator[Document]:
-    return (document for document in store.iterate_docs(db) if document.get("pvt_type") == TYPE)
+def listed_trunks(store: Store, db: str) -> Iterator[Document]:
+    """The trunks that lists show. Raises Unavailable, ViewMissing."""
+    ids = [row.id for row in store.query_view(db, TRUNKS_VIEW) if row.id]
+    return _in_time(store.read_docs(db, ids))
 
 
-def live_trunks(store: Store, db: str, views: Views) -> Iterator[Document]:
-    """The trunks that the routing views have rows of. Raises Unavailable after the request's deadline."""
-    try:
-        ids = [row.id for row in store.query_view(db, TRUNKS_VIEW)]
-        # Kazoo's own view has rows of deleted trunks.
-        ids += [row.id for row in store.query_view(db, USERS_VIEW)] if views is Views.KAZOOS else []
-    except StoreError:
-        trunks = _every_trunk(store, db)
-    else:
-        trunks = store.read_docs(db, (doc_id for doc_id in ids if doc_id))
-    for trunk in trunks:
+def _in_time(documents: Iterator[Document]) -> Iterator[Document]:
+    """The same documents. Raises Unavailable after the request's deadline."""
+    for document in documents:
         if deadline.is_over():
-            raise Unavailable("the account has too many trunks to look at in time")
-        yield trunk
+            raise Unavailable("the account has too many documents to look at in time")
+        yield document
 
 
 def find_number(store: Store, number: str) -> Number | None:

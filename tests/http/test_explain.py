@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.documents import MISSING, value_at
 from app.documents.names import account_db, encoded, number_db
 from app.routing import Outcome, Views
 from app.store.cache import DocumentCache
@@ -152,6 +151,7 @@ def test_without_the_setting_there_are_no_calls(base, person):
     assert answer.status_code == 404 and answer.json()["message"] == "not_found"
 
 
+@pytest.mark.repeated
 def test_recorded_calls_through_the_api(world, explaining):
     """Documents and numbers are stored; what comes back is compared with what a real Kazoo did."""
     cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")
@@ -166,7 +166,9 @@ def test_recorded_calls_through_the_api(world, explaining):
                 continue
             answer = api.call("GET", f"/zz/calls?{urlencode(query_of(call))}", account_id=owner)
             assert answer.status_code == 200, answer.text
-            found = calls.computed(call["kind"], outcome_of(answer.json()["data"], passwords))
+            # Of the account's id, which a dynamic flag may name, the recording has a placeholder.
+            told = json.loads(answer.text.replace(owner, calls.THIS))["data"]
+            found = calls.computed(call["kind"], outcome_of(told, passwords))
             assert found == calls.recorded(call["kind"], each["outcome"]), (case["case"], call)
             count += 1
         for known in case["numbers"]:
@@ -211,9 +213,11 @@ def outcome_of(told, documents):
     target = dict(told["target"])
     if told["route"] == "ok":
         *_, step = told["steps"]
-        path = [int(name) if name.isdigit() else name for name in step["path"].split(".")]
-        found = value_at(documents[step["document_id"]], tuple(path))
-        target["password"] = None if found is MISSING else found
+        found = documents[step["document_id"]]
+        for name in step["path"].split("."):
+            # Servers may be in an object.
+            found = found[int(name)] if isinstance(found, list) else found.get(name)
+        target["password"] = found
     then = outcome_of(told["then"], documents) if told["then"] else None
     return Outcome(told["route"], told["why"], told["document_id"], target, then)
 
@@ -289,6 +293,7 @@ def test_questions_that_are_none(world):
     assert support.run(nothing, "explain", "+14155550100", code=2).startswith("error: http://127.0.0.1:")
 
 
+@pytest.mark.repeated
 def test_recorded_calls_from_stored_documents(world):
     """The documents are loaded and read again. What stays in memory is who has the numbers."""
     cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")

@@ -81,6 +81,7 @@ def dids_and_users(document):
         yield f"servers.{index}", server.get("DIDs"), auth.get("auth_user"), auth
 
 
+@pytest.mark.repeated
 @given(DOCUMENT, st.sampled_from([Views.OURS, Views.KAZOOS]))
 @settings(max_examples=support.often(300, 3000))
 def test_no_finding_contradicts_the_explanation(document, views):

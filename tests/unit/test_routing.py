@@ -129,6 +129,7 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.repeated
 @given(
     st.lists(DOCUMENT, max_size=2), st.sampled_from(Views), SETTINGS, st.sampled_from([NUMBER, "911", "0", "é", ""])
 )
