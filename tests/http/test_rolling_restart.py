@@ -1,8 +1,10 @@
 """Two instances behind HAProxy (docs/haproxy.cfg): one is stopped and started while the other one serves."""
 
+import csv
 import os
 import re
 import shutil
+import socket
 import threading
 
 import pytest
@@ -39,13 +41,28 @@ def proxy(instances, tmp_path, monkeypatch):
         assert documented in text
         text = text.replace(documented, used.url.removeprefix("http://"))
     text = text.replace("127.0.0.1:8000", instances[0].url.removeprefix("http://"))
+    text = text.replace("global\n", f"global\n    stats socket {tmp_path}/haproxy.sock\n")
     (tmp_path / "haproxy.cfg").write_text(text.replace("bind 127.0.0.1:80\n", f"bind 127.0.0.1:{port}\n"))
     server = support.Server(["haproxy", "-db", "-f", str(tmp_path / "haproxy.cfg")], f"http://127.0.0.1:{port}")
     yield server.start().url
     server.stop()
 
 
-def test_no_request_is_lost(world_on, instances, proxy):
+def are_both_up(folder):
+    """Whether HAProxy sends requests to both instances. It looks once a second."""
+    with socket.socket(socket.AF_UNIX) as stats:
+        stats.connect(f"{folder}/haproxy.sock")
+        stats.sendall(b"show stat\n")
+        told = stats.makefile().read()
+    names, *rows = csv.reader(told.removeprefix("# ").split("\n"))
+    found = [dict(zip(names, row, strict=False)) for row in rows if row]
+    return {row["svname"]: row["status"] for row in found if row["pxname"] == "connectivity"}.items() >= {
+        ("new", "UP"),
+        ("second", "UP"),
+    }
+
+
+def test_no_request_is_lost(world_on, instances, proxy, tmp_path):
     world = world_on("couchdb")
     person = world.person("Rolling", f"rolling{os.getpid()}.example.com", world.master)
     token = support.Api(instances[0].url, person).token
@@ -72,6 +89,7 @@ def test_no_request_is_lost(world_on, instances, proxy):
             client.start()
         for _ in range(ROUNDS):
             for instance in instances:
+                support.wait_until(lambda: are_both_up(tmp_path), message="both instances in HAProxy")
                 served = len(created)
                 support.wait_until(lambda least=served + 20: len(created) > least, message="some requests")
                 instance.stop()
