@@ -20,7 +20,7 @@ from tests.support import free_port, wait_until
 pytestmark = pytest.mark.slow
 
 # Where a node hangs, a test waits for a part of this.
-TIMEOUT = 1.5
+TIMEOUT = 5.0
 
 
 class Node:
