@@ -6,20 +6,20 @@ import click
 
 from app.audit import Finding, Severity, calls, trunk
 from app.audit.places import Places
-from app.commands.terminal import echo, echo_json, harmless
+from app.commands.terminal import echo, echo_json, exits_on_failure
 from app.commands.writing import services_of_command
 from app.documents import fields
-from app.routing import Outcome, System, sentence
+from app.routing import SOMEBODY, Outcome, System, sentence
 from app.routing.inbound import inbound
 from app.routing.outbound import outbound
 from app.routing.registration import register
 from app.services import Services
-from app.store import NotFound, StoreError
+from app.store import NotFound
 from app.trunks import knowledge
 
 DOES, DOES_NOT, FAILED = 0, 1, 2
 # A caller from outside, of whom nothing is known.
-CALLER = ("", "+12125550100")
+CALLER = ("", SOMEBODY)
 
 
 @click.command()
@@ -39,15 +39,8 @@ def explain(
     """
     if [number, registering, calling, ip].count(None) != 3 or (calling is None) != (to is None):
         raise click.UsageError("name a number, or --register, or --from and --to, or --ip")
-    try:
-        with services_of_command(writes=False) as services:
-            system, outcome = _explained(services, number, registering, calling, to)
-    except click.ClickException as error:
-        harmless(error).show()
-        raise SystemExit(FAILED) from None
-    except StoreError as error:
-        echo(f"error: {error}", err=True)
-        raise SystemExit(FAILED) from None
+    with exits_on_failure(FAILED), services_of_command(writes=False) as services:
+        system, outcome = _explained(services, number, registering, calling, to)
     _print(system, outcome, as_json)
     raise SystemExit(DOES if outcome.is_good else DOES_NOT)
 

@@ -8,14 +8,13 @@ import click
 from app.auth import hierarchy
 from app.commands.accounts import database_of
 from app.commands.refusals import refusals
-from app.commands.terminal import echo, echo_json, harmless
+from app.commands.terminal import echo, echo_json, exits_on_failure
 from app.commands.writing import services_of_command
 from app.documents import Document, connectivity, fields
 from app.documents.names import new_id
 from app.kazoo import json_text
 from app.routing.changes import Change, changes
 from app.services import Services
-from app.store import StoreError
 from app.trunks import knowledge
 
 SAME, DIFFERENT, FAILED = 0, 1, 2
@@ -35,15 +34,8 @@ def simulate(file: BinaryIO, account_id: str | None, trunk_id: str | None, as_js
     The exit status is 0 if nothing changes, 1 if something does, and 2 if the trunk could not be saved, or not be
     compared.
     """
-    try:
-        with services_of_command(writes=False) as services:
-            found = _changes(services, _read(file), account_id, trunk_id)
-    except click.ClickException as error:
-        harmless(error).show()
-        raise SystemExit(FAILED) from None
-    except StoreError as error:
-        echo(f"error: {error}", err=True)
-        raise SystemExit(FAILED) from None
+    with exits_on_failure(FAILED), services_of_command(writes=False) as services:
+        found = _changes(services, _read(file), account_id, trunk_id)
     print_changes(found, as_json)
     if not found and not as_json:
         echo("nothing changes for any number or PBX")

@@ -1,11 +1,15 @@
 """Prints lines on the operator's terminal. What others wrote cannot control the terminal or add lines."""
 
+import contextlib
 import json
 import logging
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import click
+
+from app.store import StoreError
 
 # Controls, formats such as right-to-left marks, lone surrogates, and separators of lines and paragraphs.
 _HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -52,6 +56,19 @@ def echo_json(value: Any) -> None:
     for character in harmful:
         text = text.replace(character, json.dumps(character)[1:-1])
     click.echo(text)
+
+
+@contextlib.contextmanager
+def exits_on_failure(status: int) -> Iterator[None]:
+    """Turn what an operator can mend, and a fault of the store, into one line and this exit status."""
+    try:
+        yield
+    except click.ClickException as error:
+        harmless(error).show()
+        raise SystemExit(status) from None
+    except StoreError as error:
+        echo(f"error: {error}", err=True)
+        raise SystemExit(status) from None
 
 
 def harmless(error: click.ClickException) -> click.ClickException:

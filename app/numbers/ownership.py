@@ -10,12 +10,10 @@ from app.store import Store
 from app.store.cache import DocumentCache
 
 AVAILABLE, RESERVED, DELETED, IN_SERVICE, PORT_IN = "available", "reserved", "deleted", "in_service", "port_in"
-# The states in which Kazoo routes calls to a number's account.
+# The states in which Kazoo routes calls to a number's account (docs/kazoo/routing.md, 2).
 CALLABLE = (PORT_IN, IN_SERVICE, "port_out", RESERVED)
 # The `pvt_used_by` of numbers that trunks use.
 TRUNKSTORE = "trunkstore"
-# The states in which calls to a number are routed (docs/kazoo/routing.md, 2).
-RINGING = (IN_SERVICE, PORT_IN, "port_out", RESERVED)
 
 
 def refused(store: Store, cache: DocumentCache, caller_id: str, dids: Collection[str]) -> list[str]:

@@ -6,7 +6,7 @@ Spec: docs/kazoo/routing.md.
 from app.crossbar import crossbar_doc
 from app.crossbar.context import Context, too_long_error, validation_error
 from app.documents import connectivity
-from app.routing import Outcome
+from app.routing import SOMEBODY, Outcome
 from app.routing.inbound import inbound
 from app.routing.outbound import outbound
 from app.routing.registration import register
@@ -15,8 +15,6 @@ from app.trunks import knowledge
 
 SEGMENT = "calls"
 LONGEST = 255
-# A caller from outside, of whom nothing is known.
-CALLER_NUMBER = "+12125550100"
 
 
 def load_outcome(context: Context, trunk_id: str) -> None:
@@ -40,7 +38,7 @@ def _outcome(context: Context) -> Outcome:
     if registering is not None:
         return register(system, registering, realm)
     name, number = _text(context, "cid_name"), _text(context, "cid_number")
-    caller = (calling or "") if name is None else name, CALLER_NUMBER if number is None else number
+    caller = (calling or "") if name is None else name, SOMEBODY if number is None else number
     if calling is not None:
         return outbound(system, calling, realm, to or "", caller, services.settings.kazoo_zone)
     return inbound(system, to or "", caller, _text(context, "from_account"))

@@ -15,6 +15,9 @@ from app.documents import Document
 from app.numbers.classifiers import BUILT_IN, Classifiers
 from app.numbers.normalise import BUILT_IN_CONVERTERS, BUILT_IN_RECONCILE, Converters
 
+# The number of a caller or callee of whom nothing is known.
+SOMEBODY = "+12125550100"
+
 
 class Views(Enum):
     """Whose routing views an account has. Some outcomes depend on it; unknown ones count as this project's."""

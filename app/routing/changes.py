@@ -6,13 +6,10 @@ from typing import Any
 
 from app.documents import Document, connectivity, object_member
 from app.numbers.normalise import normalise
-from app.routing import Outcome, System, place
+from app.routing import SOMEBODY, Outcome, System, place
 from app.routing.inbound import inbound
 from app.routing.outbound import outbound
 from app.routing.registration import register
-
-# A caller and a callee of whom nothing is known.
-SOMEBODY = "+12125550100"
 
 
 @dataclass(frozen=True)

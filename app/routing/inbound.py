@@ -7,7 +7,7 @@ from typing import Any
 from app.documents import MISSING, Document
 from app.numbers.classifiers import classify
 from app.numbers.normalise import matched, normalise
-from app.numbers.ownership import RINGING
+from app.numbers.ownership import CALLABLE
 from app.routing import Failure, Number, Outcome, Step, System, rows
 from app.routing.values import as_object, as_text, filled, first_caller_id, first_value, is_true, member
 
@@ -55,7 +55,7 @@ def refusal_of_number(known: Number | None, account_id: str) -> str | None:
         return NOT_ASSIGNED
     if known.account_id != account_id:
         return NOT_OURS
-    return None if known.state in RINGING else NOT_IN_SERVICE
+    return None if known.state in CALLABLE else NOT_IN_SERVICE
 
 
 def _none(why: str, *steps: Step) -> Outcome:
