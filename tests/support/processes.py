@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests import forks
+from tests import commands, forks
 from tests.support.waiting import answers, free_port, is_listening, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,9 +105,15 @@ def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int
 
 
 def command_ended(environment: dict[str, str], *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """A command of this service that has ended, whatever its code."""
+    """A command of this service that has ended, whatever its code.
+
+    It runs in this process or a forked one where that makes no difference.
+    """
+    alone = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
+    if commands.is_possible(list(arguments), environment):
+        return commands.ended(list(arguments), alone, ROOT, stdin)
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **measured, **environment}
+    environment = {**measured, **alone}
     if forks.is_possible(environment):
         return forks.ended(list(arguments), environment, ROOT, stdin, LONGEST_COMMAND)
     return subprocess.run(
