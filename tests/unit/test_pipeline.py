@@ -330,6 +330,19 @@ def test_a_log_in_at_an_account_s_path_needs_a_token(server, person):
         assert ask(server, "PUT", f"/v2/{noun}", data)[0] == 201
 
 
+def test_limits_that_are_stored(server, world, person):
+    """docs/kazoo/documents.md, section 7.4: what is private in the document is shown under two public names."""
+    path, token = f"/{{}}/accounts/{person.account_id}/limits", token_of(server, person)
+    limits = {"_id": "limits", "pvt_type": "limits", "twoway_trunks": 7, "pvt_allow_postpay": True}
+    world.store.save_doc(account_db(person.account_id), {**limits, "pvt_max_postpay_amount": 12.5})
+    shown = ask(server, "GET", path.format("v2"), x_auth_token=token)[2]["data"]
+    assert shown == {"id": "limits", "twoway_trunks": 7, "allow_postpay": True, "max_postpay_amount": 12.5}
+    shown = ask(server, "GET", path.format("v1"), x_auth_token=token)[2]["data"]
+    assert shown == {"id": "limits", "twoway_trunks": 7}
+    change(world, account_db(person.account_id), "limits", pvt_type="device")
+    assert ask(server, "GET", path.format("v2"), x_auth_token=token)[0] == 404
+
+
 def test_the_order_and_the_page_size_of_lists(server, world, person):
     token = token_of(server, person)
     for name in ("second", "third", "fourth"):
