@@ -23,7 +23,7 @@ from app.store.embedded.collation import sort_key
 from app.store.embedded.store import EmbeddedStore
 from app.store.javascript import MapFunctions
 from tests.store.contract import Contract, new_db
-from tests.support import ROOT, free_port, wait_until
+from tests.support import ROOT, free_port, often, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,9 @@ TRICKY = st.sampled_from(
 UNICODE = st.text(st.one_of(TRICKY, st.characters()), max_size=200).filter(lambda text: not text.isascii())
 
 
+@pytest.mark.repeated
 @given(UNICODE)
-@settings(max_examples=1000)
+@settings(max_examples=often(200, 3000))
 def test_sort_keys_agree_with_the_whole_algorithm(text):
     assert sort_key(text) == key_by_the_whole_algorithm(text)
 
