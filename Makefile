@@ -61,7 +61,7 @@ lint: .venv/.ready-test ## check style and types of the code
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 
-coverage: .venv/.ready-test tools ## run all tests and print how much of app/ they reach, branches included
+coverage: .venv/.ready-test tools ## run all tests, print how much of app/ they reach, branches included, and fail below 95%
 	$(VENV)/coverage erase
 	$(VENV)/coverage run -m pytest --numprocesses $(TEST_PROCESSES)
 	$(VENV)/coverage combine --quiet
