@@ -89,6 +89,18 @@ def test_no_copy_stays_of_a_number_that_is_deleted_meanwhile(store, numbers, mon
     assert in_number_db(store) is None and copy_of(store) is None
 
 
+def test_a_deletion_is_told_of_both_documents(store, numbers, monkeypatch):
+    told = []
+    monkeypatch.setattr(numbers._notices, "deleted", lambda db, document: told.append((db, document)))
+    before = {number_db(NUMBER): in_number_db(store), account_db(OWNER): copy_of(store)}
+    numbers.delete(in_number_db(store))
+    assert in_number_db(store) is None and copy_of(store) is None
+    assert [db for db, _ in told] == [*before]
+    for db, document in told:
+        assert document == {**before[db], "_rev": document["_rev"], "_deleted": True}
+        assert document["_rev"].startswith("2-")
+
+
 def test_a_delete_that_comes_too_late_leaves_the_copy(store, numbers):
     read = in_number_db(store)
     numbers.update(NUMBER, lambda stored: stored | {"pvt_used_by": "trunkstore"})
@@ -206,7 +218,8 @@ class TestManyAtOnce:
 
         monkeypatch.setattr(store, "save_doc", save_some)
         monkeypatch.setattr(store, "save_docs", save_none)
-        assert numbers.update_all(known, lambda stored: stored | {"note": 1}).keys() == {self.MANY[2]}
+        (error,) = (errors := numbers.update_all(known, lambda stored: stored | {"note": 1})).values()
+        assert errors.keys() == {self.MANY[2]} and isinstance(error, Unavailable) and str(error) == "gone"
         assert self.notes(store) == [1, 1, None]
 
 
