@@ -324,6 +324,21 @@ class TestATrunk:
         ((severity, rule, path, _),) = of_trunk(text, coercing=False)
         assert (severity, rule, path) == (ERROR, "schema", "account.trunks")
 
+    def test_whether_texts_are_numbers_is_a_setting(self):
+        class Strict:
+            def __init__(self, value):
+                self.value = value
+
+            def setting(self, *path, default=None):
+                return self.value if path == ("crossbar", "schema_strict_validation") else default
+
+        assert [trunk.is_coercing(Strict(value)) for value in (True, False, None, "true")] == [
+            False,
+            True,
+            True,
+            True,
+        ]
+
     def test_what_is_a_trunk(self):
         assert trunk.is_trunk({"pvt_type": "sys_info"}) and trunk.is_trunk({"servers": []})
         for other in ({}, {"servers": {}}, {"pvt_type": "device", "servers": []}):

@@ -89,6 +89,15 @@ def test_no_copy_stays_of_a_number_that_is_deleted_meanwhile(store, numbers, mon
     assert in_number_db(store) is None and copy_of(store) is None
 
 
+def test_a_number_that_another_writer_changes_first_is_changed_again(store, numbers, monkeypatch):
+    def mark():
+        store.save_doc(number_db(NUMBER), in_number_db(store) | {"pvt_used_by": "trunkstore"})
+
+    before_save(store, monkeypatch, number_db(NUMBER), mark)
+    changed = numbers.update(NUMBER, lambda stored: stored | {"note": 1})
+    assert changed == in_number_db(store) and (changed["note"], changed["pvt_used_by"]) == (1, "trunkstore")
+
+
 def test_a_deletion_is_told_of_both_documents(store, numbers, monkeypatch):
     told = []
     monkeypatch.setattr(numbers._notices, "deleted", lambda db, document: told.append((db, document)))

@@ -9,8 +9,9 @@ import pytest
 
 from app import store as store_module
 from app.documents.names import account_db
-from app.store import NotFound, Row, Store, Unavailable, is_document_id
+from app.store import LARGEST_DOCUMENT, NotFound, Row, Store, TooLarge, Unavailable, is_document_id
 from app.store.design import documents_for, routing_design, with_views
+from app.store.embedded.collation import sort_key
 from app.store.embedded.sqlite_file import SQLiteFile
 from app.store.embedded.store import EmbeddedStore
 from app.store.view_comparison import ViewComparison, ViewFinding
@@ -211,6 +212,70 @@ class TestComparedViews:
         same = {"x": ("function(doc) { emit(1, 1); }", "function(doc) { emit(1, 1.0); }")}
         assert comparison.differing(same, [{"_id": "d"}]) == {}
         assert comparison.differing({}, []) == {}
+
+
+class TestTheEmbeddedStore:
+    @pytest.fixture
+    def store(self, tmp_path):
+        made = EmbeddedStore(tmp_path)
+        made.create_db(DB)
+        yield made
+        made.close()
+
+    def test_documents_that_are_loaded_without_a_revision(self, store):
+        store.load_docs(DB, [{"_id": "d", "n": 1}])
+        assert store.open_doc(DB, "d")["_rev"].startswith("1-")
+
+    def test_a_dump_names_what_cannot_be_read(self, store):
+        whole = {"_id": "whole", "_attachments": {"a": {"data": "eA==", "content_type": "text/plain"}}}
+        for doc_id in ("broken", "whole", "z"):
+            store.save_doc(DB, {**whole, "_id": doc_id})
+        with store._writing() as cursor:
+            cursor.execute("DELETE FROM attachments WHERE id = 'broken'")
+        faults = []
+        dumped = list(store.dump_docs(DB, lambda doc_id, error: faults.append((doc_id, str(error)))))
+        assert [document["_id"] for document in dumped] == ["whole", "z"] and faults == [("broken", "broken/a")]
+        assert dumped[0]["_attachments"]["a"]["data"] == "eA==" and "stub" not in dumped[0]["_attachments"]["a"]
+        with pytest.raises(NotFound):
+            list(store.dump_docs(DB))
+
+    def test_the_size_of_a_document_is_that_of_its_utf_8(self, store):
+        """Three bytes each, which would be six as escapes."""
+        store.save_doc(DB, {"_id": "d", "x": "日" * (LARGEST_DOCUMENT // 4)})
+        with pytest.raises(TooLarge):
+            store.save_doc(DB, {"_id": "e", "x": "日" * (LARGEST_DOCUMENT // 3)})
+
+    def test_attachments(self, store):
+        text = {"data": "eHk=", "content_type": "text/plain"}
+        first = store.save_doc(DB, {"_id": "d", "_attachments": {"a": text, "b": {"data": "eA=="}}})
+        stubs = store.open_doc(DB, "d")["_attachments"]
+        assert stubs == {
+            # The digests are those of `xy` and `x`, in base64.
+            "a": {
+                "content_type": "text/plain",
+                "revpos": 1,
+                "digest": "md5-PkQQcXClIFgq3lIvpzwdFQ==",
+                "length": 2,
+                "stub": True,
+            },
+            "b": {
+                "content_type": "application/octet-stream",
+                "revpos": 1,
+                "digest": "md5-ndTkYSaMgDT1yFZOFVxnpg==",
+                "length": 1,
+                "stub": True,
+            },
+        }
+        store.save_doc(DB, {"_id": "d", "_rev": first, "_attachments": {"a": stubs["a"]}})
+        assert store.open_attachment(DB, "d", "a") == b"xy"
+        with pytest.raises(NotFound, match="d/b"):
+            store.open_attachment(DB, "d", "b")
+
+    def test_values_of_json_have_couchdbs_order(self):
+        ordered = [None, False, True, -1e300, -2, -1.5, -1, -0.25, 0, 0.25, 1, 2, 1e300, "", "a", "b"]
+        ordered += [[], [-2], [-1], [0], ["a"], ["a", "a"], ["b"], {}, {"a": 1}, {"a": 2}, {"b": 1}]
+        backwards = ordered[::-1]
+        assert sorted(backwards, key=sort_key) == ordered
 
 
 class TestTheFile:
