@@ -14,7 +14,13 @@ LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 FREE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "ZPL-2.1"}
 # What their metadata say in other words, or only in a file beside them.
 OTHER_WORDS = {"BSD": "BSD-3-Clause", "ZPL 2.1": "ZPL-2.1"}
-IN_A_FILE = {"blinker": "MIT", "itsdangerous": "BSD-3-Clause", "jinja2": "BSD-3-Clause", "quickjs-ng": "MIT"}
+IN_A_FILE = {
+    "blinker": "MIT",
+    "itsdangerous": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
+    "quickjs-ng": "MIT",
+    "wtforms": "BSD-3-Clause",
+}
 
 
 def main() -> int:
@@ -31,7 +37,7 @@ def main() -> int:
 def licence_of(name: str) -> str:
     """The SPDX expression of an installed package's licence, as far as its metadata or we know it."""
     told = metadata(name)
-    licence = told.get("License-Expression") or told.get("License") or IN_A_FILE.get(name, "unknown")
+    licence = told.get("License-Expression") or IN_A_FILE.get(name) or told.get("License", "unknown")
     return OTHER_WORDS.get(licence, licence)
 
 

@@ -1,13 +1,13 @@
 """`/openapi.json` describes the API, and `/docs` shows it in Swagger UI. Other methods get crossbar's answer."""
 
-import gzip
 import json
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app
 
+from app import web_page
 from app.blueprint import leave_to_crossbar
 from app.openapi.document import build
 
@@ -22,17 +22,7 @@ _FILES = {
     "/favicon.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
 }
 # Swagger UI uses inline styles, and data URLs for its images.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-    "Vary": "accept-encoding",
-}
+_POLICY = web_page.policy(style=" 'unsafe-inline'", img=" data:")
 
 openapi = Blueprint("openapi", __name__)
 openapi.before_request(leave_to_crossbar)
@@ -44,12 +34,12 @@ def answer_document() -> Response:
     extensions = current_app.extensions
     if "openapi" not in extensions:
         document = build(extensions["services"])
-        extensions["openapi"] = _encodings(json.dumps(document, ensure_ascii=False).encode())
-    return _response(extensions["openapi"], "application/json")
+        extensions["openapi"] = web_page.encodings(json.dumps(document, ensure_ascii=False).encode())
+    return web_page.respond(extensions["openapi"], "application/json", _POLICY)
 
 
 def _answer_file(file: Path, content_type: str) -> Response:
-    return _response(_read(file), content_type)
+    return web_page.respond(web_page.read(file), content_type, _POLICY)
 
 
 for _path, (_file, _content_type) in _FILES.items():
@@ -60,24 +50,3 @@ for _path, (_file, _content_type) in _FILES.items():
         methods=["GET"],
         provide_automatic_options=False,
     )
-
-
-@cache
-def _read(file: Path) -> tuple[bytes, bytes]:
-    return _encodings(file.read_bytes())
-
-
-def _encodings(body: bytes) -> tuple[bytes, bytes]:
-    """A body, plain and compressed."""
-    return body, gzip.compress(body, mtime=0)
-
-
-def _response(encodings: tuple[bytes, bytes], content_type: str) -> Response:
-    plain, compressed = encodings
-    response = Response(plain, headers=_HEADERS, content_type=content_type)
-    if request.accept_encodings.quality("gzip") > 0:
-        response.set_data(compressed)
-        response.content_encoding = "gzip"
-    response.add_etag()
-    response.make_conditional(request)
-    return response

@@ -21,7 +21,18 @@ LAYERS = (
     ("schema", "logs"),
     ("documents",),
     ("kazoo",),
-    ("settings", "couchdb_url", "files", "version", "deadline", "contention", "later", "metrics", "words"),
+    (
+        "settings",
+        "couchdb_url",
+        "files",
+        "version",
+        "deadline",
+        "contention",
+        "later",
+        "metrics",
+        "words",
+        "web_page",
+    ),
 )
 LEVEL = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 # These compute, and read and write nothing.
