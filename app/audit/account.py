@@ -85,7 +85,7 @@ class Auditor:
         except DatabaseMissing:
             return None
         account = next((document for document in documents if document["_id"] == account_id), {"_id": account_id})
-        report = Report(account_id, account, trunks=list(filter(trunk.is_trunk, documents)))
+        report = Report(account_id, account, trunks=list(filter(connectivity.is_trunk, documents)))
         conflicts = list(_conflicts(documents))
         if with_findings:
             report.findings += conflicts
@@ -127,7 +127,7 @@ class Auditor:
 
         def is_needed(document: Document) -> bool:
             return (
-                trunk.is_trunk(document)
+                connectivity.is_trunk(document)
                 or document.get("pvt_type") == "account"
                 or document["_id"].startswith("_design/")
                 or CONFLICTS in document

@@ -18,14 +18,6 @@ LONGEST_VALUE = 60
 MOST_LOGGED = 20
 
 
-def is_trunk(document: Document) -> bool:
-    """Whether a document is a trunk, or has no type but looks like one."""
-    pvt_type = document.get("pvt_type")
-    if pvt_type is None:
-        return isinstance(document.get("servers"), list)
-    return bool(pvt_type == connectivity.TYPE)
-
-
 def is_coercing(cache: DocumentCache) -> bool:
     """Whether the API accepts text for numbers."""
     return cache.setting("crossbar", "schema_strict_validation", default=False) is not True

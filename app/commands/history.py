@@ -19,6 +19,7 @@ from app.documents import Document, connectivity, fields
 from app.documents.clock import GREGORIAN_EPOCH, gregorian_now
 from app.documents.fields import Author
 from app.documents.names import TRUNKS_VIEW, account_db, new_id
+from app.history.authors import with_names
 from app.history.versions import Write
 from app.numbers.ownership import dids_of_trunks
 from app.routing.changes import changes
@@ -139,7 +140,8 @@ def _print_overwrite(trunk_id: str, overwrite: Overwrite, outcome: str, as_json:
 
 
 def _show(services: Services, account_id: str, trunk_id: str, limit: int, as_json: bool) -> None:
-    entries = list(itertools.islice(services.trunks.timeline(account_id, trunk_id), limit))
+    newest = itertools.islice(services.trunks.timeline(account_id, trunk_id), limit)
+    entries = with_names(services.store, services.cache, newest)
     if not entries:
         raise click.ClickException(f"there is no trunk {trunk_id}")
     for entry in entries:
@@ -175,7 +177,8 @@ def _time_text(when: int | None) -> str:
 
 
 def _author_text(who: dict[str, Any]) -> str:
-    return " ".join(f"{name} {who[name]}" for name in ("account_id", "user_id", "ip") if who.get(name)) or "unknown"
+    ids = [f"{name} {who[name]}" for name in ("account_id", "user_id", "ip") if who.get(name)]
+    return ", ".join([who["name"], *ids] if who.get("name") else ids) or "unknown"
 
 
 def _print_entry(entry: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from app.accounts import every_account_id
-from app.audit.trunk import is_trunk
 from app.commands.accounts import database_of
 from app.commands.terminal import echo, echo_json
 from app.commands.writing import services_of_command
@@ -51,7 +50,7 @@ def list_trunks(account_id: str | None, deleted: bool, as_json: bool) -> None:
     """List the trunks of an account, or of all: account, id, name, and how many PBXs and numbers.
 
     With --deleted, these are the trunks that a client deleted, and with HISTORY=true also those of which only
-    versions are left.
+    versions are left, the latest deletion of an account first.
     """
     with services_of_command(writes=False) as services:
         if account_id:
@@ -68,35 +67,22 @@ def _account(account: Document) -> Line:
 
 
 def _trunks(services: Services, account_id: str) -> Iterator[Line]:
-    return (_trunk(account_id, document) for document in _documents(services, account_id, is_deleted=False))
-
-
-def _deleted_trunks(services: Services, account_id: str) -> Iterator[Line]:
-    """The trunks marked as deleted, then those whose documents are gone."""
-    seen = set()
-    for document in _documents(services, account_id, is_deleted=True):
-        seen.add(document["_id"])
-        yield _trunk(account_id, document)
-    if services.history is None:
-        return
-    for document in services.history.last_versions(account_id):
-        if document["_id"] not in seen and services.store.find_doc(account_db(account_id), document["_id"]) is None:
-            yield _trunk(account_id, document)
-
-
-def _documents(services: Services, account_id: str, is_deleted: bool) -> Iterator[Document]:
     try:
         for document in services.store.iterate_docs(account_db(account_id)):
-            if is_trunk(document) and fields.is_deleted(document) == is_deleted:
-                yield document
+            if connectivity.is_trunk(document) and not fields.is_deleted(document):
+                servers, numbers = connectivity.servers_by_index(document), connectivity.dids(document)
+                yield _trunk(account_id, document["_id"], document.get("name"), len(servers), len(numbers))
     except DatabaseMissing:
         return
 
 
-def _trunk(account_id: str, document: Document) -> Line:
-    servers, numbers = len(connectivity.servers_by_index(document)), len(connectivity.dids(document))
-    told = {"id": document["_id"], "name": document.get("name"), "servers": servers, "numbers": numbers}
-    return {"account_id": account_id, **told}
+def _deleted_trunks(services: Services, account_id: str) -> Iterator[Line]:
+    for trunk in services.trunks.deleted(account_id):
+        yield _trunk(account_id, trunk.trunk_id, trunk.name, trunk.servers, trunk.numbers)
+
+
+def _trunk(account_id: str, trunk_id: str, name: object, servers: int, numbers: int) -> Line:
+    return {"account_id": account_id, "id": trunk_id, "name": name, "servers": servers, "numbers": numbers}
 
 
 def _print(lines: Iterable[Line], as_json: bool) -> None:

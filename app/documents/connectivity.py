@@ -8,6 +8,14 @@ SCHEMA = "connectivity"
 TYPE = "sys_info"
 
 
+def is_trunk(document: Document) -> bool:
+    """Whether a document is a trunk, or has no type but looks like one."""
+    pvt_type = document.get("pvt_type")
+    if pvt_type is None:
+        return isinstance(document.get("servers"), list)
+    return bool(pvt_type == TYPE)
+
+
 def with_realm(document: Document, realm: str | None) -> Document:
     """A copy whose `account.auth_realm` is this realm. Without a realm, the document itself."""
     if not isinstance(realm, str):

@@ -34,16 +34,16 @@ def timeline(current: Document | None, versions: Iterable[Version]) -> Iterator[
         if newer is not None and newer["_rev"] == version.revision:
             # The write that should have replaced this version was not done.
             continue
-        if newer is not None and _generation(newer["_rev"]) == _generation(version.revision) + 1:
+        if newer is not None and generation(newer["_rev"]) == generation(version.revision) + 1:
             yield comparison.entry(newer, by, version.document)
         else:
             if newer is not None:
-                yield comparison.entry(newer, _stamped_write(newer), version.document)
+                yield comparison.entry(newer, stamped_write(newer), version.document)
             if by.verb == "DELETE" and by.revision:
                 yield _entry_without_patch(by.revision, by, is_deleted=True)
         newer = version.document
     if newer is not None:
-        yield _entry_without_patch(newer["_rev"], _stamped_write(newer), fields.is_deleted(newer))
+        yield _entry_without_patch(newer["_rev"], stamped_write(newer), fields.is_deleted(newer))
 
 
 def is_at_or_before(entry: Entry, revision: str) -> bool:
@@ -51,8 +51,25 @@ def is_at_or_before(entry: Entry, revision: str) -> bool:
     return sort_key(entry["revision"]) <= sort_key(revision)
 
 
-def _generation(revision: str) -> int:
+def who(by: Write) -> dict[str, Any]:
+    """The author of a write, as entries show it."""
+    return {"account_id": by.account_id, "user_id": by.user_id, "ip": by.ip}
+
+
+def generation(revision: str) -> int:
+    """How many versions there were up to this revision, which is counted."""
     return int(revision.partition("-")[0])
+
+
+def stamped_write(document: Document) -> Write:
+    """The write that made a document, according to its stamps."""
+    return Write(
+        verb="PUT" if document["_rev"].startswith("1-") else None,
+        when=document.get("pvt_modified"),
+        account_id=document.get("pvt_auth_account_id"),
+        user_id=document.get("pvt_auth_user_id"),
+        request_id=document.get("pvt_request_id"),
+    )
 
 
 class _Comparison:
@@ -118,20 +135,9 @@ def _entry_without_patch(revision: str, by: Write, is_deleted: bool) -> Entry:
         "revision": revision,
         "verb": by.verb,
         "when": by.when,
-        "who": {"account_id": by.account_id, "user_id": by.user_id, "ip": by.ip},
+        "who": who(by),
         "request_id": by.request_id,
         "deleted": is_deleted,
         "restored": by.restored,
         "patch": None,
     }
-
-
-def _stamped_write(document: Document) -> Write:
-    """The write that made a document, according to its stamps."""
-    return Write(
-        verb="PUT" if document["_rev"].startswith("1-") else None,
-        when=document.get("pvt_modified"),
-        account_id=document.get("pvt_auth_account_id"),
-        user_id=document.get("pvt_auth_user_id"),
-        request_id=document.get("pvt_request_id"),
-    )

@@ -122,19 +122,21 @@ class History:
                     return version
         return None
 
-    def last_versions(self, account_id: str) -> Iterator[Document]:
-        """The newest kept version of each of an account's documents, in no order. Reads one of each."""
-        prefix, seen = _account_prefix(account_id), set()
+    def newest_versions(self, account_id: str) -> Iterator[Version]:
+        """The newest kept version of each of an account's documents in each month, the latest month first.
+
+        Reads one of each.
+        """
+        prefix = _account_prefix(account_id)
         for db in self._databases():
             # Sorts after all ids that begin with the prefix, which ends with "/".
             last = prefix[:-1] + "0"
             while page := self._page(db, prefix, last, limit=1):
-                document = page[0]["document"]
-                if document["_id"] not in seen and self._is_kept(_version(page[0])):
-                    seen.add(document["_id"])
-                    yield document
+                version = _version(page[0])
+                if self._is_kept(version):
+                    yield version
                 # No id ends with this, so the next one is of another document.
-                last = _prefix(account_id, document["_id"])
+                last = _prefix(account_id, version.document["_id"])
 
     def _page(self, db: str, first: str, last: str, limit: int) -> list[Document]:
         try:

@@ -69,6 +69,7 @@ def parameters(schemas: list[str]) -> dict[str, Parameter]:
         _query("cid_number", "the caller's number"),
         _query("from_account", "the account that a call to a number comes from, if it is one of this Kazoo"),
         _query("findings", "`true`: the envelope also has `findings`, what may go wrong with the trunk", FLAG),
+        _query("deleted", "`true`: the deleted trunks, if the setting `HISTORY` is on", FLAG),
         _query("prefix", "the first digits of the numbers to buy"),
         {**_query("token", "the token to look up"), "required": True},
         _query("pretty_print", "`true`: the answer is indented, as with the header `X-Pretty-Print`", FLAG),

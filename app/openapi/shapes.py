@@ -83,18 +83,31 @@ ACCOUNT = {"allOf": [named("accounts"), _ACCOUNT]}
 ACCOUNTS = listing(record("id", id=TEXT, name=or_null(TEXT), realm=or_null(TEXT)))
 TRUNK = stored("connectivity")
 DELETED_TRUNK = stored("connectivity", _read_only=record("deleted", deleted={"const": True}))
+_WHO = record(
+    "account_id user_id ip name",
+    account_id=or_null(TEXT),
+    user_id=or_null(TEXT),
+    ip=or_null(TEXT),
+    name={
+        "type": ["string", "null"],
+        "description": "the user's name, or the account's without a user; null if it is unknown or deleted; `an "
+        "operator` if the caller may not see whose account it is",
+    },
+)
+DELETED = record(
+    "id name revision when who",
+    id=TEXT,
+    name=or_null(TEXT),
+    revision={**TEXT, "description": "the version that can be put back"},
+    when={**SECONDS, "type": ["integer", "null"], "description": "of the deletion, in Gregorian seconds"},
+    who=_WHO,
+)
 VERSION = record(
     "revision verb when who request_id deleted restored patch",
     revision=TEXT,
     verb=or_null(TEXT),
     when=or_null(SECONDS),
-    who=record(
-        "account_id user_id ip",
-        account_id=or_null(TEXT),
-        user_id=or_null(TEXT),
-        ip=or_null(TEXT),
-        name={**TEXT, "description": "`an operator`, if the caller may not see whose account it is"},
-    ),
+    who=_WHO,
     request_id=or_null(TEXT),
     deleted=FLAG,
     restored={"type": ["string", "null"], "description": "the revision that was put back"},

@@ -178,7 +178,13 @@ TABLE: dict[str, Noun] = {
         "Trunks: which PBXs of an account may send and receive calls, and which numbers ring there.",
         {
             f"{ACCOUNT_PATH}/connectivity": {
-                "GET": Operation("The ids of the trunks", listing(shapes.TEXT), "In descending order.", query=LIST),
+                "GET": Operation(
+                    "The ids of the trunks",
+                    {"anyOf": [listing(shapes.TEXT), listing(shapes.DELETED)]},
+                    "In descending order. With `deleted=true` and the setting `HISTORY`, the trunks that were "
+                    "deleted and can be put back, the latest deletion first; filters have no effect then.",
+                    query=(*LIST, "deleted"),
+                ),
                 "PUT": Operation(
                     "Create a trunk",
                     shapes.TRUNK,

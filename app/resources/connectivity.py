@@ -13,7 +13,7 @@ from app.crossbar.context import Context, not_found_error, system_error, too_lon
 from app.crossbar.resource import Resource
 from app.documents import Document, connectivity, fields, is_true, names
 from app.documents.connectivity import SCHEMA
-from app.resources import connectivity_calls, connectivity_history, limits, trunk_findings
+from app.resources import connectivity_calls, connectivity_deleted, connectivity_history, limits, trunk_findings
 from app.schema.errors import Errors, error
 from app.trunks.service import LONGEST_KEY, KeyTooLong, NumbersRefused
 
@@ -47,7 +47,7 @@ class Connectivity(Resource):
         """Answer a GET. Otherwise fill in `doc`, the new document, and `stored`, the current one (not for a PUT)."""
         match context.verb, params:
             case "GET", ():
-                crossbar_doc.load_list(context, names.TRUNKS_VIEW)
+                _list(context)
             case "GET", (trunk_id,):
                 _read(context, trunk_id)
             case "GET", (trunk_id, connectivity_calls.SEGMENT):
@@ -78,6 +78,14 @@ class Connectivity(Resource):
                 _delete(context)
             case "POST", (_, _, revision):
                 _restore(context, revision)
+
+
+def _list(context: Context) -> None:
+    """Answer with the ids of the trunks, or with the deleted trunks if the client asks for them in the query."""
+    if context.services.history is not None and is_true(context.query_value("deleted")):
+        connectivity_deleted.load_deleted(context)
+        return
+    crossbar_doc.load_list(context, names.TRUNKS_VIEW)
 
 
 def _read(context: Context, trunk_id: str) -> None:

@@ -1,22 +1,22 @@
 """The versions of a trunk: `…/connectivity/{ID}/history[/{REVISION}]`, which Kazoo lacks (docs/deviations.md)."""
 
 import itertools
-from collections.abc import Iterator
 
-from app import deadline
 from app.auth import hierarchy
 from app.crossbar import crossbar_doc
 from app.crossbar.admission import client_ip
 from app.crossbar.context import Context, not_found_error
 from app.documents import Document, fields, start_key
 from app.documents.clock import gregorian_now
+from app.history import authors
 from app.history.timeline import Entry
 from app.history.versions import Write, is_revision
-from app.store import Unavailable
+from app.store import in_time
 
 SEGMENT = "history"
 # The limit for an answer, even if the client requests all versions.
 MOST_ENTRIES = 1000
+_NOT_SHOWN = {"account_id": None, "user_id": None, "ip": None, "name": "an operator"}
 
 
 def load_versions(context: Context, trunk_id: str) -> None:
@@ -26,7 +26,8 @@ def load_versions(context: Context, trunk_id: str) -> None:
     entries = context.services.trunks.timeline(context.account_id, trunk_id, revision)
     is_paginated = crossbar_doc.is_paginated(context)
     size = min(crossbar_doc.page_size(context), MOST_ENTRIES) if is_paginated else MOST_ENTRIES
-    page = list(itertools.islice(_in_time(entries), size))
+    timely = in_time(entries, "the versions take too long to compare: ask for fewer")
+    page = list(itertools.islice(timely, size))
     if not page and revision is None:
         raise not_found_error(trunk_id)
     if is_paginated:
@@ -34,28 +35,20 @@ def load_versions(context: Context, trunk_id: str) -> None:
         context.paging = {"page_size": len(page)} | ({"start_key": start_key.encode(revision)} if revision else {})
         if next_entry:
             context.paging["next_start_key"] = start_key.encode(next_entry["revision"])
-    context.respond([_seen_by_caller(context, entry) for entry in page])
+    context.respond(seen_by_caller(context, page))
 
 
-def _seen_by_caller(context: Context, entry: Entry) -> Entry:
-    """The entry, without the author's identity if the caller may not act on the author's account."""
-    author_id = entry["who"]["account_id"]
-    if author_id is None or _may_see(context, author_id):
-        return entry
-    return {**entry, "who": {"account_id": None, "user_id": None, "ip": None, "name": "an operator"}}
+def seen_by_caller(context: Context, entries: list[Entry]) -> list[Entry]:
+    """The entries with the authors' names, without the authors on whose accounts the caller may not act."""
+    account_ids = {entry["who"]["account_id"] for entry in entries} - {None}
+    hidden = {account_id for account_id in account_ids if not _may_see(context, account_id)}
+    shown = [{**entry, "who": _NOT_SHOWN} if entry["who"]["account_id"] in hidden else entry for entry in entries]
+    return authors.with_names(context.services.store, context.services.cache, shown)
 
 
 def _may_see(context: Context, account_id: str) -> bool:
     cache = context.services.cache
     return hierarchy.is_allowed(cache, context.auth.account_id, hierarchy.account(cache, account_id))
-
-
-def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The same entries. Raises Unavailable after the request's deadline."""
-    for entry in entries:
-        if deadline.is_over():
-            raise Unavailable("the versions take too long to compare: ask for fewer")
-        yield entry
 
 
 def load_version(context: Context, trunk_id: str, revision: str) -> None:

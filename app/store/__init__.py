@@ -6,8 +6,9 @@ Every engine behaves like CouchDB. `tests/store/contract.py` tests this.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from app import deadline
 from app.documents import Document
 from app.kazoo import json_text
 
@@ -19,6 +20,7 @@ LARGEST_DOCUMENT = 8_100_000
 # for a single document only.
 FEW, MANY, BYTES_AT_A_TIME, MOST_BYTES = 4, 200, 8_000_000, 16_000_000
 
+T = TypeVar("T")
 OnFault = Callable[[str, Exception], None]
 
 
@@ -236,6 +238,14 @@ class Store(ABC):
     def delete_doc(self, db: str, doc_id: str, revision: str) -> str:
         """Replace this revision with a tombstone, and return the tombstone's revision. Raises Conflict."""
         return self.save_doc(db, {"_id": doc_id, "_rev": revision, "_deleted": True})
+
+
+def in_time(items: Iterable[T], message: str) -> Iterator[T]:
+    """The same items. Raises Unavailable with this message after the request's deadline."""
+    for item in items:
+        if deadline.is_over():
+            raise Unavailable(message)
+        yield item
 
 
 def is_document_id(doc_id: str) -> bool:

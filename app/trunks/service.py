@@ -23,6 +23,7 @@ from app.numbers import ownership
 from app.numbers.assignment import Assignment
 from app.store import Store, is_document_id
 from app.store.cache import DocumentCache
+from app.trunks.deleted import DeletedTrunk, deleted_trunks
 from app.trunks.overwrites import SECONDS, Additions
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,10 @@ class Trunks:
         newest = stored if stored and stored["_rev"] == first else None
         entries = timeline(newest, versions)
         return itertools.dropwhile(lambda entry: not is_at_or_before(entry, first), entries)
+
+    def deleted(self, account_id: str) -> list[DeletedTrunk]:
+        """The deleted trunks of an account, the latest deletion first. Raises Unavailable after the deadline."""
+        return deleted_trunks(self.store, self.history, account_id)
 
     def accepted(self, account: Document, document: Document, caller_id: str) -> Document:
         """The document with the account's realm, if the caller's account may use its numbers.

@@ -29,6 +29,12 @@ def changed(api, doc_id, *names):
         assert api.call("PATCH", f"/{doc_id}", {"name": name}).status_code == 200
 
 
+def who(person, ip="127.0.0.1"):
+    """What entries say of a person's writes."""
+    name = person.user["username"]
+    return {"account_id": person.account_id, "user_id": person.user["_id"], "ip": ip, "name": name}
+
+
 def test_the_life_of_a_trunk(world, api, person):
     doc_id = api.create({"name": "one", "servers": [support.server_with("+14155550100")]})
     first = api.call("GET", f"/{doc_id}").json()
@@ -40,7 +46,7 @@ def test_the_life_of_a_trunk(world, api, person):
     assert [entry["revision"][0] for entry in (newest, second, oldest)] == ["3", "2", "1"]
     assert second["patch"] == [{"op": "replace", "path": "/name", "value": "two"}] and oldest["patch"] is None
     for entry in (newest, second):
-        assert entry["who"] == {"account_id": person.account_id, "user_id": person.user["_id"], "ip": "127.0.0.1"}
+        assert entry["who"] == who(person)
         assert abs(entry["when"] - 62167219200 - time.time()) < 60 and not entry["deleted"]
         assert len(entry["request_id"]) == 32
     assert oldest["who"]["user_id"] == person.user["_id"]
@@ -94,6 +100,125 @@ def test_a_deleted_trunk_comes_back(world, api, person, soft):
     assert "pvt_deleted" not in stored and stored["pvt_type"] == "sys_info"
     verbs = [entry["verb"] for entry in api.call("GET", f"/{doc_id}/history").json()["data"]]
     assert verbs == (["POST", "DELETE", "PATCH", "PUT"] if soft else [None, "DELETE", "PATCH", "PUT"])
+
+
+def deleted(api, query="", **more):
+    answer = api.call("GET", f"?deleted=true{query}", **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_a_deleted_trunk_is_listed_until_it_is_put_back(world, base, api, person, soft):
+    other = support.Api(base, make_person(world))
+    other.call("DELETE", f"/{other.create({'name': 'of another'})}")
+    kept, doc_id = api.create({"name": "kept"}), api.create({"name": "one"})
+    changed(api, kept, "still kept")
+    changed(api, doc_id, "two")
+    assert deleted(api) == []
+    two = api.call("GET", f"/{doc_id}").json()
+    assert api.call("DELETE", f"/{doc_id}?should_soft_delete={str(soft).lower()}").status_code == 200
+    (entry,) = deleted(api)
+    deletion = api.call("GET", f"/{doc_id}/history").json()["data"][0]
+    assert entry == {
+        "id": doc_id,
+        "name": "two",
+        "revision": two["revision"],
+        "when": deletion["when"],
+        "who": who(person),
+    }
+    assert deletion["who"] == who(person) and api.call("GET").json()["data"] == [kept]
+    assert api.call("POST", f"/{doc_id}/history/{entry['revision']}").json()["data"] == two["data"]
+    assert deleted(api) == [] and set(api.call("GET").json()["data"]) == {kept, doc_id}
+    assert [entry["name"] for entry in deleted(other)] == ["of another"]
+
+
+def test_trunks_that_others_deleted_are_listed_too(world, api, person):
+    db, soft, hard = account_db(person.account_id), api.create({"name": "soft"}), api.create({"name": "hard"})
+    changed(api, hard, "harder")
+    here = api.create({"name": "here"})
+    assert api.call("DELETE", f"/{here}").status_code == 200
+    stored = world.store.open_doc(db, soft)
+    marks = {"pvt_deleted": True, "pvt_modified": stored["pvt_modified"] - 100, "pvt_auth_user_id": "gone"}
+    marked = world.store.save_doc(db, {**stored, **marks})
+    revision = api.call("GET", f"/{hard}/history").json()["data"][1]["revision"]
+    world.store.delete_doc(db, hard, world.store.open_doc(db, hard)["_rev"])
+    world.store.save_doc(db, {"_id": "a user", "pvt_type": "user", "pvt_deleted": True, "name": "no trunk"})
+    nobody = {"account_id": None, "user_id": None, "ip": None, "name": None}
+    by_crossbar = {**who(person, ip=None), "user_id": "gone", "name": None}
+    newest, second, last = deleted(api)
+    assert newest["id"] == here
+    assert second == {
+        "id": soft,
+        "name": "soft",
+        "revision": marked,
+        "when": marks["pvt_modified"],
+        "who": by_crossbar,
+    }
+    assert last == {"id": hard, "name": "hard", "revision": revision, "when": None, "who": nobody}
+    for entry in (second, last):
+        assert api.call("POST", f"/{entry['id']}/history/{entry['revision']}").json()["data"]["name"] == entry["name"]
+    assert [entry["id"] for entry in deleted(api)] == [here]
+
+
+def test_pages_of_deleted_trunks(world, api, person):
+    db = account_db(person.account_id)
+    for number in range(5):
+        marked = {"pvt_type": "sys_info", "pvt_deleted": True, "pvt_modified": 63_800_000_000 + number // 2}
+        world.store.save_doc(db, {"_id": f"trunk {number}", "name": "x" * 300, **marked})
+    whole = deleted(api, "&paginate=false")
+    assert [entry["id"] for entry in whole] == [f"trunk {number}" for number in (4, 3, 2, 1, 0)]
+    assert {entry["name"] for entry in whole} == {"x" * 255}
+    pages, query = [], "?deleted=true&page_size=2"
+    while query:
+        answer = api.call("GET", query).json()
+        pages.append(answer["data"])
+        assert answer["page_size"] == len(answer["data"])
+        following = answer.get("next_start_key")
+        query = following and f"?deleted=true&page_size=2&start_key={following}"
+    assert [len(page) for page in pages] == [2, 2, 1] and sum(pages, []) == whole
+    assert deleted(api, "&start_key=nonsense") == whole
+    assert deleted(support.Api(api.base, person, version="v1")) == whole
+
+
+def test_deleted_trunks_without_the_setting_and_for_those_who_may_not(world, base, api, person, service_on, engine):
+    kept, doc_id = api.create({"name": "kept"}), api.create({"name": "one"})
+    assert api.call("DELETE", f"/{doc_id}").status_code == 200
+    without = support.Api(service_on(engine), person)
+    assert deleted(without) == [kept] == api.call("GET", "?deleted=false").json()["data"]
+    assert api.call("GET", headers={"deleted": "true"}, data={"deleted": True}).json()["data"] == [kept]
+    stranger, parent = support.Api(base, make_person(world)), support.Api(base, world.master)
+    assert stranger.call("GET", "?deleted=true", account_id=person.account_id).status_code == 403
+    assert requests.get(api.url("?deleted=true"), timeout=120).status_code == 401
+    assert [entry["id"] for entry in deleted(parent, account_id=person.account_id)] == [doc_id]
+
+
+def test_authors_have_names(world, base, api, person):
+    db = account_db(person.account_id)
+    api_key = world.store.open_doc("accounts", person.account_id)["pvt_api_key"]
+    login = requests.put(f"{base}/v2/api_auth", json={"data": {"api_key": api_key}}, timeout=120).json()
+    doc_id, reader = api.create({"name": "one"}), support.Api(base, world.master)
+    headers = {"X-Auth-Token": login["auth_token"]}
+    assert api.call("PATCH", f"/{doc_id}", {"name": "two"}, headers=headers).status_code == 200
+
+    def names():
+        entries = reader.call("GET", f"/{doc_id}/history", account_id=person.account_id).json()["data"]
+        return [entry["who"]["name"] for entry in entries]
+
+    def rename(**members):
+        user = world.store.open_doc(db, person.user["_id"])
+        world.store.save_doc(db, {**user, **members})
+
+    assert names() == [person.account["name"], person.user["username"]]
+    rename(first_name=" Jo ", last_name="Miller")
+    assert names()[1] == "Jo Miller"
+    rename(first_name="", last_name="M" * 300)
+    assert names()[1] == "M" * 255
+    rename(pvt_deleted=True)
+    assert names()[1] is None
+    user = world.store.open_doc(db, person.user["_id"])
+    world.store.delete_doc(db, user["_id"], user["_rev"])
+    assert names()[1] is None
 
 
 def test_pages(api):

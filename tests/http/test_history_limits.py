@@ -146,4 +146,5 @@ def test_who_may_read_the_acting_account_sees_all(world, base, family, writer, r
             "account_id": acting.person.account_id,
             "user_id": acting.person.user["_id"],
             "ip": ADDRESS,
+            "name": acting.person.user["username"],
         }

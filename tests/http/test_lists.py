@@ -55,7 +55,11 @@ def test_trunks_and_those_that_were_deleted(world, person, api):
         {**trunk, "id": kept, "name": "kept", "servers": 2, "numbers": 2}
     ]
     gone = listed(world, "trunks", "list", account_id, "--deleted")
-    assert gone == [{**trunk, "id": soft, "name": "soft"}, {**trunk, "id": hard, "name": "harder"}]
+    expected = {soft: "soft", hard: "harder"}
+    assert {line["id"]: line for line in gone} == {
+        each: {**trunk, "id": each, "name": name} for each, name in expected.items()
+    }
+    assert [line["id"] for line in gone] == [line["id"] for line in api.call("GET", "?deleted=true").json()["data"]]
     everywhere = listed(world, "trunks", "list")
     assert [line["id"] for line in everywhere if line["account_id"] == account_id] == [kept]
     assert f"{account_id}  {kept}  kept  2 servers  2 numbers\n" in support.run(world.environment, "trunks", "list")
