@@ -10,6 +10,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from app import last_hour
+
 _REGISTERING = threading.Lock()
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -17,6 +19,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 def request_answered(noun: str, verb: str, status: int, seconds: float) -> None:
     """Count an answered request. `seconds` is the time from the first stage to the answer."""
     _requests(noun, verb, status).inc()
+    last_hour.count(status)
     _counts().seconds.observe(seconds)
 
 
@@ -95,6 +98,7 @@ def registry() -> Any:
 def start_counting() -> None:
     """Create this process's metrics before its threads start."""
     _counts()
+    last_hour.start()
 
 
 @cache

@@ -1,15 +1,20 @@
-"""What the console shows to operators: the metrics of this machine and the last report of `audit`.
+"""What the console shows to operators: metrics, the requests of the last hour, and the last report of `audit`.
 
 Only superduper admins have access.
 """
 
+import os
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
-from app import metrics
+from app import last_hour, metrics
 from app.auth import hierarchy
 from app.blueprint import leave_to_crossbar
+from app.kazoo import json_text
 from app.services import Services
 from app.store import StoreError
 
@@ -31,18 +36,39 @@ def show_metrics() -> Response:
     return Response(generate_latest(metrics.registry()), content_type=CONTENT_TYPE_LATEST)
 
 
+@operators.get("/console/operators/requests")
+def show_requests() -> Response:
+    """JSON: the time `now`, when this instance `started`, and its requests in the last hour by minute.
+
+    Times are in Unix seconds. A minute has the members of `last_hour.Minute`; those without requests are left out.
+    """
+    refusal = _refusal()
+    if refusal:
+        return refusal
+    told = {"now": int(time.time()), "started": last_hour.started()}
+    body = json_text.dumps({**told, "minutes": [asdict(minute) for minute in last_hour.minutes()]})
+    return Response(body, content_type="application/json")
+
+
 @operators.get("/console/operators/audit")
 def show_audit() -> Response:
-    """The file that AUDIT_REPORT names, which is the output of `audit --json`; 404 if there is none."""
+    """The file that AUDIT_REPORT names, which is the output of `audit --json`; 404 if there is none.
+
+    `Last-Modified` is the time at which it was written.
+    """
     refusal = _refusal()
     if refusal:
         return refusal
     path = _services().settings.audit_report
+    if path is None:
+        return _error(404, "no report")
     try:
-        text = _start_of(path) if path else None
+        text, changed_at = _start_of(path)
     except OSError:
-        text = None
-    return Response(text, content_type="application/jsonl") if text is not None else _error(404, "no report")
+        return _error(404, "no report")
+    response = Response(text, content_type="application/jsonl")
+    response.last_modified = changed_at
+    return response
 
 
 def _services() -> Services:
@@ -63,11 +89,12 @@ def _refusal() -> Response | None:
     return None if is_operator else _error(403, "forbidden")
 
 
-def _start_of(path: Path) -> bytes:
-    """The complete lines in the first MOST_BYTES."""
+def _start_of(path: Path) -> tuple[bytes, datetime]:
+    """The complete lines in the first MOST_BYTES, and when the file was last changed. Raises OSError."""
     with path.open("rb") as file:
+        changed_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
         text = file.read(MOST_BYTES + 1)
-    return text if len(text) <= MOST_BYTES else text[: text.rfind(b"\n", 0, MOST_BYTES) + 1]
+    return text if len(text) <= MOST_BYTES else text[: text.rfind(b"\n", 0, MOST_BYTES) + 1], changed_at
 
 
 def _error(status: int, message: str) -> Response:

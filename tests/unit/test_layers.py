@@ -28,6 +28,7 @@ LAYERS = (
         "version",
         "deadline",
         "contention",
+        "last_hour",
         "later",
         "metrics",
         "words",
