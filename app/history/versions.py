@@ -12,15 +12,16 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from app.documents import Document
 from app.documents.clock import GREGORIAN_EPOCH
-from app.store import Conflict, DatabaseMissing, Store, StoreError
+from app.store import Conflict, DatabaseMissing, Store, StoreError, in_time
 
 PREFIX = "connectivity_history/"
 # The ids of documents that note on which days there were writes. Versions begin with an account id.
@@ -122,21 +123,28 @@ class History:
                     return version
         return None
 
-    def newest_versions(self, account_id: str) -> Iterator[Version]:
+    def newest_versions(self, account_id: str, skipped: Container[str] = ()) -> Iterator[Version]:
         """The newest kept version of each of an account's documents in each month, the latest month first.
 
-        Reads one of each.
+        Reads no others, and none of the documents with the ids in `skipped`, which may grow meanwhile. Raises
+        Unavailable, also after the request's deadline.
         """
-        prefix = _account_prefix(account_id)
         for db in self._databases():
-            # Sorts after all ids that begin with the prefix, which ends with "/".
-            last = prefix[:-1] + "0"
-            while page := self._page(db, prefix, last, limit=1):
-                version = _version(page[0])
-                if self._is_kept(version):
+            for doc_id, version_id in self._newest_ids(db, account_id):
+                document = None if doc_id in skipped else self._store.find_doc(db, version_id)
+                if document and self._is_kept(version := _version(document)):
                     yield version
-                # No id ends with this, so the next one is of another document.
-                last = _prefix(account_id, version.document["_id"])
+
+    def _newest_ids(self, db: str, account_id: str) -> Iterator[tuple[str, str]]:
+        """The ids of an account's documents, and of their newest versions in this month."""
+        prefix = _account_prefix(account_id)
+        with suppress(DatabaseMissing):
+            # The prefix ends with "/", and "0" is the character after that.
+            ids = self._store.doc_ids(db, after=prefix, before=prefix[:-1] + "0")
+            timely = in_time(ids, "the account has too many versions to find the newest in time")
+            for quoted_id, of_document in itertools.groupby(timely, lambda each: each.split("/")[1]):
+                (newest,) = deque(of_document, maxlen=1)
+                yield _unquoted(quoted_id), newest
 
     def _page(self, db: str, first: str, last: str, limit: int) -> list[Document]:
         try:
@@ -269,6 +277,10 @@ def _account_prefix(account_id: str) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="").replace("-", "%2D").replace("%", "-")
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text.replace("-", "%"))
 
 
 def sort_key(revision: str) -> str:

@@ -168,8 +168,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def doc_ids(self, db: str) -> Iterator[str]:
-        """The ids of all live documents, sorted. Reads in pages. Raises DatabaseMissing."""
+    def doc_ids(self, db: str, after: str = "", before: str | None = None) -> Iterator[str]:
+        """The ids of all live documents, sorted, or of those between two ids. Reads in pages. Raises DatabaseMissing.
+
+        With `after` and `before`, ids are sorted as by `all_docs`.
+        """
 
     @abstractmethod
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:

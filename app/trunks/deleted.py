@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.documents import Document, connectivity, fields
-from app.documents.names import account_db
+from app.documents.names import NUMBERS_VIEW, TRUNKS_VIEW, USERS_VIEW, account_db
 from app.history.timeline import generation, stamped_write
 from app.history.versions import History, Version, Write
-from app.store import DatabaseMissing, Store, in_time, is_document_id
+from app.store import DatabaseMissing, Store, ViewMissing, in_time, is_document_id
 
 # In characters. Only this much of a name is shown, because a list may have many names.
 LONGEST_NAME = 255
+
+# Lists of documents that are no trunks, and of which an account may have many.
+_OTHERS = (NUMBERS_VIEW, USERS_VIEW)
 
 T = TypeVar("T")
 
@@ -54,7 +57,9 @@ def _stored(store: Store, account_id: str) -> tuple[dict[str, DeletedTrunk], set
     live: set[str] = set()
     db = account_db(account_id)
     with suppress(DatabaseMissing):
-        ids = filter(is_document_id, store.doc_ids(db))
+        live |= _listed(store, db, TRUNKS_VIEW)
+        known = live.union(*(_listed(store, db, view) for view in _OTHERS))
+        ids = (doc_id for doc_id in store.doc_ids(db) if doc_id not in known and is_document_id(doc_id))
         for document in _in_time(store.read_docs(db, _in_time(ids))):
             if not connectivity.is_trunk(document):
                 continue
@@ -65,15 +70,21 @@ def _stored(store: Store, account_id: str) -> tuple[dict[str, DeletedTrunk], set
     return marked, live
 
 
+def _listed(store: Store, db: str, view: str) -> set[str]:
+    """The ids in a view, which need not be read. Without the view there are none, and they are read."""
+    try:
+        return {row.id for row in store.query_view(db, view) if row.id}
+    except ViewMissing:
+        return set()
+
+
 def _of_versions(
     store: Store, history: History | None, account_id: str, marked: dict[str, DeletedTrunk], live: set[str]
 ) -> Iterator[DeletedTrunk]:
     """The deleted trunks that have versions. Those of them that are marked are removed from `marked`."""
     seen = set(live)
-    for version in _in_time(history.newest_versions(account_id)) if history else ():
+    for version in _in_time(history.newest_versions(account_id, seen)) if history else ():
         trunk_id = version.document["_id"]
-        if trunk_id in seen:
-            continue
         seen.add(trunk_id)
         if trunk_id in marked:
             yield _with_deletion(marked.pop(trunk_id), version)

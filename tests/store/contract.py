@@ -337,6 +337,16 @@ class Contract:
         with pytest.raises(DatabaseMissing):
             list(store.doc_ids(new_db()))
 
+    def test_the_ids_between_two_ids(self, store, db):
+        names = [f"{letter}/{number:04}" for letter in "abc" for number in range(450)]
+        store.load_docs(db, [{"_id": name, "_rev": "1-" + "a" * 32} for name in names])
+        store.delete_doc(db, "b/0003", "1-" + "a" * 32)
+        assert list(store.doc_ids(db, "b/", "b0")) == [name for name in names if name[0] == "b" and name != "b/0003"]
+        assert list(store.doc_ids(db, "a/0447", "b/0001")) == ["a/0448", "a/0449", "b/0000"]
+        assert list(store.doc_ids(db, "c/0448")) == ["c/0449"] and list(store.doc_ids(db, "c/0449", "d")) == []
+        with pytest.raises(DatabaseMissing):
+            list(store.doc_ids(new_db(), "a", "b"))
+
     def test_what_is_dumped_can_be_loaded(self, store, db):
         data = base64.b64encode(b"bytes").decode()
         rows = [

@@ -3,10 +3,13 @@
 import pytest
 
 from app import deadline
+from app.documents.clock import gregorian_now
 from app.documents.names import account_db
 from app.history.authors import with_names
+from app.history.versions import History, Write
 from app.store import Unavailable
 from app.store.cache import DocumentCache
+from app.store.design import documents_for
 from app.store.embedded.store import EmbeddedStore
 from app.trunks.deleted import deleted_trunks
 
@@ -78,6 +81,30 @@ def test_deleted_trunks_are_not_searched_after_the_deadline(store):
             deleted_trunks(store, None, ACCOUNT)
     finally:
         deadline.clear()
+
+
+def test_only_deleted_trunks_are_read(store):
+    """Neither the live trunks and numbers of an account, nor their versions, nor those of other accounts."""
+    db, history = account_db(ACCOUNT), History(store, days=40)
+    store.create_db(db, documents_for(db))
+    for design in documents_for(db):
+        store.save_doc(db, dict(design))
+    write = Write("DELETE", gregorian_now())
+    for number in range(3):
+        live = {"_id": f"live {number}", "pvt_type": "sys_info", "account": {}}
+        live["_rev"] = store.save_doc(db, live)
+        store.save_doc(db, {"_id": f"+1415555000{number}", "pvt_type": "number", "pvt_state": "in_service"})
+        history.keep(ACCOUNT, live, write)
+        history.keep("b" * 32, {"_id": "of another", "_rev": "1-a"}, write)
+    for revision in ("1-a", "2-a", "10-a"):
+        history.keep(ACCOUNT, {"_id": "a/%é-gone", "_rev": revision, "name": revision}, write)
+    store.save_doc(db, {"_id": "marked", "pvt_type": "sys_info", "pvt_deleted": True, "pvt_modified": 1})
+    store.read.clear()
+    found = deleted_trunks(store, history, ACCOUNT)
+    assert [(trunk.trunk_id, trunk.revision) for trunk in found[:1]] == [("a/%é-gone", "10-a")]
+    assert [trunk.trunk_id for trunk in found] == ["a/%é-gone", "marked"]
+    versions = [doc_id for doc_id in store.read if doc_id.startswith(ACCOUNT)]
+    assert len(versions) == 1 and sorted({*store.read} - {*versions}) == ["a/%é-gone", "marked"]
 
 
 def test_an_account_without_a_database_has_no_deleted_trunks(store):

@@ -367,8 +367,12 @@ class CouchDBStore(Store, Replicated):
         rows = self._read([db, "_all_docs"], params, member("rows"))
         return [row["doc"] for row in rows if row.get("doc")]
 
-    def doc_ids(self, db: str) -> Iterator[str]:
-        return (row["id"] for row in self._all_docs(db, include_docs=False))
+    def doc_ids(self, db: str, after: str = "", before: str | None = None) -> Iterator[str]:
+        limits = {"startkey": json.dumps(after)} if after else {}
+        if before is not None:
+            limits |= {"endkey": json.dumps(before), "inclusive_end": "false"}
+        rows = self._all_docs(db, include_docs=False, limits=limits)
+        return (row["id"] for row in rows if row["id"] != after)
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         for row in self._all_docs(db, include_docs=True, conflicts=conflicts):
@@ -388,9 +392,11 @@ class CouchDBStore(Store, Replicated):
                     raise
                 on_fault(doc_id, error)
 
-    def _all_docs(self, db: str, include_docs: bool, conflicts: bool = False) -> Iterator[dict[str, Any]]:
-        """The rows of `_all_docs`, read page by page."""
-        params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs)}
+    def _all_docs(
+        self, db: str, include_docs: bool, conflicts: bool = False, limits: dict[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of `_all_docs`, read page by page. `limits` are further parameters of CouchDB's."""
+        params = {"limit": str(DUMP_BATCH + 1), "include_docs": json.dumps(include_docs), **(limits or {})}
         if conflicts:
             params["conflicts"] = "true"
         while page := self._page(db, params):

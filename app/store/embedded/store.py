@@ -77,7 +77,7 @@ _LONG_VALUES = (
     " AND l.db = r.db AND l.id = r.id AND l.view = r.view AND l.position = r.position"
 )
 _IDS_AT_ONCE = 500
-_LIVE = "SELECT {} FROM documents WHERE db = ? AND id > ? AND NOT deleted ORDER BY id LIMIT 500"
+_LIVE = "SELECT {} FROM documents WHERE db = ? AND id > ? {} AND NOT deleted ORDER BY id LIMIT 500"
 
 log = logging.getLogger(__name__)
 
@@ -260,8 +260,8 @@ class EmbeddedStore(Store):
         )
         return [_document(*row) for row in rows]
 
-    def doc_ids(self, db: str) -> Iterator[str]:
-        return (doc_id for (doc_id,) in _live_rows(self._read, self._number(db), "id"))
+    def doc_ids(self, db: str, after: str = "", before: str | None = None) -> Iterator[str]:
+        return (doc_id for (doc_id,) in _live_rows(self._read, self._number(db), "id", after, before))
 
     def iterate_docs(self, db: str, conflicts: bool = False) -> Iterator[Document]:
         return _live_documents(self._read, self._number(db))
@@ -477,11 +477,16 @@ def _live_documents(read: Callable[..., list[tuple[Any, ...]]], number: int) -> 
 
 
 def _live_rows(
-    read: Callable[..., list[tuple[Any, ...]]], number: int, columns: str = "id, rev, body"
+    read: Callable[..., list[tuple[Any, ...]]],
+    number: int,
+    columns: str = "id, rev, body",
+    after: str = "",
+    before: str | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """These columns of these documents, the id first, read in pages."""
-    after = ""
-    while page := read(_LIVE.format(columns), number, after):
+    """These columns of the documents between two ids, the id first, read in pages."""
+    limit = () if before is None else (before,)
+    query = _LIVE.format(columns, "AND id < ?" if limit else "")
+    while page := read(query, number, after, *limit):
         yield from page
         after = page[-1][0]
 
