@@ -1,11 +1,13 @@
 """Files that browsers get: compressed if they take it, checked again before each use, and with a strict policy."""
 
 import gzip
-from functools import cache
+from collections.abc import Callable
+from functools import lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
 
 from flask import Response, request
+from rjsmin import jsmin
 
 # The style sheet of all web pages, Bootstrap 5.3.
 BOOTSTRAP = Path(
@@ -26,10 +28,19 @@ def policy(**sources: str) -> str:
     return f"default-src 'none'; {allowed} base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-@cache
 def read(file: Path) -> Encodings:
     """A file, plain and compressed. Raises OSError."""
-    return encodings(file.read_bytes())
+    return _read(file, file.stat().st_mtime_ns, bytes)
+
+
+def read_script(file: Path) -> Encodings:
+    """A script of ours, without comments and indentation, which browsers do not need. Raises OSError."""
+    return _read(file, file.stat().st_mtime_ns, jsmin)
+
+
+@lru_cache(maxsize=100)
+def _read(file: Path, changed_at: int, shorten: Callable[[bytes], bytes]) -> Encodings:
+    return encodings(shorten(file.read_bytes()))
 
 
 def encodings(body: bytes) -> Encodings:

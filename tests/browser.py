@@ -101,11 +101,12 @@ class Browser:
         self._retried(lambda: self.call("POST", f"/element/{self._still(selector)}/value", {"text": keys}))
 
     def _still(self, selector: str, text: str = "") -> str:
-        """The first visible element, after it has slid to its place."""
+        """The first visible element, in the middle of the window, after it has slid to its place."""
         places = [None]
 
         def stands() -> str | None:
             element = self.see(selector, text)
+            self.execute("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", {ELEMENT: element})
             places.append(self.call("GET", f"/element/{element}/rect"))
             return element if places[-1] == places[-2] else None
 

@@ -30,8 +30,10 @@ def show_file(name: str) -> Response:
     """A file of the console."""
     if name not in FILES:
         return Response("Not Found\n", 404, content_type="text/plain; charset=UTF-8")
+    file = FILES[name]
+    body = web_page.read_script(file) if file.suffix == ".js" else web_page.read(file)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return web_page.respond(web_page.read(FILES[name]), f"{kind}; charset=utf-8", POLICY)
+    return web_page.respond(body, f"{kind}; charset=utf-8", POLICY)
 
 
 @console.get("/")

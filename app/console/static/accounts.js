@@ -1,11 +1,11 @@
 // The accounts below the current one. Choosing one switches to it.
 
 import {call, chooseAccount, inAccount, session} from './api.js';
-import {h, replace} from './dom.js';
+import {button, h, replace} from './dom.js';
+import {t} from './texts.js';
 
 export async function showAccounts(main) {
-  const list = h('ul', {class: 'accounts'});
-  const more = h('button', {type: 'button'}, 'More');
+  const list = h('ul', {class: 'accounts list-group mb-3'});
   let startKey = null;
   const load = async () => {
     const query = startKey ? `?start_key=${encodeURIComponent(startKey)}` : '';
@@ -13,15 +13,15 @@ export async function showAccounts(main) {
     list.append(...page.data.map(item));
     startKey = page.next_start_key;
     more.hidden = !startKey;
-    if (!list.children.length) list.append(h('li', {}, 'None.'));
+    if (!list.children.length) list.append(h('li', {class: 'list-group-item'}, t.noneBelow));
   };
-  more.addEventListener('click', load);
+  const more = button(t.more, 'outline-secondary', load);
   const parents = session.accountId === session.ownId ? [] : await parentAccounts();
   replace(main,
-    h('h1', {}, session.accountName),
-    parents.length ? h('nav', {'aria-label': 'Accounts above'}, 'Below: ', parents.map(button)) : null,
+    h('h1', {class: 'h3'}, session.accountName),
+    parents.length ? h('nav', {'aria-label': t.accountsAbove}, t.below, ' ', parents.map(choice)) : null,
     h('p', {}, h('code', {}, session.accountId)),
-    h('h2', {}, 'Accounts below this one'), list, more);
+    h('h2', {class: 'h5'}, t.accountsBelow), list, more);
   await load();
 }
 
@@ -33,10 +33,10 @@ async function parentAccounts() {
 }
 
 function item(account) {
-  return h('li', {}, button(account), h('small', {}, account.realm || ''));
+  return h('li', {class: 'list-group-item'}, choice(account), h('small', {class: 'd-block text-body-secondary'}, account.realm || ''));
 }
 
-function button(account) {
+function choice(account) {
   const choose = () => { chooseAccount(account.id, account.name); location.hash = '#/trunks'; };
-  return h('button', {type: 'button', class: 'link', onclick: choose}, account.name || account.id);
+  return button(account.name || account.id, 'link p-0', choose);
 }

@@ -2,9 +2,12 @@
 
 import {md5} from './md5.js';
 import {parse} from './paths.js';
+import {t} from './texts.js';
 
 const ROOT = '/v2';
-const KEY = 'console-session';
+// What the console keeps in sessionStorage has names that begin with this.
+export const PREFIX = 'console-';
+const KEY = `${PREFIX}session`;
 const MOST_TRIES = 8;
 
 export let session = JSON.parse(sessionStorage.getItem(KEY) || 'null');
@@ -62,10 +65,10 @@ export async function call(method, path, data, headers = {}) {
 // Resolves to whether an expired token has been replaced. Concurrent requests share one log-in.
 async function renewToken(token) {
   if (session && session.token !== token) return true;
-  sessionStorage.removeItem(KEY);
+  forget();
   renewal = renewal || whenExpired().finally(() => { renewal = null; });
   if (await renewal) return true;
-  if (session) logOut('Your session has expired. Log in again.');
+  if (session) logOut(t.expiredLogIn);
   return false;
 }
 
@@ -73,7 +76,7 @@ async function send(url, options) {
   try {
     return await fetch(url, {...options, cache: 'no-store'});
   } catch (error) {
-    throw new ApiError(0, {message: `The server does not answer (${error.message}).`});
+    throw new ApiError(0, {message: t.noAnswer(error.message)});
   }
 }
 
@@ -124,11 +127,16 @@ export function chooseAccount(accountId, name) {
   store();
 }
 
+// Leaves nothing in the browser, neither the session nor what was not saved.
+function forget() {
+  Object.keys(sessionStorage).filter((name) => name.startsWith(PREFIX)).forEach((name) => sessionStorage.removeItem(name));
+}
+
 function store() { sessionStorage.setItem(KEY, JSON.stringify(session)); }
 
 export function logOut(reason = '') {
   const ended = session;
   session = null;
-  sessionStorage.removeItem(KEY);
+  forget();
   whenLoggedOut(reason, ended);
 }

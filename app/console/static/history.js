@@ -1,67 +1,80 @@
 // The versions of a trunk, if the service keeps them.
 
 import {call, inAccount} from './api.js';
-import {formatTime, h, notify, replace} from './dom.js';
-import {segment} from './paths.js';
+import {changes} from './changes.js';
+import {button, formatTime, h, notify, replace} from './dom.js';
+import {ifMatch, trunkPath} from './numbers.js';
+import {t} from './texts.js';
 
 const PAGE = 10;
+const LOOKS = {add: 'good', remove: 'bad', replace: 'doubt'};
 
 // The newest version of a trunk; null if there is none, or if the service keeps no versions.
 export async function newestVersion(id) {
   try {
-    return (await call('GET', inAccount(`/connectivity/${segment(id)}/history?page_size=1`))).data[0] || null;
+    return (await call('GET', `${trunkPath(id)}/history?page_size=1`)).data[0] || null;
   } catch (error) {
     if (error.status === 404) return null;
     throw error;
   }
 }
 
-// Puts a version back. Resolves to the envelope of the new version.
-export function putBack(id, revision, headers = {}) {
-  return call('POST', inAccount(`/connectivity/${segment(id)}/history/${revision}`), {}, headers);
+// The account's deleted trunks, if the service keeps versions. Without them, the answer is the list of all others.
+export async function deletedTrunks() {
+  const answer = await call('GET', inAccount('/connectivity?deleted=true&paginate=false'));
+  return answer.data.filter((each) => typeof each === 'object');
 }
 
+// Puts a version back. Resolves to the envelope of the new version.
+export function putBack(id, revision, headers = {}) { return call('POST', `${trunkPath(id)}/history/${revision}`, {}, headers); }
+
 // `whenPutBack` is called with the envelope.
-export async function showVersions(element, id, etag, whenPutBack) {
-  const list = h('ol', {class: 'versions'});
-  const more = h('button', {type: 'button'}, 'Older versions');
+export async function showVersions(element, id, current, whenPutBack) {
+  const list = h('ol', {class: 'versions list-group list-group-flush mb-2', reversed: true});
   let startKey = null;
-  let isNewest = true;
-  const load = async () => {
-    const query = startKey ? `&start_key=${encodeURIComponent(startKey)}` : '';
-    const page = await call('GET', inAccount(`/connectivity/${segment(id)}/history?page_size=${PAGE}${query}`));
-    for (const version of page.data) {
-      list.append(item(version, isNewest ? null : () => restore(version.revision)));
-      isNewest = false;
-    }
-    startKey = page.next_start_key;
-    more.hidden = !startKey;
-  };
+  let newer = null;
   const restore = async (revision) => {
     try {
-      whenPutBack(await putBack(id, revision, etag ? {'If-Match': etag} : {}));
+      whenPutBack(await putBack(id, revision, ifMatch(current)));
     } catch (error) {
-      notify(error.status === 412 ? 'Someone else has changed the trunk. Reload it.' : error.message);
+      notify(error.status === 412 ? t.changedElsewhere : error.message);
     }
   };
-  more.addEventListener('click', load);
+  const load = async () => {
+    const query = startKey ? `&start_key=${encodeURIComponent(startKey)}` : '';
+    const page = await call('GET', `${trunkPath(id)}/history?page_size=${PAGE}${query}`);
+    startKey = page.next_start_key;
+    more.hidden = !startKey;
+    for (const version of page.data) {
+      const document = version.deleted ? null : await call('GET', `${trunkPath(id)}/history/${version.revision}`).then((answer) => answer.data).catch(() => null);
+      if (newer) replace(newer.place, differences(newer, document));
+      const place = h('div');
+      list.append(item(version, place, newer ? () => restore(version.revision) : null));
+      newer = {version, document, place};
+    }
+    if (newer && !startKey) replace(newer.place, h('p', {class: 'mb-0'}, t.first));
+  };
+  const more = button(t.older, 'outline-secondary', load);
   replace(element, list, more);
   await load();
 }
 
-function item(version, restore) {
-  const who = Object.entries(version.who).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).join(', ');
-  const verb = version.deleted ? 'deleted' : version.verb || 'written elsewhere';
-  return h('li', {},
-    h('strong', {}, formatTime(version.when)), ` ${verb}`, version.restored ? `, puts back ${version.restored}` : '',
-    h('small', {}, who),
-    version.not_compared ? h('p', {}, version.not_compared.message) : null,
-    h('ul', {class: 'patch'}, (version.patch || []).map((operation) => h('li', {class: operation.op},
-      `${operation.op} ${operation.path}`, 'value' in operation ? ` ${valueText(operation)}` : ''))),
-    restore && !version.deleted ? h('button', {type: 'button', onclick: restore}, 'Put back') : null);
+function differences({version, document}, before) {
+  if (version.deleted) return null;
+  if (!document || !before) return h('p', {class: 'mb-0'}, version.not_compared ? version.not_compared.message : t.unknownChange);
+  const found = changes(before, document);
+  return h('ul', {class: 'patch mb-0'}, found.length ? found.map(({kind, text}) => h('li', {class: LOOKS[kind]}, text)) : h('li', {}, t.noChange));
 }
 
-function valueText(operation) {
-  const text = JSON.stringify(operation.value);
-  return /password/.test(operation.path + text) ? '(secret)' : text;
+export const whoOf = ({name, user_id: user, account_id: account}) => name || user || account || '';
+
+function item(version, place, restore) {
+  const verb = version.deleted ? t.deleted : t.verbs[version.verb] || t.elsewhere;
+  const who = whoOf(version.who);
+  return h('li', {class: 'list-group-item'},
+    h('div', {class: 'd-flex flex-wrap gap-2 align-items-baseline'},
+      h('strong', {}, formatTime(version.when)), h('span', {}, verb), who && h('span', {}, t.by(who)), version.restored && h('span', {}, t.putsBack(version.restored)),
+      version.who.ip && h('small', {class: 'text-body-secondary'}, version.who.ip),
+      restore && !version.deleted && button(t.putBack, 'sm btn-outline-primary ms-auto', restore)),
+    place);
 }

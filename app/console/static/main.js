@@ -1,10 +1,11 @@
 // Shows the view for the current address, with the header above it.
 
-import {chooseAccount, onExpired, onLogOut, session, logOut} from './api.js';
-import {ask, h, notify, replace} from './dom.js';
 import {showAccounts} from './accounts.js';
+import {chooseAccount, onExpired, onLogOut, session, logOut} from './api.js';
+import {ask, button, h, notify, replace} from './dom.js';
 import {loginForms, showLogin} from './login.js';
 import {showOperators} from './operators.js';
+import {t} from './texts.js';
 import {showTrunk} from './trunk.js';
 import {showTrunks} from './trunks.js';
 
@@ -24,6 +25,7 @@ async function show() {
   if (session && current.mayLeave && !current.mayLeave()) return;
   dispose();
   const thisRound = ++round;
+  document.title = t.console;
   showHeader();
   if (!session) return showLogin(main, show);
   for (const [pattern, view] of ROUTES) {
@@ -48,7 +50,7 @@ async function present(thisRound, view, params) {
   try {
     shown = await view(container, ...params) || {};
   } catch (error) {
-    replace(container, h('h1', {}, 'Something went wrong'), h('p', {role: 'alert'}, error.message));
+    replace(container, h('h1', {}, t.wentWrong), h('p', {role: 'alert'}, error.message));
   }
   // The user may have chosen another view in the meantime.
   if (thisRound !== round || !session) return shown.dispose && shown.dispose();
@@ -68,20 +70,20 @@ function go(hash) {
 }
 
 function showHeader() {
-  const header = document.getElementById('header');
-  if (!session) return replace(header, h('strong', {}, 'Console'));
+  const inner = h('div', {class: 'container-xxl flex-wrap gap-2'}, h('span', {class: 'navbar-brand mb-0'}, t.console));
+  replace(document.getElementById('header'), inner);
+  if (!session) return;
   const link = (hash, text) => {
     const isHere = location.hash.startsWith(hash);
-    return h('a', {href: hash, 'aria-current': isHere ? 'page' : null}, text);
+    return h('a', {href: hash, class: `nav-link${isHere ? ' active' : ''}`, 'aria-current': isHere ? 'page' : null}, text);
   };
-  replace(header,
-    h('nav', {'aria-label': 'Main'},
-      link('#/trunks', 'Trunks'),
-      link('#/accounts', `Account: ${session.accountName}`),
-      session.isOperator ? link('#/operators', 'Operation') : null),
-    session.accountId === session.ownId ? null
-      : h('button', {type: 'button', onclick: backToOwn}, 'Back to my account'),
-    h('button', {type: 'button', onclick: () => logOut()}, 'Log out'));
+  inner.append(
+    h('nav', {'aria-label': t.main, class: 'navbar-nav flex-wrap flex-grow-1'},
+      link('#/trunks', t.trunks),
+      link('#/accounts', t.accountIs(session.accountName)),
+      session.isOperator ? link('#/operators', t.operation) : ''),
+    session.accountId === session.ownId ? '' : button(t.backToOwn, 'sm btn-outline-secondary', backToOwn),
+    button(t.logOut, 'sm btn-outline-secondary', () => logOut()));
 }
 
 function backToOwn() {
@@ -100,10 +102,11 @@ onLogOut((reason, ended) => {
 onExpired(async () => {
   if (!current.isChanged || !current.isChanged()) return false;
   const {ownId} = session;
-  const hasLoggedIn = await ask('Your session has expired', (close) => [
-    h('p', {}, 'Log in again to continue. Your changes are still here.'), loginForms(() => close(true)),
-  ]);
+  const hasLoggedIn = await ask(t.expired, (close) => [h('p', {}, t.logInToContinue), loginForms(() => close(true))]);
   return Boolean(hasLoggedIn && session && session.ownId === ownId);
 });
+const skip = document.getElementById('skip');
+skip.textContent = t.skip;
+skip.addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
 addEventListener('hashchange', show);
 show();

@@ -1,7 +1,8 @@
 // Merges a trunk that two people have changed. It shows both versions side by side and lets the user choose.
 
-import {ask, h} from './dom.js';
+import {ask, button, h} from './dom.js';
 import {at, copy, isObject, pathText, put, same} from './paths.js';
+import {t} from './texts.js';
 
 // The paths where the two values differ. Arrays with the same items in the same order are compared item by item. Any
 // other array counts as one value, so that a merge never mixes two servers.
@@ -25,24 +26,24 @@ export async function merge(base, mine, theirs) {
   const paths = differences(mine, theirs);
   if (!paths.length) return copy(theirs);
   const choices = paths.map((path) => (same(at(base, path), at(theirs, path)) ? 'mine' : 'theirs'));
-  return ask('Someone else was first', (close) => [
-    h('p', {}, 'This trunk was changed while you edited it. Choose what to keep.'),
-    h('div', {class: 'scrolled', tabindex: 0}, h('table', {class: 'merge'},
-      h('thead', {}, h('tr', {}, ['Member', 'Yours', 'Theirs'].map((text) => h('th', {scope: 'col'}, text)))),
+  return ask(t.someoneFirst, (close) => [
+    h('p', {}, t.chooseWhatToKeep),
+    h('div', {class: 'scrolled table-responsive', tabindex: 0}, h('table', {class: 'table merge'},
+      h('thead', {}, h('tr', {}, [t.member, t.yours, t.theirs].map((text) => h('th', {scope: 'col'}, text)))),
       h('tbody', {}, paths.map((path, index) => h('tr', {},
         h('th', {scope: 'row'}, pathText(path)),
         cell(path, index, 'mine', mine, choices), cell(path, index, 'theirs', theirs, choices)))))),
-    h('div', {class: 'bar'},
-      h('button', {type: 'button', class: 'main', onclick: () => close(merged(mine, theirs, paths, choices))}, 'Use these'),
-      h('button', {type: 'button', onclick: () => close(null)}, 'Cancel')),
+    h('div', {class: 'd-flex gap-2'},
+      button(t.useThese, 'primary', () => close(merged(mine, theirs, paths, choices))),
+      button(t.cancel, 'outline-secondary', () => close(null))),
   ]);
 }
 
 function cell(path, index, side, document, choices) {
   const value = at(document, path);
-  const text = value === undefined ? '(nothing)' : JSON.stringify(value, null, 1);
-  const radio = h('input', {type: 'radio', name: `choice-${index}`, checked: choices[index] === side,
-    'aria-label': `${side === 'mine' ? 'Yours' : 'Theirs'}: ${pathText(path)}`, onchange: () => { choices[index] = side; }});
+  const text = value === undefined ? t.nothing : JSON.stringify(value, null, 1);
+  const radio = h('input', {type: 'radio', class: 'form-check-input me-1', name: `choice-${index}`, checked: choices[index] === side,
+    'aria-label': `${side === 'mine' ? t.yours : t.theirs}: ${pathText(path)}`, onchange: () => { choices[index] = side; }});
   return h('td', {}, h('label', {}, radio, h('code', {}, text)));
 }
 

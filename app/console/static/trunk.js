@@ -1,121 +1,172 @@
-// One trunk: a form and its JSON side by side, a picture, and its versions.
+// One trunk: a picture, a form, its JSON, its versions, and where calls to it go.
 
-import {call, inAccount} from './api.js';
-import {ask, h, notify, replace} from './dom.js';
+import {call, inAccount, session} from './api.js';
+import {changes} from './changes.js';
+import {action, ask, button, h, notify, replace} from './dom.js';
+import {draftOf, dropDraft, keepDraft} from './draft.js';
 import {ASK, errorsIn, findingsOf, keyOf, showFindings} from './findings.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
-import {copy, isObject, parse, same, segment, steps} from './paths.js';
+import {accountNumbers, holderOf, ifMatch, storedNumber, takeAway, trunkPath} from './numbers.js';
+import {copy, isObject, same, steps} from './paths.js';
 import {picture} from './picture.js';
-import {SchemaForm} from './schema_form.js';
+import {HiddenSecrets} from './secrets.js';
+import {placeText, placesOf, serversOf} from './servers.js';
+import {t} from './texts.js';
 import {tryNumber} from './trial.js';
+import {TrunkForm} from './trunk_form.js';
 
 const NEW = 'new';
-const SAVE = 'Save';
-const SAVE_ANYWAY = 'Save anyway';
-const MOST_NUMBERS = 1000;
-// In characters of JSON. With a longer text, a browser takes half a second of layout for each keystroke.
-const LONG = 40000;
-// With these, a PBX can register and is called.
-const NEW_SERVER = {options: {enabled: true}, DIDs: {}};
+const WIDE = matchMedia('(min-width: 75rem)');
+// After the last change, in milliseconds: what is told on the page, and what the service is asked.
+const TELL_AFTER = 150;
+const ASK_AFTER = 1000;
+const MOST_CHANGES = 100;
 
 export async function showTrunk(main, id) {
   const isNew = id === NEW;
   const [schema, numbers, stored, version] = await Promise.all([
     call('GET', '/schemas/connectivity').then((answer) => answer.data),
-    spareNumbers(),
-    isNew ? {data: {name: '', servers: []}} : storedTrunk(id),
+    accountNumbers(),
+    isNew ? {data: {name: session.accountName, servers: []}} : storedTrunk(id),
     isNew ? null : newestVersion(id),
   ]);
-  return new Editor(main, isNew ? null : id, schema, numbers, stored, version !== null).show();
+  return new Editor(main, isNew ? null : id, schema, numbers, version !== null).show(stored);
 }
 
 async function storedTrunk(id) {
   try {
-    return await call('GET', inAccount(`/connectivity/${segment(id)}${ASK}`));
+    return await call('GET', trunkPath(id) + ASK);
   } catch (error) {
-    throw error.status === 404 ? new Error('There is no such trunk.') : error;
-  }
-}
-
-// The account's unused numbers.
-async function spareNumbers() {
-  try {
-    const {numbers = {}} = (await call('GET', inAccount('/phone_numbers?paginate=false'))).data;
-    return Object.keys(numbers).filter((number) => !numbers[number].used_by).slice(0, MOST_NUMBERS);
-  } catch (error) {
-    if (error.status === 401) throw error;
-    return [];
-  }
-}
-
-// A number as Kazoo knows it, in E.164 form, without what people put between its digits.
-async function storedNumber(typed) {
-  const number = typed.replace(/[\s()./-]/g, '');
-  try {
-    return (await call('GET', inAccount(`/phone_numbers/classifiers/${segment(number)}`))).data.e164 || number;
-  } catch (error) {
-    if (error.status === 401) throw error;
-    return number;
+    throw error.status === 404 ? new Error(t.noTrunk) : error;
   }
 }
 
 class Editor {
-  constructor(main, id, schema, numbers, stored, hasVersions) {
+  constructor(main, id, schema, numbers, hasVersions) {
     this.main = main;
     this.id = id;
     this.hasVersions = hasVersions;
-    this.form = new SchemaForm(schema, {onChange: () => this.#formChanged(), suggestions: {DIDs: numbers}, newItems: {servers: NEW_SERVER}, storedKeys: {DIDs: storedNumber}});
-    this.json = h('textarea', {id: 'json', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
-    this.jsonPart = h('details', {class: 'part', ontoggle: () => { if (!this.jsonError.textContent) this.#writeJson(); }}, h('summary', {}, 'JSON'));
-    this.jsonError = h('p', {class: 'error', role: 'alert', id: 'json-error'});
-    this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
-    this.findings = h('section', {class: 'findings', 'aria-label': 'Findings', 'aria-live': 'polite'});
+    const account = {numbers, stored: storedNumber, holderOf: (number) => holderOf(number, this.id)};
+    this.form = new TrunkForm(schema, account, () => this.#changed());
+    this.moves = this.form.numbers.moves;
+    this.secrets = new HiddenSecrets();
+    this.found = [];
     // The errors of the stored trunk, and those with which the person wants to save.
     this.known = new Set();
-    this.title = h('h1');
-    this.saveButton = h('button', {type: 'button', class: 'main', id: 'save', onclick: () => this.save()}, SAVE);
-    this.picture = h('div');
-    this.trial = h('section', {'aria-label': 'Try a number'});
-    this.versions = h('section', {'aria-label': 'Versions'});
-    this.state = h('span', {role: 'status'});
-    this.jsonPart.append(h('label', {for: 'json', class: 'hidden'}, 'JSON of the trunk'), this.jsonError, this.json);
-    this.jsonPart.open = JSON.stringify(stored.data).length < LONG;
-    this.#take(stored);
+    this.#makeParts();
   }
 
-  show() {
+  #makeParts() {
+    this.title = h('h1', {class: 'h3 mb-0 me-auto'});
+    this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
+    this.findings = h('section', {class: 'findings', 'aria-label': t.findings, 'aria-live': 'polite'});
+    this.pictureBody = h('div');
+    this.pictureCard = h('details', {class: 'card mb-3', id: 'picture', open: WIDE.matches, ontoggle: () => this.#draw()},
+      h('summary', {class: 'card-header'}, t.picture), h('div', {class: 'card-body'}, this.pictureBody));
+    this.json = h('textarea', {id: 'json', class: 'form-control', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
+    this.jsonError = h('p', {class: 'error bad', role: 'alert', id: 'json-error'});
+    this.secretButton = button(t.showSecrets, 'sm btn-outline-secondary mb-2', () => this.#toggleSecrets(), {id: 'secrets'});
+    this.versions = h('div');
+    this.trial = h('div');
+    this.panels = {
+      form: h('div', {}, this.form.element),
+      json: h('div', {}, this.secretButton, h('label', {for: 'json', class: 'visually-hidden'}, t.jsonOfTrunk), this.jsonError, this.json),
+      versions: this.versions, tryNumber: this.trial,
+    };
+    this.changeList = h('div', {class: 'flex-grow-1', id: 'changes', role: 'status'});
+    this.saveButton = button(t.save, 'primary', () => this.save(), {id: 'save', 'aria-keyshortcuts': 'Control+S'});
+    this.discardButton = button(t.discard, 'outline-secondary', () => this.#discard(), {id: 'discard'});
+  }
+
+  show(stored) {
     const keys = (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key === 's') { event.preventDefault(); this.save(); }
     };
     addEventListener('keydown', keys);
+    const names = ['form', 'json', this.id && this.hasVersions && 'versions', this.id && 'tryNumber'].filter(Boolean);
+    this.tabs = names.map((name, index) => h('button', {type: 'button', role: 'tab', class: 'nav-link', id: `tab-${name}`, 'aria-controls': `panel-${name}`,
+      onclick: () => this.#open(name), onkeydown: (event) => this.#tabKey(event, names, index)}, t[name]));
+    names.forEach((name) => Object.entries({role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`, tabindex: -1})
+      .forEach(([attribute, value]) => this.panels[name].setAttribute(attribute, value)));
     replace(this.main,
-      h('p', {}, h('a', {href: '#/trunks'}, '← Trunks')),
-      h('div', {class: 'bar'}, this.title, this.state,
-        this.saveButton,
-        this.id ? h('button', {type: 'button', class: 'danger', onclick: () => this.remove()}, 'Delete') : null),
-      this.summary,
-      this.findings,
-      lazy('Picture', this.picture, () => this.#draw()),
-      h('div', {class: 'columns'},
-        h('section', {'aria-label': 'Form'}, this.form.element),
-        h('section', {'aria-label': 'JSON'}, this.jsonPart)),
-      this.id ? lazy('Try a number', this.trial, () => tryNumber(this.trial, this.id, (path) => this.form.focus(path))) : null,
-      this.hasVersions ? lazy('Versions', this.versions, () => this.#showVersions()) : null);
+      h('p', {class: 'mb-2'}, h('a', {href: '#/trunks'}, `← ${t.trunks}`)),
+      h('div', {class: 'd-flex flex-wrap gap-2 align-items-center'}, this.title,
+        this.id ? button(t.delete, 'outline-danger', () => this.remove()) : null),
+      this.summary, this.findings, this.pictureCard,
+      h('div', {class: 'nav nav-tabs mb-3', role: 'tablist'}, this.tabs),
+      names.map((name) => this.panels[name]),
+      h('div', {class: 'save-bar sticky-bottom card mt-4'}, h('div', {class: 'card-body d-flex flex-wrap gap-2 align-items-start py-2'},
+        this.changeList, this.discardButton, h('span', {class: 'text-nowrap'}, this.saveButton, ' ', h('kbd', {class: 'd-none d-md-inline'}, 'Ctrl+S')))));
+    this.#open('form');
+    this.#start(stored);
     return {
       isChanged: () => this.#isChanged(),
-      mayLeave: () => {
-        if (!this.#isChanged() || confirm('Leave without saving?')) return true;
-        history.replaceState(null, '', `#/trunks/${this.id ? encodeURIComponent(this.id) : NEW}`);
-        return false;
-      },
-      dispose: () => removeEventListener('keydown', keys),
+      mayLeave: () => this.#mayLeave(),
+      dispose: () => { removeEventListener('keydown', keys); this.#stopWaiting(); },
     };
+  }
+
+  // Goes on with what was not saved when the tab was loaded anew.
+  #start(stored) {
+    this.#take(stored);
+    const draft = draftOf(this.id);
+    if (!draft) return;
+    Object.entries(draft.moves).forEach(([number, holder]) => this.moves.set(number, holder));
+    // If someone else has saved since then, the next save shows both.
+    this.#takeBase({data: draft.base, revision: draft.revision});
+    this.document = draft.document;
+    this.#showDocument();
+    notify(t.isBackUnsaved, {label: t.discard, run: () => this.#discard()});
+  }
+
+  #mayLeave() {
+    if (!this.#isChanged() || confirm(t.leave)) {
+      dropDraft(this.id);
+      return true;
+    }
+    history.replaceState(null, '', `#/trunks/${this.id ? encodeURIComponent(this.id) : NEW}`);
+    return false;
+  }
+
+  async #discard() {
+    dropDraft(this.id);
+    this.moves.clear();
+    this.#take(this.id ? await call('GET', trunkPath(this.id) + ASK) : {data: this.base});
+    notify(t.discarded);
+  }
+
+  #open(name) {
+    this.tabs.forEach((tab) => {
+      const isOpen = tab.id === `tab-${name}`;
+      tab.classList.toggle('active', isOpen);
+      tab.setAttribute('aria-selected', String(isOpen));
+      tab.tabIndex = isOpen ? 0 : -1;
+      this.panels[tab.id.slice('tab-'.length)].hidden = !isOpen;
+    });
+    this.opened = name;
+    if (name === 'json') this.#writeJson();
+    if (name === 'versions') this.#showVersions();
+    if (name === 'tryNumber' && !this.trial.childElementCount) tryNumber(this.trial, this.id, (path) => this.#focus(path));
+  }
+
+  // The arrow keys go from tab to tab.
+  #tabKey(event, names, index) {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+    if (!step) return;
+    const next = (index + step + names.length) % names.length;
+    this.#open(names[next]);
+    this.tabs[next].focus();
+  }
+
+  #focus(path) {
+    this.#open('form');
+    this.form.focus(path);
   }
 
   async save() {
     if (this.jsonError.textContent) {
-      this.jsonPart.open = true;
+      this.#open('json');
       return this.json.focus();
     }
     // One at a time: a second PUT would create a second trunk.
@@ -128,7 +179,8 @@ class Editor {
       if (await this.#mayWork(sent)) await this.#send(sent);
     } catch (error) {
       if (error.status === 401) return;
-      if (error.status === 412) await this.#mergeWithTheirs();
+      if (error.trunk) this.#showErrors({}, error.status === 412 ? t.holderChanged(error.trunk) : error.message);
+      else if (error.status === 412) await this.#mergeWithTheirs();
       else this.#showErrors(error.fields, Object.keys(error.fields).length ? '' : error.message);
     } finally {
       this.isSaving = false;
@@ -137,32 +189,63 @@ class Editor {
 
   // Whether nothing that is new will not work, or the person has seen it and wants to save all the same.
   async #mayWork(document) {
-    const found = await findingsOf(document);
+    const found = this.#withoutMoved(await findingsOf(document));
     const errors = errorsIn(found).filter((finding) => !this.known.has(keyOf(finding)));
     if (!errors.length) return true;
     this.#showFindings(found);
-    this.saveButton.textContent = SAVE_ANYWAY;
-    notify('Not saved: something will not work. Look at it, or save anyway.');
+    this.known = new Set(errorsIn(found).map(keyOf));
+    this.saveButton.textContent = t.saveAnyway;
+    notify(t.willNotWork);
     return false;
   }
 
-  // Shows findings. The same errors are no reason to ask again.
-  #showFindings(findings) {
-    showFindings(this.findings, findings, (path) => this.form.focus(path));
-    this.known = new Set(errorsIn(findings).map(keyOf));
+  // A number that moves here will be in one trunk only.
+  #withoutMoved(findings) {
+    return findings.filter((finding) => !(finding.rule === 'number-twice' && this.moves.has(finding.path.slice('DIDs.'.length))));
   }
 
+  #showFindings(found) {
+    this.found = found;
+    showFindings(this.findings, this.document, found, (path) => this.#focus(path));
+    this.form.showFindings(found);
+    this.#draw();
+  }
+
+  // Saves, and takes the numbers that move here out of their trunks before. If the save fails, they get them back.
   async #send(sent) {
     const isNew = this.id === null;
-    const answer = isNew
-      ? await call('PUT', inAccount(`/connectivity${ASK}`), sent)
-      : await call('POST', inAccount(`/connectivity/${segment(this.id)}${ASK}`), sent, {'If-Match': this.etag});
-    notify('Saved.');
+    const numbers = new Set(placesOf(sent).map((place) => place.number));
+    const moves = new Map([...this.moves].filter(([number]) => numbers.has(number)));
+    const giveBack = await takeAway(moves);
+    let answer;
+    try {
+      answer = isNew ? await created(sent) : await call('POST', trunkPath(this.id) + ASK, sent, ifMatch(this.revision));
+    } catch (error) {
+      if (moves.size) await this.#giveBack(giveBack, moves);
+      throw error;
+    }
+    this.#isSaved(answer, sent, moves, isNew);
+  }
+
+  async #giveBack(giveBack, moves) {
+    const trunks = [...new Set([...moves.values()].map((holder) => holder.name))].join(', ');
+    try {
+      await giveBack();
+      notify(t.takenBack(trunks));
+    } catch (error) {
+      notify(t.notTakenBack(trunks, error.message));
+    }
+  }
+
+  #isSaved(answer, sent, moves, isNew) {
+    notify(t.saved);
+    moves.forEach((holder, number) => { this.moves.delete(number); notify(t.moved(number, holder.name)); });
+    dropDraft(this.id);
     const hasMore = !same(sent, this.document);
     if (!hasMore) this.#take(answer);
     else this.#takeBase(answer);
     this.id = answer.data.id;
-    if (!isNew) return this.#refresh();
+    if (!isNew) return this.opened === 'versions' && this.#showVersions();
     // Go to the new trunk's address. If there are newer changes, keep the editor as it is.
     const address = `#/trunks/${encodeURIComponent(this.id)}`;
     if (hasMore) history.replaceState(null, '', address);
@@ -171,18 +254,18 @@ class Editor {
 
   async remove() {
     const name = this.base.name || this.id;
-    const isSure = await ask('Delete this trunk?', (close) => {
-      const input = h('input', {id: 'confirm', autocomplete: 'off', oninput: () => { button.disabled = input.value !== name; }});
-      const button = h('button', {class: 'danger', disabled: true}, 'Delete');
+    const isSure = await ask(t.deleteThis, (close) => {
+      const input = h('input', {id: 'confirm', class: 'form-control mb-3', autocomplete: 'off', oninput: () => { submit.disabled = input.value !== name; }});
+      const submit = h('button', {class: 'btn btn-danger', disabled: true}, t.delete);
       return h('form', {onsubmit: (event) => { event.preventDefault(); close(true); }},
-        h('label', {class: 'field'}, h('span', {}, `Enter its name, ${name}, to delete it`), input),
-        h('div', {class: 'bar'}, button, h('button', {type: 'button', onclick: () => close(null)}, 'Cancel')));
+        h('label', {for: 'confirm', class: 'form-label'}, t.enterName(name)), input,
+        h('div', {class: 'd-flex gap-2'}, submit, button(t.cancel, 'outline-secondary', () => close(null))));
     });
     if (!isSure) return;
     try {
-      await call('DELETE', inAccount(`/connectivity/${segment(this.id)}`), undefined, {'If-Match': this.etag});
+      await call('DELETE', trunkPath(this.id), undefined, ifMatch(this.revision));
     } catch (error) {
-      if (error.status !== 401) notify(error.status === 412 ? 'Someone else has changed the trunk. Reload it.' : error.message);
+      if (error.status !== 401) notify(error.status === 412 ? t.changedElsewhere : error.message);
       return;
     }
     const {id, revision} = this;
@@ -192,7 +275,7 @@ class Editor {
         location.hash = `#/trunks/${encodeURIComponent(id)}`;
       } catch (error) { notify(error.message); }
     };
-    notify(`${name} was deleted.`, this.hasVersions ? {label: 'Undo', run: undo} : null);
+    notify(t.wasDeleted(name), this.hasVersions ? {label: t.undo, run: undo} : null);
     this.base = this.document;
     location.hash = '#/trunks';
   }
@@ -205,38 +288,38 @@ class Editor {
   }
 
   #takeBase({data, revision, findings}) {
-    if (findings) this.#showFindings(findings);
     this.base = copy(data);
     this.revision = revision;
-    this.etag = revision ? `"${revision}"` : null;
+    if (findings) this.#showFindings(findings);
+    if (findings) this.known = new Set(errorsIn(findings).map(keyOf));
     this.#changed();
   }
 
   #showDocument() {
-    this.title.textContent = this.document.name || this.id || 'New trunk';
+    this.title.textContent = (this.id && this.document.name) || this.id || t.newTrunk;
     this.form.show(this.document);
-    this.#writeJson();
-    this.#changed();
-  }
-
-  #writeJson() {
-    this.json.value = this.jsonPart.open ? JSON.stringify(this.document, null, 2) : '';
     this.jsonError.textContent = '';
+    if (this.opened === 'json') this.#writeJson();
+    this.#changed();
   }
 
-  #formChanged() {
+  #writeJson() { this.json.value = this.showsSecrets ? JSON.stringify(this.document, null, 2) : this.secrets.write(this.document); }
+
+  #toggleSecrets() {
+    if (this.jsonError.textContent) return this.json.focus();
+    this.showsSecrets = !this.showsSecrets;
+    this.secretButton.textContent = this.showsSecrets ? t.hideSecrets : t.showSecrets;
     this.#writeJson();
-    this.#changed();
   }
 
   #jsonChanged() {
     try {
-      const value = parse(this.json.value);
-      if (!isObject(value)) throw new Error('a trunk is an object');
+      const value = this.secrets.read(this.json.value);
+      if (!isObject(value)) throw new Error(t.noObject);
       this.document = value;
       this.jsonError.textContent = '';
     } catch (error) {
-      this.jsonError.textContent = `Invalid JSON: ${error.message}`;
+      this.jsonError.textContent = t.invalidJson(error.message);
       return;
     }
     this.form.show(this.document);
@@ -244,52 +327,92 @@ class Editor {
   }
 
   #changed() {
-    this.state.textContent = this.#isChanged() ? 'Not saved' : '';
-    this.saveButton.textContent = SAVE;
-    if (this.picture.childElementCount) this.#draw();
+    this.saveButton.textContent = t.save;
+    this.#stopWaiting();
+    this.telling = setTimeout(() => this.#tell(), TELL_AFTER);
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.telling);
+    clearTimeout(this.asking);
+  }
+
+  // Tells what is not saved, and keeps it for a reload.
+  #tell() {
+    const isChanged = this.#isChanged();
+    document.title = `${isChanged ? '● ' : ''}${this.title.textContent} – ${t.console}`;
+    this.discardButton.hidden = !isChanged;
+    this.#draw();
+    replace(this.changeList, isChanged ? this.#changesNow() : h('span', {class: 'text-body-secondary'}, this.id ? t.nothingToSave : t.notSaved));
+    if (!isChanged) return dropDraft(this.id);
+    keepDraft(this.id, {base: this.base, revision: this.revision, document: this.document, moves: Object.fromEntries(this.moves)});
+    this.asking = setTimeout(() => this.#askForFindings(), ASK_AFTER);
+  }
+
+  #changesNow() {
+    const found = changes(this.base, this.document);
+    const moved = [...this.moves].map(([number, holder]) => ({text: t.movesFrom(number, holder.name)}));
+    const lines = [...found, ...moved].slice(0, MOST_CHANGES);
+    return h('details', {open: WIDE.matches || lines.length < 3}, h('summary', {class: 'fw-semibold'}, t.changes(Math.max(found.length, 1))),
+      h('ul', {class: 'mb-0 small'}, lines.map(({text}) => h('li', {}, text))));
+  }
+
+  async #askForFindings() {
+    const asked = copy(this.document);
+    const found = await findingsOf(asked).catch(() => null);
+    // A save may have told more in the meantime.
+    if (found && !this.isSaving && same(asked, this.document)) this.#showFindings(this.#withoutMoved(found));
   }
 
   #isChanged() { return !same(this.base, this.document); }
 
-  #draw() { replace(this.picture, picture(this.document, (path) => this.form.focus(path))); }
+  #draw() {
+    if (this.document && this.pictureCard.open) replace(this.pictureBody, picture(this.document, this.found, (path) => this.#focus(path)));
+  }
 
   async #showVersions() {
-    await showVersions(this.versions, this.id, this.etag, (answer) => {
+    await showVersions(this.versions, this.id, this.revision, (answer) => {
       this.#take(answer);
-      this.#refresh();
-      notify('Put back.');
+      this.#showVersions();
+      notify(t.isPutBack);
     });
   }
 
-  #refresh() { if (this.versions.childElementCount) this.#showVersions(); }
-
   async #mergeWithTheirs() {
-    const theirs = await call('GET', inAccount(`/connectivity/${segment(this.id)}${ASK}`)).catch((error) => error);
-    if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? 'Someone else has deleted this trunk.' : theirs.message);
+    const theirs = await call('GET', trunkPath(this.id) + ASK).catch((error) => error);
+    if (theirs instanceof Error) return this.#showErrors({}, theirs.status === 404 ? t.deletedElsewhere : theirs.message);
     const merged = await merge(this.base, this.document, theirs.data);
     if (!merged) return;
     this.#take(theirs);
     this.document = merged;
     this.#showDocument();
-    this.state.textContent = 'Merged, not saved';
+    notify(t.mergedNotSaved);
   }
 
   // Shows the API's messages, both at their fields and in a summary.
   #showErrors(errors, message = '') {
     this.form.showErrors(errors);
     const paths = Object.keys(errors);
-    const go = (path) => (event) => { event.preventDefault(); this.form.focus(steps(path)); };
-    replace(this.summary,
-      message ? h('p', {}, message) : null,
-      paths.length ? h('p', {}, 'The API rejected this:') : null,
-      paths.length ? h('ul', {}, paths.map((path) => h('li', {}, h('a', {href: '#', onclick: go(path)}, path), `: ${errors[path]}`))) : null);
+    replace(this.summary, message || paths.length ? h('div', {class: 'alert alert-danger my-3'},
+      message ? h('p', {class: 'mb-0'}, message) : null,
+      paths.length ? [h('p', {}, t.rejected), h('ul', {class: 'mb-0'}, paths.map((path) =>
+        h('li', {}, action(placeText(this.document, steps(path)), () => this.#focus(steps(path)), {class: 'alert-link', 'data-to': path}), `: ${errors[path]}`)))] : null) : null);
     if (message || paths.length) this.summary.focus();
   }
 }
 
-// A section whose content is created when it is opened.
-function lazy(title, content, fill) {
-  const details = h('details', {class: 'part'}, h('summary', {}, title), content);
-  details.addEventListener('toggle', () => { if (details.open) fill(); else replace(content); });
-  return details;
+// A new trunk. Kazoo marks numbers as used only when a stored trunk gets them, so they are saved in a second step. If
+// that fails, there is no new trunk.
+async function created(document) {
+  const numbers = placesOf(document).length;
+  if (!numbers) return call('PUT', inAccount(`/connectivity${ASK}`), document);
+  const first = copy(document);
+  serversOf(first).forEach((server) => { if (isObject(server)) server.DIDs = {}; });
+  const {data, revision} = await call('PUT', inAccount('/connectivity'), first);
+  try {
+    return await call('POST', trunkPath(data.id) + ASK, document, ifMatch(revision));
+  } catch (error) {
+    await call('DELETE', trunkPath(data.id), undefined, ifMatch(revision)).catch(() => null);
+    throw error;
+  }
 }

@@ -1,138 +1,218 @@
-// The list of trunks, page by page. The API lists only ids, so the documents on a page are read one by one.
+// The list of trunks, page by page. The API lists only ids, so the documents on a page are read one by one; a search and
+// an order need all of them.
 
 import {call, inAccount} from './api.js';
-import {formatTime, h, notify, replace} from './dom.js';
-import {newestVersion} from './history.js';
-import {segment} from './paths.js';
+import {badge, button, formatTime, h, notify, replace, section} from './dom.js';
+import {ASK, errorsIn} from './findings.js';
+import {deletedTrunks, newestVersion, putBack, whoOf} from './history.js';
+import {trunkPath} from './numbers.js';
+import {authOf, methodOf, nameOf, numbersOf, placesOf, serversOf} from './servers.js';
+import {t} from './texts.js';
 
 const PAGE = 20;
 const AT_ONCE = 6;
+const TYPING = 200;
+const compareTexts = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
+// What the columns that can be sorted show, by the name of their text.
+const ORDERS = {
+  name: (a, b) => compareTexts(a.name || a.id, b.name || b.id),
+  pbxs: (a, b) => serversOf(a).length - serversOf(b).length,
+  numbers: (a, b) => placesOf(a).length - placesOf(b).length,
+};
+const COLUMNS = ['name', 'state', 'pbxs', 'numbers', 'lastChange'];
 
 export async function showTrunks(main) {
-  const rows = h('tbody');
-  const status = h('p', {role: 'status'});
-  const search = h('input', {id: 'search', type: 'search', autocomplete: 'off'});
-  const previous = h('button', {type: 'button'}, 'Previous');
-  const next = h('button', {type: 'button'}, 'Next');
-  const documents = new Map();
-  let ids = [];
-  let page = 0;
-  let round = 0;
-  // The first row shows whether the service keeps versions. Without them, times of changes are unknown.
-  let hasTimes = true;
+  const ids = (await call('GET', inAccount('/connectivity?paginate=false'))).data;
+  return new TrunkList(main, ids).start();
+}
 
-  async function showTime(id) {
-    const version = hasTimes ? await newestVersion(id).catch(() => null) : null;
-    if (!version) hasTimes = false;
-    const cell = rowWith(id) && rowWith(id).querySelector('.time');
-    if (cell && version) cell.textContent = formatTime(version.when);
+class TrunkList {
+  constructor(main, ids) {
+    this.main = main;
+    this.ids = ids;
+    this.documents = new Map();
+    this.page = 0;
+    this.round = 0;
+    this.order = null;
+    // The first row tells whether the service keeps versions. Without them, times of changes are unknown.
+    this.hasTimes = true;
+    this.rows = h('tbody');
+    this.status = h('p', {role: 'status', class: 'mb-0 me-auto'});
+    this.search = h('input', {id: 'search', class: 'form-control', type: 'search', autocomplete: 'off', placeholder: t.searchHint, oninput: () => this.#typed()});
+    this.previous = button(t.previous, 'outline-secondary', () => this.#turn(-1));
+    this.next = button(t.next, 'outline-secondary', () => this.#turn(1));
+    this.heads = COLUMNS.map((name) => this.#head(name));
+    this.deleted = h('section', {class: 'mt-4'});
   }
 
-  const rowWith = (id) => rows.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
+  start() {
+    replace(this.main,
+      h('div', {class: 'd-flex flex-wrap gap-2 align-items-center mb-3'}, h('h1', {class: 'h3 mb-0 me-auto'}, t.trunks),
+        h('a', {class: 'btn btn-primary', href: '#/trunks/new'}, t.newTrunk)),
+      h('div', {class: 'mb-3'}, h('label', {class: 'form-label mb-1', for: 'search'}, t.search), this.search),
+      h('table', {class: 'table trunks stacked'}, h('caption', {class: 'visually-hidden'}, t.trunksOfAccount),
+        h('thead', {}, h('tr', {}, this.heads)), this.rows),
+      h('div', {class: 'd-flex flex-wrap gap-2 align-items-center'}, this.status, this.previous, this.next),
+      this.deleted);
+    this.#show();
+    this.#showDeleted();
+    return {dispose: () => { this.round += 1; }};
+  }
 
-  async function show() {
-    const thisRound = ++round;
-    const query = search.value.trim().toLowerCase();
-    previous.hidden = next.hidden = Boolean(query);
-    if (query) return find(query, thisRound);
-    const shown = ids.slice(page * PAGE, (page + 1) * PAGE);
-    previous.disabled = page === 0;
-    next.disabled = (page + 1) * PAGE >= ids.length;
-    replace(rows, shown.map((id) => h('tr', {'data-id': id}, h('td', {colspan: 5}, '…'))));
-    status.textContent = ids.length
-      ? `${page * PAGE + 1} to ${page * PAGE + shown.length} of ${ids.length}` : 'There are no trunks yet.';
-    await forEachDocument(shown, thisRound, (id, document) => {
-      const row = rowWith(id);
+  #head(name) {
+    const text = name in ORDERS ? button(t[name], 'link p-0 text-reset', () => this.#sort(name), {title: t.sortBy(t[name])}) : t[name];
+    return h('th', {scope: 'col', 'data-column': name}, text);
+  }
+
+  #typed() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.#show(), TYPING);
+  }
+
+  #turn(step) {
+    this.page += step;
+    this.#show();
+  }
+
+  // By this column, and the other way round at the second click.
+  #sort(name) {
+    const isSame = this.order && this.order.name === name;
+    this.order = {name, direction: isSame ? -this.order.direction : 1};
+    this.page = 0;
+    this.heads.forEach((head) => {
+      if (head.dataset.column !== name) head.removeAttribute('aria-sort');
+      else head.setAttribute('aria-sort', this.order.direction > 0 ? 'ascending' : 'descending');
+    });
+    this.#show();
+  }
+
+  async #show() {
+    const round = ++this.round;
+    const query = this.search.value.trim().toLowerCase();
+    if (query) return this.#find(query, round);
+    if (this.order && !await this.#putInOrder(round)) return;
+    const shown = this.ids.slice(this.page * PAGE, (this.page + 1) * PAGE);
+    this.previous.hidden = this.next.hidden = this.ids.length <= PAGE;
+    this.previous.disabled = this.page === 0;
+    this.next.disabled = (this.page + 1) * PAGE >= this.ids.length;
+    replace(this.rows, shown.map((id) => h('tr', {'data-id': id}, h('td', {colspan: COLUMNS.length}, '…'))));
+    this.status.textContent = this.ids.length ? t.rows(this.page * PAGE + 1, this.page * PAGE + shown.length, this.ids.length) : t.noTrunks;
+    await this.#forEach(shown, round, (id, document) => {
+      const row = this.#rowWith(id);
       if (row) row.replaceWith(rowOf(id, document));
     });
-    for (const id of shown) if (thisRound === round) await showTime(id);
+    for (const id of shown) if (round === this.round) await this.#showState(id, round);
   }
 
-  async function find(query, thisRound) {
-    replace(rows);
+  // Reads all trunks. Resolves to whether that is still wanted.
+  async #putInOrder(round) {
+    let read = 0;
+    await this.#forEach(this.ids, round, () => { this.status.textContent = t.reading(++read, this.ids.length); });
+    if (round !== this.round) return false;
+    const documentOf = (id) => this.documents.get(id) || {id};
+    const {name, direction} = this.order;
+    this.ids.sort((a, b) => direction * ORDERS[name](documentOf(a), documentOf(b)) || compareTexts(a, b));
+    return true;
+  }
+
+  async #find(query, round) {
+    this.previous.hidden = this.next.hidden = true;
+    replace(this.rows);
     let searched = 0;
-    let matches = 0;
-    await forEachDocument(ids, thisRound, (id, document) => {
+    const matches = [];
+    await this.#forEach(this.ids, round, (id, document) => {
       searched += 1;
-      if (document && textOf(id, document).includes(query)) {
-        matches += 1;
-        rows.append(rowOf(id, document));
+      if (document && matchesQuery(id, document, query)) {
+        matches.push(id);
+        this.rows.append(rowOf(id, document));
       }
-      status.textContent = `${matches} found in ${searched} of ${ids.length}`;
+      this.status.textContent = t.found(matches.length, searched, this.ids.length);
     });
+    for (const id of matches.slice(0, PAGE)) if (round === this.round) await this.#showState(id, round);
   }
 
   // Calls `handle` with each document as it arrives. Stops once another round has begun.
-  async function forEachDocument(wantedIds, thisRound, handle) {
-    const remaining = [...wantedIds];
+  async #forEach(wanted, round, handle) {
+    const remaining = [...wanted];
     const work = async () => {
-      while (remaining.length && thisRound === round) {
+      while (remaining.length && round === this.round) {
         const id = remaining.shift();
-        if (!documents.has(id)) {
-          documents.set(id, await call('GET', inAccount(`/connectivity/${segment(id)}`)).then((answer) => answer.data)
+        if (!this.documents.has(id)) {
+          this.documents.set(id, await call('GET', trunkPath(id)).then((answer) => answer.data)
             .catch((error) => { if (error.status !== 404) throw error; return null; }));
         }
-        if (thisRound === round) handle(id, documents.get(id));
+        if (round === this.round) handle(id, this.documents.get(id));
       }
     };
     try {
       await Promise.all(Array.from({length: AT_ONCE}, work));
     } catch (error) {
-      if (thisRound === round && error.status !== 401) notify(error.message);
+      if (round === this.round && error.status !== 401) notify(error.message);
     }
   }
 
-  previous.addEventListener('click', () => { page -= 1; show(); });
-  next.addEventListener('click', () => { page += 1; show(); });
-  let typing = null;
-  search.addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(show, 200); });
+  #rowWith(id) { return this.rows.querySelector(`tr[data-id="${CSS.escape(id)}"]`); }
 
-  ids = (await call('GET', inAccount('/connectivity?paginate=false'))).data;
-  replace(main,
-    h('div', {class: 'bar'}, h('h1', {}, 'Trunks'), h('a', {class: 'button main', href: '#/trunks/new'}, 'New trunk')),
-    h('label', {class: 'field'}, h('span', {}, 'Search (name, server, user, address, number)'), search),
-    h('table', {class: 'trunks'},
-      h('caption', {class: 'hidden'}, 'Trunks of the account'),
-      h('thead', {}, h('tr', {}, ['Name', 'Servers', 'Authentication', 'Numbers', 'Last change'].map((text) => h('th', {scope: 'col'}, text)))),
-      rows),
-    h('div', {class: 'bar'}, status, previous, next));
-  show();
-  return {dispose: () => { round += 1; }};
+  // What takes a request of its own for each trunk: whether its PBXs can register, and its last change.
+  async #showState(id, round) {
+    const {findings, data} = await call('GET', trunkPath(id) + ASK).catch(() => ({}));
+    const version = this.hasTimes ? await newestVersion(id).catch(() => null) : null;
+    if (!version) this.hasTimes = false;
+    const row = this.#rowWith(id);
+    if (!row || round !== this.round) return;
+    if (data && row.querySelector('.state')) replace(row.querySelector('.state'), stateOf(data, findings || []));
+    if (version && row.querySelector('.time')) row.querySelector('.time').textContent = formatTime(version.when);
+  }
+
+  async #showDeleted() {
+    const trunks = await deletedTrunks().catch(() => []);
+    if (!trunks.length) return;
+    const bringBack = async ({id, name, revision}) => {
+      try {
+        await putBack(id, revision);
+        notify(t.isBack(name || id));
+        location.hash = `#/trunks/${encodeURIComponent(id)}`;
+      } catch (error) { notify(error.message); }
+    };
+    const line = (trunk) => h('li', {class: 'list-group-item d-flex flex-wrap gap-2 align-items-center'},
+      h('strong', {}, trunk.name || trunk.id), h('span', {class: 'me-auto'}, t.deletedBy(formatTime(trunk.when), whoOf(trunk.who))),
+      button(t.bringBack, 'sm btn-outline-primary', () => bringBack(trunk), {'aria-label': `${t.bringBack}: ${trunk.name || trunk.id}`}));
+    replace(this.deleted, section(`${t.deletedTrunks} (${trunks.length})`, () => h('ul', {class: 'list-group mt-2'}, trunks.map(line)), {id: 'deleted'}));
+  }
 }
 
-
-function serversOf(document) { return Array.isArray(document.servers) ? document.servers : []; }
-
-export function numbersOf(server) {
-  return Object.keys(server && server.DIDs && typeof server.DIDs === 'object' ? server.DIDs : {});
-}
-
-export function nameOf(server, index) {
-  return (server && (server.server_name || server.name)) || `Server ${index + 1}`;
-}
-
-// How a server authenticates.
-export function authOf(server) {
-  const auth = (server && server.auth) || {};
-  if (String(auth.auth_method).toLowerCase() === 'ip') return `IP ${auth.ip || '(none)'}`;
-  return `user ${auth.auth_user || '(none)'}`;
+// Which of the PBXs with a password can register, as far as the findings tell. One of these spoils the whole document.
+function stateOf(document, findings) {
+  const errors = errorsIn(findings);
+  const servers = serversOf(document);
+  if (!servers.length) return badge(t.noPbxs, 'secondary');
+  const registering = servers.map((server, index) => [server, index]).filter(([server]) => methodOf(server) === 'password');
+  const isSpoilt = errors.some((finding) => ['no-options', 'no-user', 'realm', 'private', 'schema'].includes(finding.rule));
+  const able = registering.filter(([, index]) => !isSpoilt && !errors.some(({path}) => `${path}.`.startsWith(`servers.${index}.auth.`)));
+  const look = able.length < registering.length || errors.length ? 'danger' : 'success';
+  return [registering.length ? badge(t.canRegister(able.length, registering.length), look) : badge(t.byAddress, look),
+    errors.length ? h('small', {class: 'd-block bad'}, t.problems(errors.length)) : null].flat();
 }
 
 function rowOf(id, document) {
-  if (!document) return h('tr', {'data-id': id}, h('td', {colspan: 5}, 'deleted'));
+  if (!document) return h('tr', {'data-id': id}, h('td', {colspan: COLUMNS.length}, t.deleted));
   const servers = serversOf(document);
   const numbers = servers.flatMap(numbersOf);
-  const some = (texts) => texts.slice(0, 3).join(', ') + (texts.length > 3 ? ` and ${texts.length - 3} more` : '');
+  const some = (texts) => texts.slice(0, 2).join(', ') + (texts.length > 2 ? t.andMore(texts.length - 2) : '');
+  const counted = (number, texts) => [h('strong', {}, String(number)), number ? h('small', {class: 'text-body-secondary d-block'}, some(texts)) : null];
   return h('tr', {'data-id': id},
     h('th', {scope: 'row'}, h('a', {href: `#/trunks/${encodeURIComponent(id)}`}, document.name || id)),
-    h('td', {'data-label': 'Servers'}, some(servers.map(nameOf)) || 'none'),
-    h('td', {'data-label': 'Authentication'}, some(servers.map(authOf))),
-    h('td', {'data-label': 'Numbers'}, some(numbers) || 'none'),
-    h('td', {'data-label': 'Last change', class: 'time'}));
+    h('td', {'data-label': t.state, class: 'state'}),
+    h('td', {'data-label': t.pbxs}, counted(servers.length, servers.map((server, index) => `${nameOf(server, index)} (${authOf(server)})`))),
+    h('td', {'data-label': t.numbers}, counted(numbers.length, numbers)),
+    h('td', {'data-label': t.lastChange, class: 'time'}));
 }
 
-function textOf(id, document) {
+// Numbers are found however they are written: (415) 555-0100.
+function matchesQuery(id, document, query) {
   const servers = serversOf(document);
-  return [id, document.name, ...servers.map(nameOf), ...servers.map(authOf), ...servers.flatMap(numbersOf)]
-    .join(' ').toLowerCase();
+  const numbers = servers.flatMap(numbersOf);
+  const digits = /^[\d\s()+./-]+$/.test(query) ? query.replace(/\D/g, '') : '';
+  return [id, document.name, ...servers.map(nameOf), ...servers.map(authOf), ...numbers].join(' ').toLowerCase().includes(query)
+    || (digits.length > 2 && numbers.some((number) => number.replace(/\D/g, '').includes(digits)));
 }

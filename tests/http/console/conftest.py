@@ -1,0 +1,42 @@
+"""A service with everything that the console shows, and a browser."""
+
+import pytest
+
+from tests import support
+from tests.browser import chromium
+from tests.http.console import narrow, prefer, speak
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """The console talks to the API only, so one engine is enough."""
+    return "embedded"
+
+
+@pytest.fixture(scope="module")
+def base(world):
+    server = support.service({**world.environment, "HISTORY": "true", "EXPLAIN": "true"})
+    yield server.start().url
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as session:
+        yield session
+
+
+@pytest.fixture
+def page(browser, base):
+    """The console, logged out; at the end nothing may be in the browser's log but refused requests."""
+    narrow(browser)
+    prefer(browser, "light")
+    speak(browser, "en-US,en")
+    browser.open(f"{base}/console")
+    browser.execute("sessionStorage.clear()")
+    browser.open("about:blank")
+    browser.open(f"{base}/console")
+    browser.console()
+    yield browser
+    refused = [entry for entry in browser.console() if "Failed to load resource" not in entry]
+    assert refused == []

@@ -1,0 +1,207 @@
+"""The console's files and addresses, its languages, and what axe-core finds on its pages."""
+
+import gzip
+import json
+import re
+
+import pytest
+import requests
+
+from app.documents.names import account_db
+from tests import support
+from tests.conftest import make_person
+from tests.http.console import (
+    AXE,
+    accessibility_faults,
+    is_seen,
+    log_in,
+    narrow,
+    open_trunk,
+    prefer,
+    speak,
+    too_wide,
+)
+
+pytestmark = pytest.mark.slow
+
+STATIC = support.ROOT / "app/console/static"
+MOST_BYTES, MOST_COMPRESSED = 350_000, 90_000
+
+
+def test_operators(world, tmp_path, browser):
+    report = tmp_path / "audit.jsonl"
+    person = make_person(world)
+    bad = {"_id": "bad", "pvt_type": "sys_info", "servers": [{"auth": {"auth_method": "Password"}}]}
+    world.store.save_doc(account_db(person.account_id), bad)
+    report.write_text(support.command_ended(world.environment, "audit", person.account_id, "--json").stdout)
+    server = support.service({**world.environment, "AUDIT_REPORT": str(report)}).start()
+    try:
+        for path in ("metrics", "audit"):
+            url = f"{server.url}/console/operators/{path}"
+            assert requests.get(url, timeout=120).status_code == 401
+            token = support.Api(server.url, person).token
+            assert requests.get(url, headers={"X-Auth-Token": token}, timeout=120).status_code == 403
+        browser.open(f"{server.url}/console")
+        log_in(browser, world.master)
+        browser.click("header a", "Operation")
+        browser.see("main", "ok")
+        browser.see("summary", person.account["name"])
+    finally:
+        server.stop()
+
+
+def test_accessible(world, base, person, page):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (`make tools`)")
+    api = support.Api(base, person)
+    doc_id = api.create({"name": "t", "servers": [support.server_with("+14155550100")]})
+    assert api.call("PATCH", f"/{doc_id}", {"name": "changed"}).ok
+    gone = api.create({"name": "gone"})
+    assert api.call("DELETE", f"/{gone}").ok
+
+    def check(what):
+        assert accessibility_faults(page) == [], what
+
+    for scheme, width in (("light", 0), ("dark", 390)):
+        prefer(page, scheme)
+        narrow(page, width)
+        page.open(f"{base}/console")
+        page.see("h1", "Log in")
+        check((scheme, "log-in"))
+        log_in(page, person)
+        page.see("th a", "changed")
+        page.see("td.state", "can register")
+        page.click("summary", "Deleted trunks")
+        check((scheme, "trunks"))
+        page.click("th a", "changed")
+        page.see("#save")
+        if width:
+            page.click("summary", "Where calls go")
+        page.click("summary", "More")
+        page.click("summary", "Options")
+        page.click("summary", "Numbers of the account")
+        check((scheme, "trunk"))
+        for tab in ("json", "versions", "tryNumber"):
+            page.click(f"#tab-{tab}")
+            page.see(f"#panel-{tab}")
+            if tab == "versions":
+                page.see(".patch li")
+            check((scheme, tab))
+        page.click("button", "Delete")
+        page.see("dialog")
+        check((scheme, "dialog"))
+        page.click("dialog button", "Cancel")
+        page.click("header a", "Account")
+        page.see("h2", "below")
+        check((scheme, "accounts"))
+        page.click("header button", "Log out")
+        page.see("h1", "Log in")
+
+
+@pytest.mark.parametrize("width", [390, 2560])
+def test_no_page_is_wider_than_the_screen(base, person, page, width):
+    doc_id = support.Api(base, person).create({"name": "t" * 200, "servers": [support.server_with("+14155550109")]})
+    narrow(page, width)
+    log_in(page, person)
+    page.see("th a", "ttt")
+    assert too_wide(page) == []
+    open_trunk(page, base, doc_id, "ttt")
+    for tab in ("form", "json", "versions", "tryNumber"):
+        page.click(f"#tab-{tab}")
+        page.see(f"#panel-{tab}")
+        assert too_wide(page) == [], tab
+
+
+def test_dark_is_dark(page, base):
+    for scheme, is_dark in (("dark", True), ("light", False)):
+        prefer(page, scheme)
+        page.see("h1", "Log in")
+        colour = page.execute("return getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"\d+", colour))) < 3 * 64) is is_dark
+
+
+def texts(page, language):
+    """The texts of a language by name: what they are, and for functions how many values they take."""
+    found = page.execute_async(
+        "const [language, done] = arguments; const shape = (value) => typeof value === 'function' ? value.length"
+        " : Array.isArray(value) ? 'list' : typeof value === 'object'"
+        " ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shape(each)])) : typeof value;"
+        "import(`/console/${language}.js`).then((module) => done(JSON.stringify(shape(module.default))))",
+        language,
+    )
+    return json.loads(found)
+
+
+def test_both_languages_have_the_same_texts_and_all_are_used(page, base):
+    english, german = texts(page, "en"), texts(page, "de")
+    for each in (english, german):
+        each.pop("rules")
+    assert english == german
+    code = "".join(file.read_text("utf-8") for file in STATIC.glob("*.js") if file.stem not in ("en", "de"))
+    used = set(re.findall(r"\bt\.(\w+)", code))
+    named = {"error", "warning", "note", "form", "json", "versions", "tryNumber", "state", "lastChange", "name"}
+    assert used - english.keys() - {"rules"} == set()
+    assert english.keys() - used - named - {"pbxs", "numbers"} == set()
+
+
+@pytest.mark.parametrize(
+    ("languages", "language", "title"), [("de-AT,de,en", "de", "Anmelden"), ("fr,en", "en", "Log in")]
+)
+def test_the_language_is_the_browsers(base, page, languages, language, title):
+    speak(page, languages)
+    is_seen(page, f"{base}/console", "h1", title)
+    assert page.execute("return document.documentElement.lang") == language
+
+
+def test_files_and_headers(world, base):
+    answer = requests.get(f"{base}/console", timeout=120)
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200 and "unsafe" not in policy and "data:" not in policy
+    assert "default-src 'none'" in policy
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", answer.text)
+    sizes = []
+    for name in [file.name for file in STATIC.iterdir()] + ["bootstrap.css"]:
+        given = requests.get(f"{base}/console/{name}", timeout=120)
+        assert given.status_code == 200 and given.headers["content-encoding"] == "gzip"
+        sizes.append((len(given.content), len(gzip.compress(given.content))))
+        if name != "bootstrap.css":
+            assert not re.search(r"(?<!xmlns=\")https?://(?!www\.w3\.org)", given.text)
+    assert sum(plain for plain, _ in sizes) < MOST_BYTES
+    assert sum(compressed for _, compressed in sizes) < MOST_COMPRESSED
+    assert requests.get(f"{base}/console/%2e%2e/pages.py", timeout=120).status_code == 404
+    assert requests.get(f"{base}/console/none.js", timeout=120).status_code == 404
+
+
+def test_the_landing_page_is_for_browsers(world, base):
+    html = requests.get(f"{base}/", headers={"Accept": "text/html,*/*;q=0.8"}, timeout=120)
+    assert html.headers["content-type"].startswith("text/html") and f"URL={base}/v2" in html.text
+    assert "make run" not in html.text and "API_KEY=…" in html.text
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        text = requests.get(f"{base}/", headers=headers, timeout=120)
+        assert text.text.startswith("This is the connectivity API") and text.headers["content-type"].startswith(
+            "text/plain"
+        )
+    hostile = requests.get(f"{base}/", headers={"Accept": "text/html", "Host": "<script>"}, timeout=120)
+    assert "<script>" not in hostile.text
+
+
+def test_without_the_console_the_paths_do_not_exist(world):
+    server = support.service({**world.environment, "CONSOLE": "false"}).start()
+    try:
+        for path in ("/", "/console", "/console/main.js", "/console/operators/metrics"):
+            answer = requests.get(server.url + path, headers={"Accept": "text/html"}, timeout=120)
+            assert answer.text.startswith("This is the connectivity API"), path
+    finally:
+        server.stop()
+
+
+def test_an_address_of_no_trunk_says_that_there_is_no_such_trunk(page, base, person):
+    log_in(page, person)
+    for trunk_id in ("%", "%E0%A4", "a%zz", "%25", "none", "%2F", "100%"):
+        is_seen(page, f"{base}/console#/trunks/{trunk_id}", "main", "There is no such trunk")
+
+
+def test_a_malformed_address_leaves_no_blank_page(page, base, person):
+    log_in(page, person)
+    for fragment in ("#/%", "#/trunks/%/history", "#/accounts/%", "#%"):
+        is_seen(page, f"{base}/console{fragment}", "h1", "")
