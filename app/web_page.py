@@ -13,6 +13,8 @@ from rjsmin import jsmin
 BOOTSTRAP = Path(
     str(distribution("bootstrap-flask").locate_file("flask_bootstrap/static/bootstrap5/css/bootstrap.min.css"))
 )
+# Sets what Bootstrap and Swagger UI want for dark mode. Include it in the head, not deferred.
+THEME = Path(__file__).with_name("theme.js")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -1,5 +1,6 @@
 """Serves the console's files, and the landing page for browsers at `/`."""
 
+import json
 import mimetypes
 from pathlib import Path
 
@@ -13,7 +14,14 @@ STATIC = Path(__file__).parent / "static"
 PAGE = "index.html"
 POLICY = web_page.policy()
 # Every file by its name below /console. What is not here does not exist.
-FILES = {file.name: file for file in STATIC.iterdir()} | {"bootstrap.css": web_page.BOOTSTRAP}
+FILES = {file.name: file for file in STATIC.iterdir()}
+FILES |= {"bootstrap.css": web_page.BOOTSTRAP, "theme.js": web_page.THEME}
+# The texts of the landing page, one file a language. The first language is for browsers that want none of them.
+LANGUAGES = ("en", "de")
+TEXTS = {
+    language: json.loads((Path(__file__).parent / "landing" / f"{language}.json").read_text("utf-8"))
+    for language in LANGUAGES
+}
 
 console = Blueprint("console", __name__, template_folder="templates")
 console.before_request(leave_to_crossbar)
@@ -43,10 +51,25 @@ def show_landing_page() -> Response:
         return answer()
     settings = current_app.extensions["services"].settings
     has_demo = not settings.couchdb_urls and (settings.data_dir / DEMO_FILE).exists()
-    html = render_template("landing.html", root=request.host_url.rstrip("/"), has_demo=has_demo)
-    return web_page.respond(web_page.encodings(html.encode()), "text/html; charset=utf-8", POLICY)
+    language = _wanted_language()
+    html = render_template(
+        "landing.html",
+        root=request.host_url.rstrip("/"),
+        has_demo=has_demo,
+        language=language,
+        text=TEXTS[language],
+    )
+    response = web_page.respond(web_page.encodings(html.encode()), "text/html; charset=utf-8", POLICY)
+    response.vary.add("accept-language")
+    return response
 
 
 def _wants_html() -> bool:
     """Whether the client explicitly accepts HTML, as browsers do. `*/*` does not count."""
     return any(mimetype == "text/html" and quality > 0 for mimetype, quality in request.accept_mimetypes)
+
+
+def _wanted_language() -> str:
+    """The best language for the browser. Werkzeug's `best_match` prefers `de;q=0.1` to `en-GB`, which is English."""
+    wanted = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((language for language in wanted if language in LANGUAGES), LANGUAGES[0])
