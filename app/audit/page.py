@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader
 from app.audit import Finding, Severity
 from app.audit.account import Report
 from app.audit.calls import is_enabled, method
+from app.audit.style import style_sheet
 from app.documents import Document, connectivity, object_member
 from app.files import whole_file
 
@@ -64,11 +65,14 @@ class AuditPage:
         self._sections.write(section)
 
     def finish(self, file: IO[str], made_at: str) -> None:
-        """Write the whole page: a table of contents, then the sections, both with the worst account first."""
+        """Write the whole page: a table of contents, then the sections, both with the worst account first.
+
+        Raises OSError.
+        """
         ordered = sorted(self._index)
         head, _, tail = (
             self._templates.get_template("page.html")
-            .render(index=[entry for entry, _, _ in ordered], made_at=made_at)
+            .render(index=[entry for entry, _, _ in ordered], made_at=made_at, style_sheet=style_sheet())
             .partition("<!-- sections -->")
         )
         file.write(head)
