@@ -16,7 +16,9 @@ SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 # Files by their path under /docs. Swagger UI's own files are served unchanged.
 _FILES = {
     "": (STATIC / "docs.html", "text/html; charset=utf-8"),
+    "/docs.css": (STATIC / "docs.css", "text/css; charset=utf-8"),
     "/docs.js": (STATIC / "docs.js", "text/javascript; charset=utf-8"),
+    "/mend.js": (STATIC / "mend.js", "text/javascript; charset=utf-8"),
     "/swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     "/swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css; charset=utf-8"),
     "/favicon.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
