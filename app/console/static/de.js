@@ -1,6 +1,7 @@
 // The texts of the console in German. A text with values is a function.
 
-const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+const format = (number) => number.toLocaleString('de');
+const count = (number, one, many) => `${format(number)} ${number === 1 ? one : many}`;
 
 export default {
   // Everywhere.
@@ -149,4 +150,30 @@ export default {
   anyCarrier: 'jeder Carrier', nowhere: 'keins', noNumbersHere: 'keine Nummern', userIs: (user) => `Benutzer ${user}`, addressIs: (ip) => `Adresse ${ip}`,
   // Trying a number.
   tried: 'Eine Nummer, die angerufen wird', triedHint: 'Es gilt, was gespeichert ist.', try: 'Ausprobieren', explainOff: 'Dieser Server erklärt keine Anrufe: EXPLAIN ist aus.', ifThatFails: 'Wenn das misslingt:',
+  // The page for operators.
+  operators: {
+    title: 'Betrieb',
+    since: 'Läuft seit', requests: 'Anfragen', clientErrors: 'Mit 4xx beantwortet', serverErrors: 'Mit 5xx beantwortet',
+    ofInstance: 'Von der Instanz, die diese Seite ausliefert.',
+    noNumbers: 'Die Instanz nennt ihre Zahlen nicht.',
+    lastHour: 'Anfragen in der letzten Stunde',
+    peak: (most) => `Höchstwert: ${format(most)} in der Minute`,
+    chart: (requests, errors) => `Anfragen in der letzten Stunde: ${format(requests)}, davon ${format(errors)} mit 5xx gescheitert. Die Pfeiltasten gehen von Minute zu Minute.`,
+    hint: 'Zeigen Sie auf einen Balken, oder gehen Sie mit den Pfeiltasten von Balken zu Balken.',
+    notRunning: 'Lief noch nicht',
+    minute: (time, minute) => `${time}: ${count(minute.requests, 'Anfrage', 'Anfragen')}, ${format(minute.client_errors)} mit 4xx, ${format(minute.server_errors)} mit 5xx`,
+    succeeded: 'gelungen', refused: '4xx', failed: '5xx',
+    health: 'Befinden', service: 'Dienst', store: 'Speicher', engine: 'Art', broker: 'Broker', noAnswer: 'keine Antwort',
+    noBroker: 'keiner: AMQP_URL ist nicht gesetzt',
+    nodes: 'Knoten des Speichers', node: 'Knoten', state: 'Zustand', coordinates: 'Koordiniert', oneNode: 'Der Speicher ist ein Server, kein Cluster.',
+    counters: 'Weitere Zähler', counter: 'Was gezählt wurde', number: 'Anzahl',
+    audit: 'Letzte Prüfung',
+    noReport: 'Es gibt noch keinen Bericht. Schreiben Sie einen, zum Beispiel jede Nacht, und nennen Sie seine Datei in der Einstellung AUDIT_REPORT:',
+    howToReport: ['kazoo-connectivity audit --all --json > /var/lib/kazoo-connectivity/audit.jsonl', 'AUDIT_REPORT=/var/lib/kazoo-connectivity/audit.jsonl'],
+    reportOf: (time) => `Geschrieben ${time}.`,
+    summary: (accounts, found, errors) => `${count(accounts, 'Konto', 'Konten')} geprüft, ${format(found)} mit Befunden, ${format(errors)} Fehler.`,
+    more: (number) => `Und ${format(number)} weitere mit Befunden.`,
+    account: 'Konto', errors: 'Fehler', findings: 'Befunde', caption: 'Konten mit Befunden, die schlimmsten zuerst',
+    severities: {error: 'Fehler', warning: 'Warnung', note: 'Hinweis'},
+  },
 };

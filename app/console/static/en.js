@@ -1,6 +1,7 @@
 // The texts of the console in English. A text with values is a function.
 
-const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+const format = (number) => number.toLocaleString('en');
+const count = (number, one, many) => `${format(number)} ${number === 1 ? one : many}`;
 
 export default {
   // Everywhere.
@@ -128,4 +129,30 @@ export default {
   anyCarrier: 'any carrier', nowhere: 'nowhere', noNumbersHere: 'no numbers', userIs: (user) => `user ${user}`, addressIs: (ip) => `address ${ip}`,
   // Trying a number.
   tried: 'A number that is called', triedHint: 'Calls go by what is saved.', try: 'Try', explainOff: 'This server does not explain calls: EXPLAIN is off.', ifThatFails: 'If that fails:',
+  // The page for operators.
+  operators: {
+    title: 'Operation',
+    since: 'Running since', requests: 'Requests', clientErrors: 'Answered with 4xx', serverErrors: 'Answered with 5xx',
+    ofInstance: 'Of the instance that answers this page.',
+    noNumbers: 'The instance does not tell its numbers.',
+    lastHour: 'Requests in the last hour',
+    peak: (most) => `Peak: ${format(most)} a minute`,
+    chart: (requests, errors) => `Requests in the last hour: ${format(requests)}, of which ${format(errors)} failed with 5xx. The arrow keys go from minute to minute.`,
+    hint: 'Point at a bar, or go from bar to bar with the arrow keys.',
+    notRunning: 'Not running yet',
+    minute: (time, minute) => `${time}: ${count(minute.requests, 'request', 'requests')}, ${format(minute.client_errors)} with 4xx, ${format(minute.server_errors)} with 5xx`,
+    succeeded: 'succeeded', refused: '4xx', failed: '5xx',
+    health: 'Health', service: 'Service', store: 'Store', engine: 'Engine', broker: 'Broker', noAnswer: 'no answer',
+    noBroker: 'none: AMQP_URL is not set',
+    nodes: 'Nodes of the store', node: 'Node', state: 'State', coordinates: 'Coordinates', oneNode: 'The store is one server, not a cluster.',
+    counters: 'Other counters', counter: 'What was counted', number: 'Number',
+    audit: 'Last audit',
+    noReport: 'There is no report yet. Write one, for example every night, and name its file in the setting AUDIT_REPORT:',
+    howToReport: ['kazoo-connectivity audit --all --json > /var/lib/kazoo-connectivity/audit.jsonl', 'AUDIT_REPORT=/var/lib/kazoo-connectivity/audit.jsonl'],
+    reportOf: (time) => `Written ${time}.`,
+    summary: (accounts, found, errors) => `${count(accounts, 'account', 'accounts')} audited, ${format(found)} with findings, ${count(errors, 'error', 'errors')}.`,
+    more: (number) => `And ${format(number)} more with findings.`,
+    account: 'Account', errors: 'Errors', findings: 'Findings', caption: 'Accounts with findings, the worst first',
+    severities: {error: 'error', warning: 'warning', note: 'note'},
+  },
 };

@@ -2,32 +2,9 @@
 
 import {session} from './api.js';
 import {h, replace, s} from './dom.js';
+import {t} from './texts.js';
 
-const TEXTS = {
-  title: 'Operation',
-  since: 'Running since', requests: 'Requests', clientErrors: 'Answered with 4xx', serverErrors: 'Answered with 5xx',
-  ofInstance: 'Of the instance that answers this page.',
-  noNumbers: 'The instance does not tell its numbers.',
-  lastHour: 'Requests in the last hour',
-  peak: (most) => `Peak: ${format(most)} a minute`,
-  chart: (requests, errors) => `Requests in the last hour: ${format(requests)}, of which ${format(errors)} failed with 5xx. The arrow keys go from minute to minute.`,
-  hint: 'Point at a bar, or go from bar to bar with the arrow keys.',
-  notRunning: 'Not running yet',
-  minute: (time, minute) => `${time}: ${count(minute.requests, 'request', 'requests')}, ${format(minute.client_errors)} with 4xx, ${format(minute.server_errors)} with 5xx`,
-  succeeded: 'succeeded', refused: '4xx', failed: '5xx',
-  health: 'Health', service: 'Service', store: 'Store', engine: 'Engine', broker: 'Broker', noAnswer: 'no answer',
-  noBroker: 'none: AMQP_URL is not set',
-  nodes: 'Nodes of the store', node: 'Node', state: 'State', coordinates: 'Coordinates', oneNode: 'The store is one server, not a cluster.',
-  counters: 'Other counters', counter: 'What was counted', number: 'Number',
-  audit: 'Last audit',
-  noReport: 'There is no report yet. Write one, for example every night, and name its file in the setting AUDIT_REPORT:',
-  howToReport: ['kazoo-connectivity audit --all --json > /var/lib/kazoo-connectivity/audit.jsonl', 'AUDIT_REPORT=/var/lib/kazoo-connectivity/audit.jsonl'],
-  reportOf: (time) => `Written ${time}.`,
-  summary: (accounts, found, errors) => `${count(accounts, 'account', 'accounts')} audited, ${format(found)} with findings, ${count(errors, 'error', 'errors')}.`,
-  more: (number) => `And ${format(number)} more with findings.`,
-  account: 'Account', errors: 'Errors', findings: 'Findings', caption: 'Accounts with findings, the worst first',
-  severities: {error: 'error', warning: 'warning', note: 'note'},
-};
+const TEXTS = t.operators;
 const REFRESH_SECONDS = 10;
 const MINUTES = 60;
 const ACCOUNTS_SHOWN = 50;
@@ -98,8 +75,6 @@ async function ask(path) {
 function language() { return document.documentElement.lang || undefined; }
 
 function format(number) { return number.toLocaleString(language()); }
-
-function count(number, one, many) { return `${format(number)} ${number === 1 ? one : many}`; }
 
 function formatDate(date) { return date.toLocaleString(language(), {dateStyle: 'medium', timeStyle: 'short'}); }
 

@@ -160,7 +160,7 @@ def test_files_and_headers(world, base):
     assert "default-src 'none'" in policy
     assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", answer.text)
     sizes = []
-    for name in [file.name for file in STATIC.iterdir()] + ["bootstrap.css"]:
+    for name in [file.name for file in STATIC.iterdir()] + ["bootstrap.css", "theme.js"]:
         given = requests.get(f"{base}/console/{name}", timeout=120)
         assert given.status_code == 200 and given.headers["content-encoding"] == "gzip"
         sizes.append((len(given.content), len(gzip.compress(given.content))))
