@@ -81,7 +81,7 @@ def test_the_wheel_serves_in_an_empty_folder(source, tmp_path):
         assert requests.get(trunks, headers=headers, timeout=120).json()["data"] == [created["id"]]
         assert requests.get(f"{server.url}/health/ready", timeout=120).status_code == 200
         assert "/api_auth" in requests.get(f"{server.url}/openapi.json", timeout=120).json()["paths"]
-        for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui-bundle.js"):
+        for path in ("/docs", "/docs/docs.js", "/docs/docs.css", "/docs/swagger-ui-bundle.js", "/console/theme.js"):
             assert "content-security-policy" in requests.get(server.url + path, timeout=120).headers, path
     finally:
         server.stop()

@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import requests
 
+from app.accounts.system import DEMO_FILE
 from app.console.pages import LANGUAGES, TEXTS
 from app.documents.names import account_db, encoded
 from tests import support
@@ -244,6 +246,7 @@ def test_after_the_log_in_the_account_is_filled_in_everywhere(docs, base, person
     block = open_operation(docs, "connectivity", "get_accounts_connectivity")
     docs.type(f'{block} input[placeholder="account_id"]', "0" * 32)
     log_in(docs, person)
+    assert docs.execute("return document.activeElement.id") == "log-out"
     docs.wait(lambda: value_of(docs, block) == person.account_id, "the account's id")
     assert executed(docs, block) == (200, [trunk])
     other = open_operation(docs, "limits", "get_accounts_limits")
@@ -352,6 +355,18 @@ def test_the_landing_page_speaks_the_languages_of_the_browser(base, wanted, lang
     assert {"en": "First steps", "de": "Erste Schritte"}[language] in answer.text
     assert "API_KEY=…" in answer.text
     assert re.findall(r'<a [^>]*href="([^"]+)"', answer.text) == ["/console", "/docs", "/openapi.json"]
+
+
+def test_the_first_steps_with_a_demonstration_account(world, base):
+    file = Path(world.environment["DATA_DIR"], DEMO_FILE)
+    file.touch()
+    try:
+        for language, text in (("en", "After <code>make run</code>"), ("de", "Nach <code>make run</code>")):
+            headers = {"Accept": "text/html", "Accept-Language": language}
+            page = requests.get(f"{base}/", headers=headers, timeout=120).text
+            assert text in page and "<code>. data/demo.env" in page and "API_KEY=…" not in page
+    finally:
+        file.unlink()
 
 
 def test_the_languages_have_the_same_texts():

@@ -59,7 +59,7 @@ function showSession() {
   part('logged-out').hidden = Boolean(token());
   part('logged-in').hidden = !token();
   part('logged-in').classList.toggle('d-flex', Boolean(token()));
-  part('account-id').textContent = accountId;
+  part('account-id').textContent = accountId || '(unknown)';
   if (accountId) ui.specActions.fillInAccount(accountId);
 }
 
@@ -129,6 +129,7 @@ function onSubmit(form, run) {
     try {
       await run();
       form.reset();
+      part('log-out').focus();
     } catch (error) {
       part('refusal').textContent = [401, 404].includes(error.status) ? 'Unknown credentials.' : error.message;
     } finally {
@@ -139,4 +140,7 @@ function onSubmit(form, run) {
 
 onSubmit(part('log-in'), () => logInAsUser(part('account').value, part('user').value, part('password').value));
 onSubmit(part('log-in-with-key'), () => logIn('api_auth', {api_key: part('api-key').value.trim()}));
-part('log-out').addEventListener('click', logOut);
+part('log-out').addEventListener('click', () => {
+  logOut();
+  part('account').focus();
+});
