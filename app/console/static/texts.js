@@ -1,13 +1,10 @@
 // The texts of the console in the browser's language. Each language is one file with the same members; what the API says
 // itself is in English.
 
-import english from './en.js';
+const LANGUAGES = {en: () => import('./en.js'), de: () => import('./de.js')};
+const language = navigator.languages.map((each) => each.slice(0, 2)).find((each) => each in LANGUAGES) || 'en';
 
-const OTHERS = {de: () => import('./de.js')};
-const known = (language) => language === 'en' || language in OTHERS;
-const language = navigator.languages.map((each) => each.slice(0, 2)).find(known) || 'en';
-
-export const t = language in OTHERS ? (await OTHERS[language]()).default : english;
+export const t = (await LANGUAGES[language]()).default;
 document.documentElement.lang = language;
 
 // The label of a member and a line of help, by the longest end of its path that has a text. A member without a text is
