@@ -19,9 +19,9 @@ def main() -> None:
         environment = {**world.environment, "HISTORY": "true", "AUDIT_REPORT": str(report)}
         server = support.service(environment).start()
         try:
+            support.run(world.environment, "add-number", person.account_id, *NUMBERS)
             doc_id = _made(support.Api(server.url, person))
             support.Api(server.url, world.master).create({"name": "Master's own"})
-            support.run(world.environment, "add-number", person.account_id, *NUMBERS)
             report.write_text(support.command_ended(world.environment, "audit", "--all", "--json").stdout)
             with chromium(Path(directory, "profile"), "--window-size=1280,900") as browser:
                 for scheme in ("light", "dark"):
@@ -34,10 +34,11 @@ def _made(api: support.Api) -> str:
     """Some trunks, the first one with an earlier version; its id."""
     office = support.server_with(*NUMBERS[:3], auth_user="office", auth_password="a long secret")
     office |= {"server_name": "Office", "options": {"failover": {"e164": "+14155550199"}}}
-    branch = {"server_name": "Branch", "auth": {"auth_method": "IP", "ip": "203.0.113.7"}, "options": {}}
+    address = {"auth_method": "IP", "ip": "203.0.113.7", "auth_user": "branch"}
+    branch = {"server_name": "Branch", "auth": address, "options": {}, "DIDs": {}}
     for name in ("Warehouse", "Fax", "Call centre"):
         api.create({"name": name, "servers": [support.server_with(auth_user=name.lower())]})
-    doc_id = api.create({"name": "HQ", "servers": [office]})
+    doc_id = api.create({"name": "HQ", "servers": [{**office, "DIDs": {}}]})
     api.call("PATCH", f"/{doc_id}", {"name": "Headquarters", "servers": [office, branch], "account": {"trunks": 4}})
     return doc_id
 
@@ -75,14 +76,12 @@ def _shoot_all(
     browser.wait(lambda: browser.execute("return document.querySelector('.time').textContent"), "the times")
     shoot("trunks")
     browser.open(f"{url}/console#/trunks/{doc_id}")
-    browser.click("summary", "Picture")
-    browser.click("summary", "Office")
+    browser.see(".picture")
     shoot("trunk")
-    browser.click("summary", "Picture")
-    browser.click("summary", "Versions")
-    browser.see(".patch li")
-    browser.execute("document.querySelector('.versions').scrollIntoView()")
+    browser.click("#tab-versions")
+    browser.see(".versions li", "The first version")
     shoot("versions")
+    _shoot_phone(browser, f"{url}/console#/trunks/{doc_id}", FOLDER / f"phone-{scheme}.png")
     browser.click("header button", "Log out")
     log_in(world.master)
     browser.click("header a", "Account")
@@ -92,6 +91,17 @@ def _shoot_all(
     browser.see("summary", "Example")
     shoot("operation")
     browser.click("header button", "Log out")
+
+
+def _shoot_phone(browser: Browser, address: str, picture: Path) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+    browser.open("about:blank")
+    browser.open(address)
+    browser.click("summary", "Where calls go")
+    browser.see(".picture")
+    browser.screenshot(picture)
+    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
 
 
 if __name__ == "__main__":
