@@ -297,6 +297,19 @@ def test_a_log_in_by_an_operation_counts_as_well(docs, world, person):
     assert value_of(docs, block) == person.account_id
 
 
+def test_a_log_out_forgets_what_was_typed_into_swagger_uis_dialog(docs, person):
+    log_in(docs, person)
+    docs.click(".authorize")
+    docs.type("#auth-basic-username", person.account_id)
+    docs.type("#auth-basic-password", "f" * 32)
+    docs.click('form:has(#auth-basic-password) [aria-label="Apply credentials"]')
+    docs.click(".close-modal")
+    docs.wait(lambda: "f" * 32 in docs.execute("return localStorage.authorized"), "the credentials to be kept")
+    docs.click("#log-out")
+    docs.see("#user")
+    assert json.loads(docs.execute("return localStorage.authorized")) == {}
+
+
 def test_a_token_that_has_expired_is_forgotten(docs, base, person):
     log_in(docs, person)
     # {"account_id": "0", "exp": 1}

@@ -86,8 +86,9 @@ function authorize(value) {
   ui.authActions.persistAuthorizationIfNeeded();
 }
 
+// Also forgets what was typed into Swagger UI's own dialog.
 function logOut() {
-  ui.authActions.logoutWithPersistOption([SCHEME]);
+  ui.authActions.logoutWithPersistOption(ui.authSelectors.authorized().keySeq().toArray());
 }
 
 function endExpired() {
