@@ -29,6 +29,19 @@ return [...document.querySelectorAll(selector)].filter(
   element => element.getClientRects().length && getComputedStyle(element).visibility !== 'hidden'
     && (element.innerText || '').toLowerCase().includes(text.toLowerCase()));
 """
+AXE = support.ROOT / ".tools/node_modules/axe-core/axe.min.js"
+FAULTS = """
+const [within, done] = arguments;
+axe.run(within, {resultTypes: ['violations']}).then(result => done(
+  result.violations.filter(one => ['serious', 'critical'].includes(one.impact))
+    .map(one => [one.id, one.nodes.map(node => node.html).slice(0, 5)])));
+"""
+TOO_WIDE = """
+const width = document.documentElement.clientWidth;
+if (document.documentElement.scrollWidth <= width) return [];
+return [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > width)
+  .map(each => `${each.tagName} ${each.className} ${each.innerText}`.slice(0, 200));
+"""
 
 
 class WebDriverError(Exception):
@@ -127,6 +140,40 @@ class Browser:
                 if error.code not in PASSING or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+    def prefer(self, scheme: str) -> None:
+        """Prefer light or dark from now on."""
+        self._command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def speak(self, languages: str) -> None:
+        """Prefer these languages from now on, the first one most: ``de-AT,de,en``."""
+        agent = self.execute("return navigator.userAgent")
+        self._command("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=languages)
+
+    def resize(self, width: int = 0) -> None:
+        """Show pages this wide, in CSS pixels; 0 for as wide as the window."""
+        if not width:
+            self._command("Emulation.clearDeviceMetricsOverride")
+            return
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+        self._command("Emulation.setDeviceMetricsOverride", **size)
+
+    def _command(self, name: str, **parameters: Any) -> None:
+        """A command of the DevTools protocol."""
+        self.call("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
+
+    def too_wide(self) -> list[str]:
+        """What makes the page wider than the window."""
+        found: list[str] = self.execute(TOO_WIDE)
+        return found
+
+    def accessibility_faults(self, within: str = "html") -> list[Any]:
+        """What axe-core finds serious or critical there: names of rules with some elements. Skips without axe-core."""
+        if not AXE.exists():
+            pytest.skip("axe-core is not installed (`make tools`)")
+        self.call("POST", "/timeouts", {"script": 110_000})
+        found: list[Any] = self.execute_async(AXE.read_text("utf-8") + FAULTS, within)
+        return found
 
     def screenshot(self, path: Path) -> None:
         """Save what is to see as a PNG."""

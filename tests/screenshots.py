@@ -46,8 +46,7 @@ def _made(api: support.Api) -> str:
 def _shoot_all(
     browser: Browser, url: str, world: support.World, person: support.Person, doc_id: str, scheme: str
 ) -> None:
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+    browser.prefer(scheme)
 
     def shoot(name: str) -> None:
         browser.screenshot(FOLDER / f"{name}-{scheme}.png")
@@ -94,14 +93,13 @@ def _shoot_all(
 
 
 def _shoot_phone(browser: Browser, address: str, picture: Path) -> None:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+    browser.resize(390)
     browser.open("about:blank")
     browser.open(address)
     browser.click("summary", "Where calls go")
     browser.see(".picture")
     browser.screenshot(picture)
-    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
+    browser.resize()
 
 
 if __name__ == "__main__":

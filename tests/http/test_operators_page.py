@@ -25,10 +25,6 @@ const scaled = [...document.querySelectorAll('main svg')].filter(
   (svg) => svg.hasAttribute('viewBox') || Math.abs(svg.getBoundingClientRect().width - svg.getAttribute('width')) > 1);
 return [texts.length, [...small, ...scaled].map((element) => element.outerHTML.slice(0, 200))];
 """
-AXE = support.ROOT / ".tools/node_modules/axe-core/axe.min.js"
-AXE_RUN = """const done = arguments[0]; axe.run(document.querySelector('main'), {resultTypes: ['violations']}).then((result) =>
-  done(result.violations.filter((one) => ['serious', 'critical'].includes(one.impact))
-    .map((one) => [one.id, one.nodes.map((node) => node.html).slice(0, 3)])));"""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +45,7 @@ def page(browser):
     browser.open("about:blank")
     browser.console()
     yield browser
-    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
+    browser.resize()
     assert [entry for entry in browser.console() if "operators/audit" not in entry] == []
 
 
@@ -117,7 +113,7 @@ def point(browser, x, y):
 def place_of(browser, at):
     """The middle of a bar on the screen."""
     script = """const bar = document.querySelector(`[data-at="${arguments[0]}"]`);
-    bar.scrollIntoView({block: 'center'});
+    bar.scrollIntoView({block: 'center', behavior: 'instant'});
     const {x, y, width, height} = bar.getBoundingClientRect();
     return [x + width / 2, y + height / 2];"""
     return browser.execute(script, at)
@@ -267,25 +263,21 @@ def test_how_to_get_an_audit(world, service_on, page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible(world, base, bad, page, scheme):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (`make tools`)")
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": feature})
+    page.prefer(scheme)
     open_page(page, base, world.master)
     page.click("summary", bad.account["name"])
     page.see("li code", "bad")
-    assert page.execute_async(AXE.read_text("utf-8") + AXE_RUN) == []
+    assert page.accessibility_faults() == []
 
 
 @pytest.mark.parametrize("width", [390, 1400])
 def test_it_fits_the_screen_and_can_be_read(world, base, bad, page, width):
-    screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-    page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": screen})
+    page.resize(width)
     open_page(page, base, world.master)
     for summary in ("Other counters", bad.account["name"]):
         page.click("summary", summary)
     page.see("li code", "bad")
-    assert page.execute("return document.documentElement.scrollWidth") <= width
+    assert page.too_wide() == []
     texts, faults = page.execute(TOO_SMALL)
     assert texts > 30 and faults == []
     # The chart follows the width of the screen.

@@ -16,16 +16,8 @@ from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
 
-AXE = support.ROOT / ".tools/node_modules/axe-core/axe.min.js"
 SCHEMES = ("light", "dark")
 WIDE, NARROW = 1400, 390
-# The names of the rules that axe-core has found broken, if people could not use the page for it, and where.
-VIOLATIONS = """
-const [within, done] = arguments;
-axe.run(within, {resultTypes: ['violations']}).then(result => done(
-  result.violations.filter(one => ['serious', 'critical'].includes(one.impact))
-    .map(one => [one.id, one.nodes.map(node => node.html).slice(0, 5)])));
-"""
 # How bright the page is where nothing is drawn, from 0 to 255, and how bright its text.
 BRIGHTNESS = """
 const style = getComputedStyle(document.body);
@@ -49,8 +41,6 @@ for (const sheet of document.styleSheets) {
 }
 document.body.style.margin = 0;
 """
-# How many pixels of the page are to the right of the window.
-BEYOND = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -101,25 +91,11 @@ def addresses(base, report):
 @pytest.fixture
 def page(browser):
     """The browser, as large as on a desk; nothing may be in its log at the end."""
-    resize(browser, WIDE)
+    browser.resize(WIDE)
     browser.console()
     yield browser
     refused = [entry for entry in browser.console() if "Failed to load resource" not in entry]
     assert refused == []
-
-
-def command(browser, name, **parameters):
-    """A command of the DevTools protocol."""
-    browser.call("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
-
-
-def resize(browser, width):
-    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-    command(browser, "Emulation.setDeviceMetricsOverride", **size)
-
-
-def prefer(browser, scheme):
-    command(browser, "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
 
 def open_page(browser, address):
@@ -130,38 +106,31 @@ def open_page(browser, address):
         browser.see(".opblock-tag")
 
 
-def violations(browser, within="html"):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (`make tools`)")
-    browser.call("POST", "/timeouts", {"script": 110_000})
-    return browser.execute_async(AXE.read_text("utf-8") + VIOLATIONS, within)
-
-
 @pytest.mark.parametrize("name", ["landing", "docs", "audit"])
 def test_dark_is_dark_and_all_can_read_it(page, addresses, name):
     for scheme in SCHEMES:
-        prefer(page, scheme)
+        page.prefer(scheme)
         open_page(page, addresses[name])
         back, text = page.execute(BRIGHTNESS)
         assert (back < 64 and text > 160) if scheme == "dark" else (back > 192 and text < 96), (scheme, back, text)
-        assert violations(page) == [], scheme
+        assert page.accessibility_faults() == [], scheme
 
 
 @pytest.mark.parametrize("name", ["landing", "docs", "audit"])
 def test_a_page_follows_when_the_browser_turns_dark(page, addresses, name):
-    prefer(page, "light")
+    page.prefer("light")
     open_page(page, addresses[name])
     assert page.execute(BRIGHTNESS)[0] > 192
-    prefer(page, "dark")
+    page.prefer("dark")
     page.wait(lambda: page.execute(BRIGHTNESS)[0] < 64, "the page to turn dark")
 
 
 @pytest.mark.parametrize("name", ["landing", "docs", "audit"])
 def test_a_phone_shows_all_without_scrolling_sideways(page, addresses, name):
     for width in (NARROW, WIDE):
-        resize(page, width)
+        page.resize(width)
         open_page(page, addresses[name])
-        assert page.execute(BEYOND) == 0, width
+        assert page.too_wide() == [], width
 
 
 def test_the_diagrams_of_an_audit_can_be_seen_as_a_whole(page, report):
@@ -184,7 +153,7 @@ def test_the_diagrams_of_an_audit_can_be_seen_as_a_whole(page, report):
     ]
     badges = page.execute("return [...document.querySelectorAll('td .badge')].map(badge => badge.textContent)")
     assert {"error", "warning", "note"} <= set(badges)
-    resize(page, NARROW)
+    page.resize(NARROW)
     frame = "const [frame] = document.querySelectorAll('.diagram'); return frame.scrollWidth > frame.clientWidth"
     assert page.execute(frame)
 
@@ -326,26 +295,26 @@ def test_a_token_that_has_expired_is_forgotten(docs, base, person):
 def test_what_people_try_in_the_documentation_can_be_read_by_all(docs, base, person):
     log_in(docs, person)
     for scheme in SCHEMES:
-        prefer(docs, scheme)
-        resize(docs, WIDE)
+        docs.prefer(scheme)
+        docs.resize(WIDE)
         open_page(docs, f"{base}/docs")
         block = open_operation(docs, "connectivity", "get_accounts_connectivity")
         executed(docs, block)
         block = open_operation(docs, "connectivity", "put_accounts_connectivity")
         docs.execute("document.querySelectorAll(arguments[0]).forEach(tab => tab.click())", f"{block} .tablinks")
         docs.see(".json-schema-2020-12")
-        assert violations(docs) == [], scheme
+        assert docs.accessibility_faults() == [], scheme
         docs.click(".authorize")
         docs.see(".modal-ux")
-        assert violations(docs, ".modal-ux") == [], (scheme, "the dialog")
+        assert docs.accessibility_faults(".modal-ux") == [], (scheme, "the dialog")
         docs.click(".close-modal")
-        resize(docs, NARROW)
-        assert docs.execute(BEYOND) == 0, scheme
+        docs.resize(NARROW)
+        assert docs.too_wide() == [], scheme
 
 
 def test_bootstrap_draws_the_frame_and_leaves_swagger_ui_alone(docs, base):
     for scheme in SCHEMES:
-        prefer(docs, scheme)
+        docs.prefer(scheme)
         open_page(docs, f"{base}/docs")
         docs.see("#user")
         open_operation(docs, "connectivity", "put_accounts_connectivity")

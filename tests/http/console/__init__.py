@@ -7,8 +7,6 @@ from app.documents.names import account_db, number_db
 from tests import support
 from tests.browser import Browser
 
-AXE = support.ROOT / ".tools/node_modules/axe-core/axe.min.js"
-
 
 def fill_in(page: Browser, person: support.Person, form: str = "form") -> None:
     """The form for logging in, and its button."""
@@ -71,43 +69,3 @@ def with_number(world: support.World, person: support.Person, prefix: str) -> st
 def answers_late_or_not_at_all(page: Browser, script: str) -> None:
     """From now on, requests go through this: a function of `send`, `url` and `options`."""
     page.execute(f"const send = window.fetch; window.fetch = async (url, options) => {{ {script} }};")
-
-
-def accessibility_faults(page: Browser) -> list:
-    """What axe-core finds that is serious or critical: the rule, and some of the elements."""
-    return page.execute_async(
-        AXE.read_text("utf-8") + "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then("
-        "result => done(result.violations.filter(one => ['serious', 'critical'].includes(one.impact))"
-        ".map(one => [one.id, one.nodes.map(node => node.html).slice(0, 3)])))"
-    )
-
-
-def prefer(page: Browser, scheme: str) -> None:
-    """Prefer light or dark from now on."""
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": feature})
-
-
-def narrow(page: Browser, width: int = 0) -> None:
-    """Show the page this wide; 0 for as wide as the window is."""
-    if not width:
-        page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
-        return
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-    page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
-
-
-def speak(page: Browser, languages: str) -> None:
-    """Prefer these languages from now on."""
-    agent = page.execute("return navigator.userAgent")
-    override = {"userAgent": agent, "acceptLanguage": languages}
-    page.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setUserAgentOverride", "params": override})
-
-
-def too_wide(page: Browser) -> list[str]:
-    """What makes the page wider than the screen."""
-    return page.execute(
-        "if (document.documentElement.scrollWidth <= innerWidth) return [];"
-        "return [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > innerWidth)"
-        ".map(each => `${each.tagName} ${each.className} ${each.innerText}`.slice(0, 200))"
-    )

@@ -4,7 +4,6 @@ import pytest
 
 from tests import support
 from tests.browser import chromium
-from tests.http.console import narrow, prefer, speak
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +28,9 @@ def browser(tmp_path_factory):
 @pytest.fixture
 def page(browser, base):
     """The console, logged out; at the end nothing may be in the browser's log but refused requests."""
-    narrow(browser)
-    prefer(browser, "light")
-    speak(browser, "en-US,en")
+    browser.resize()
+    browser.prefer("light")
+    browser.speak("en-US,en")
     browser.open(f"{base}/console")
     browser.execute("sessionStorage.clear()")
     browser.open("about:blank")

@@ -7,20 +7,8 @@ import re
 import pytest
 import requests
 
-from app.documents.names import account_db
 from tests import support
-from tests.conftest import make_person
-from tests.http.console import (
-    AXE,
-    accessibility_faults,
-    is_seen,
-    log_in,
-    narrow,
-    open_trunk,
-    prefer,
-    speak,
-    too_wide,
-)
+from tests.http.console import is_seen, log_in, open_trunk
 
 pytestmark = pytest.mark.slow
 
@@ -28,31 +16,7 @@ STATIC = support.ROOT / "app/console/static"
 MOST_BYTES, MOST_COMPRESSED = 350_000, 90_000
 
 
-def test_operators(world, tmp_path, browser):
-    report = tmp_path / "audit.jsonl"
-    person = make_person(world)
-    bad = {"_id": "bad", "pvt_type": "sys_info", "servers": [{"auth": {"auth_method": "Password"}}]}
-    world.store.save_doc(account_db(person.account_id), bad)
-    report.write_text(support.command_ended(world.environment, "audit", person.account_id, "--json").stdout)
-    server = support.service({**world.environment, "AUDIT_REPORT": str(report)}).start()
-    try:
-        for path in ("metrics", "audit"):
-            url = f"{server.url}/console/operators/{path}"
-            assert requests.get(url, timeout=120).status_code == 401
-            token = support.Api(server.url, person).token
-            assert requests.get(url, headers={"X-Auth-Token": token}, timeout=120).status_code == 403
-        browser.open(f"{server.url}/console")
-        log_in(browser, world.master)
-        browser.click("header a", "Operation")
-        browser.see("main", "ok")
-        browser.see("summary", person.account["name"])
-    finally:
-        server.stop()
-
-
 def test_accessible(world, base, person, page):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (`make tools`)")
     api = support.Api(base, person)
     doc_id = api.create({"name": "t", "servers": [support.server_with("+14155550100")]})
     assert api.call("PATCH", f"/{doc_id}", {"name": "changed"}).ok
@@ -60,11 +24,11 @@ def test_accessible(world, base, person, page):
     assert api.call("DELETE", f"/{gone}").ok
 
     def check(what):
-        assert accessibility_faults(page) == [], what
+        assert page.accessibility_faults() == [], what
 
     for scheme, width in (("light", 0), ("dark", 390)):
-        prefer(page, scheme)
-        narrow(page, width)
+        page.prefer(scheme)
+        page.resize(width)
         page.open(f"{base}/console")
         page.see("h1", "Log in")
         check((scheme, "log-in"))
@@ -101,20 +65,20 @@ def test_accessible(world, base, person, page):
 @pytest.mark.parametrize("width", [390, 2560])
 def test_no_page_is_wider_than_the_screen(base, person, page, width):
     doc_id = support.Api(base, person).create({"name": "t" * 200, "servers": [support.server_with("+14155550109")]})
-    narrow(page, width)
+    page.resize(width)
     log_in(page, person)
     page.see("th a", "ttt")
-    assert too_wide(page) == []
+    assert page.too_wide() == []
     open_trunk(page, base, doc_id, "ttt")
     for tab in ("form", "json", "versions", "tryNumber"):
         page.click(f"#tab-{tab}")
         page.see(f"#panel-{tab}")
-        assert too_wide(page) == [], tab
+        assert page.too_wide() == [], tab
 
 
 def test_dark_is_dark(page, base):
     for scheme, is_dark in (("dark", True), ("light", False)):
-        prefer(page, scheme)
+        page.prefer(scheme)
         page.see("h1", "Log in")
         colour = page.execute("return getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, re.findall(r"\d+", colour))) < 3 * 64) is is_dark
@@ -148,7 +112,7 @@ def test_both_languages_have_the_same_texts_and_all_are_used(page, base):
     ("languages", "language", "title"), [("de-AT,de,en", "de", "Anmelden"), ("fr,en", "en", "Log in")]
 )
 def test_the_language_is_the_browsers(base, page, languages, language, title):
-    speak(page, languages)
+    page.speak(languages)
     is_seen(page, f"{base}/console", "h1", title)
     assert page.execute("return document.documentElement.lang") == language
 

@@ -13,11 +13,9 @@ from tests.http.console import (
     field,
     is_seen,
     log_in,
-    narrow,
     open_trunk,
     read_json,
     stored,
-    too_wide,
     with_number,
     write_json,
 )
@@ -333,14 +331,14 @@ def test_the_picture_fits_on_wide_and_narrow_screens(world, base, person, page):
     page.type(field("servers.0.name"), "pbx")
     page.see("#changes", "Everything is saved.")
     # From top to bottom, after a click, because there is little room.
-    narrow(page, 390)
+    page.resize(390)
     is_seen(page, f"{base}/console#/trunks/{doc_id}", "summary", "Where calls go")
     assert page.find(".picture .stop") == []
     page.click("summary", "Where calls go")
     page.see(".picture .stop")
     stops = page.execute(places)
     assert [stop[2] for stop in stops] == sorted(stop[2] for stop in stops) and len({stop[2] for stop in stops}) == 5
-    assert too_wide(page) == []
+    assert page.too_wide() == []
 
 
 def test_a_large_trunk(world, base, person, page):
