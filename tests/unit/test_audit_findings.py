@@ -9,6 +9,7 @@ from app.audit.account import Auditor, Report
 from app.audit.number_index import NumberIndex
 from app.audit.places import Places
 from app.audit.review import review
+from app.documents import connectivity
 from app.documents.names import account_db, encoded, number_db
 from app.numbers.documents import new_number
 from app.routing import Views
@@ -340,9 +341,9 @@ class TestATrunk:
         ]
 
     def test_what_is_a_trunk(self):
-        assert trunk.is_trunk({"pvt_type": "sys_info"}) and trunk.is_trunk({"servers": []})
+        assert connectivity.is_trunk({"pvt_type": "sys_info"}) and connectivity.is_trunk({"servers": []})
         for other in ({}, {"servers": {}}, {"pvt_type": "device", "servers": []}):
-            assert not trunk.is_trunk(other)
+            assert not connectivity.is_trunk(other)
 
 
 class TestRepairs:

@@ -158,19 +158,21 @@ class TestVersions:
         history.keep(ACCOUNT, {"_id": "d", "_rev": "1-a"}, Write("POST", None))
         assert list(history.versions(ACCOUNT, "d")) == []
 
-    def test_the_last_of_each_document(self, history, clock):
+    def test_the_newest_of_each_document_in_each_month(self, history, clock):
         keep(history, clock, 7, doc_id="early")
         clock[0] += 20 * DAY
         for doc_id in ("d", "dd", "e/f"):
             keep(history, clock, 1, 2, doc_id=doc_id)
         keep(history, clock, 8, doc_id="early")
         keep(history, clock, 9, account_id=OTHER)
-        found = sorted(document["name"] for document in history.last_versions(ACCOUNT))
-        assert found == ["d 2", "dd 2", "e/f 2", "early 8"]
-        assert [document["name"] for document in history.last_versions(OTHER)] == ["d 9"]
-        assert list(history.last_versions("c" * 32)) == []
+        found = [version.document["name"] for version in history.newest_versions(ACCOUNT)]
+        assert sorted(found[:-1]) == ["d 2", "dd 2", "e/f 2", "early 8"] and found[-1] == "early 7"
+        others = history.newest_versions(ACCOUNT, skipped={"early", "dd"})
+        assert sorted(version.document["name"] for version in others) == ["d 2", "e/f 2"]
+        assert [version.document["name"] for version in history.newest_versions(OTHER)] == ["d 9"]
+        assert list(history.newest_versions("c" * 32)) == []
         clock[0] += 41 * DAY
-        assert list(history.last_versions(ACCOUNT)) == []
+        assert list(history.newest_versions(ACCOUNT)) == []
 
     def test_of_each_day_with_a_write_there_is_a_note(self, store, history, clock):
         for generation, later in enumerate((0, 60, DAY), 1):
