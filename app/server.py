@@ -50,8 +50,10 @@ from app.settings import LEAST_BUFFERED, Settings
 SECONDS_FOR_A_REQUEST = 20
 SECONDS_IDLE = 30
 SECONDS_IN_THE_QUEUE = 0.5
-# When a worker has to shut down, a client may be about to send its request.
+# When a worker has to shut down, a client may be about to send its request: the next one, or the first one, for which
+# it has just connected. A proxy on a busy machine takes its time.
 SECONDS_OF_SILENCE = 0.5
+SECONDS_BEFORE_THE_FIRST = 5
 # How long a thread may run before the event loop does. With Python's default of 5 ms other clients wait longer.
 SECONDS_OF_A_TURN = 0.001
 LARGEST_HEAD = 64 * 1024
@@ -224,6 +226,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = Parser
     task_class = Task
     queued_at = 0.0
+    has_sent = False
 
     @property
     def buffered(self) -> int:
@@ -231,9 +234,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         bodies = [request.body_rcv for request in (*self.requests, self.request) if request is not None]
         return int(self.total_outbufs_len) + sum(len(body) for body in bodies if body is not None)
 
-    def is_idle(self, seconds: float) -> bool:
-        """Whether the connection has had nothing to receive, answer or send for this long."""
+    def is_idle(self) -> bool:
+        """Whether the connection has had nothing to do for so long that no request is on its way."""
         is_used = self.requests or self.request or self.total_outbufs_len
+        seconds = SECONDS_OF_SILENCE if self.has_sent else SECONDS_BEFORE_THE_FIRST
         return not is_used and time.time() - self.last_activity > seconds
 
     def readable(self) -> bool:
@@ -253,6 +257,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         """Handle data that has arrived."""
+        self.has_sent = True
         if self.request is not None:
             buffered = self.buffered
             # `excess` examines all connections, so it is called only once for each SMALL bytes.
@@ -394,7 +399,7 @@ class Worker(base.Worker):
         while (channels := self._listeners[0].channels()) and time.monotonic() < end:
             self._handle_events(0.1)
             for channel in channels:
-                channel.will_close = channel.will_close or channel.is_idle(SECONDS_OF_SILENCE)
+                channel.will_close = channel.will_close or channel.is_idle()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Wake up and shut down, because gunicorn is ending this worker."""

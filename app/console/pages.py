@@ -60,7 +60,7 @@ def show_landing_page() -> Response:
         text=TEXTS[language],
     )
     response = web_page.respond(web_page.encodings(html.encode()), "text/html; charset=utf-8", POLICY)
-    response.vary.add("accept-language")
+    response.vary.update(("accept", "accept-language"))
     return response
 
 

@@ -1,9 +1,11 @@
 """Requests are the same however their bytes arrive."""
 
+from types import SimpleNamespace
+
 import pytest
 from waitress.adjustments import Adjustments
 
-from app.server import LARGEST_BODY, LARGEST_HEAD, Parser
+from app.server import LARGEST_BODY, LARGEST_HEAD, Channel, Parser
 
 LIMITS = Adjustments(max_request_header_size=LARGEST_HEAD, max_request_body_size=LARGEST_BODY)
 HEAD = b"PUT /v2/x?a=b HTTP/1.1\r\nHost: x\r\n"
@@ -61,3 +63,15 @@ def test_nothing_after_a_malformed_request_is_another_request():
     parser = Parser(LIMITS)
     assert parser.received(request_bytes) == len(request_bytes)
     assert parser.error.status == 400
+
+
+@pytest.mark.parametrize(
+    ("silent", "has_sent", "is_idle"), [(0.1, True, False), (1, True, True), (1, False, False), (6, False, True)]
+)
+def test_whoever_has_just_connected_may_take_longer_before_a_worker_ends(monkeypatch, silent, has_sent, is_idle):
+    monkeypatch.setattr("app.server.time.time", lambda: 1000)
+    silence = SimpleNamespace(
+        requests=[], request=None, total_outbufs_len=0, has_sent=has_sent, last_activity=1000 - silent
+    )
+    assert Channel.is_idle(silence) is is_idle
+    assert Channel.is_idle(SimpleNamespace(**{**vars(silence), "requests": ["one"]})) is False

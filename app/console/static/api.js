@@ -62,6 +62,15 @@ export async function call(method, path, data, headers = {}) {
   }
 }
 
+// Gets what is outside the API. Resolves to the answer, whatever its status is.
+export async function fetchPage(path) {
+  for (;;) {
+    const token = session && session.token;
+    const answer = await send(path, {headers: {'X-Auth-Token': token}});
+    if (answer.status !== 401 || !await renewToken(token)) return answer;
+  }
+}
+
 // Resolves to whether an expired token has been replaced. Concurrent requests share one log-in.
 async function renewToken(token) {
   if (session && session.token !== token) return true;
@@ -110,10 +119,12 @@ async function logIn(path, data) {
 
 async function openSession(envelope) {
   const previous = session;
-  session = {token: envelope.auth_token, ownId: envelope.data.account_id, accountId: envelope.data.account_id};
-  const account = (await call('GET', `/accounts/${session.ownId}`)).data;
-  session.isOperator = account.superduper_admin === true;
-  session.ownName = session.accountName = account.name;
+  const {auth_token: token, data: {account_id: ownId}} = envelope;
+  const answer = await send(`${ROOT}/accounts/${ownId}`, {headers: {'X-Auth-Token': token}});
+  const own = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new ApiError(answer.status, own);
+  const isOperator = own.data.superduper_admin === true;
+  session = {token, ownId, accountId: ownId, isOperator, ownName: own.data.name, accountName: own.data.name};
   // A renewed session for the same account continues where the previous one was.
   if (previous && previous.ownId === session.ownId) {
     Object.assign(session, {accountId: previous.accountId, accountName: previous.accountName});

@@ -1,25 +1,28 @@
 // What differs between two states of a trunk, in people's words.
 
-import {isSecret} from './fields.js';
-import {differences} from './merge.js';
-import {at, isObject, same} from './paths.js';
+import {differences} from './differences.js';
+import {at, isObject, pathText, same} from './paths.js';
+import {HIDDEN, hide, isSecret} from './secrets.js';
 import {nameOf, numbersOf, placesOf, serversOf} from './servers.js';
 import {labelsOf, t} from './texts.js';
 
-const HIDDEN = '••••';
 const LONGEST = 200;
 
 // Sentences: {kind, text}, of the kind `add`, `remove` or `replace`.
 export function changes(before, after) {
   const {added, removed, kept} = pairs(serversOf(before), serversOf(after));
-  return [
+  const found = [
     ...members(without(before, 'servers'), without(after, 'servers'), []),
     ...added.map(([server, index]) => ({kind: 'add', text: t.whole(nameOf(server, index), [t.wasAdded, ...contents(server)].join(', '))})),
     ...removed.map(([server, index]) => ({kind: 'remove', text: t.whole(nameOf(server, index), t.wasRemoved)})),
     ...kept.flatMap(([old, now, index]) => members(without(old, 'DIDs'), without(now, 'DIDs'), ['servers'])
       .map((change) => ({...change, text: t.whole(nameOf(now, index), change.text)}))),
-    ...ofNumbers(before, after),
+    ...ofNumbers(before, after, new Map(kept.map(([, , index, old]) => [old, index]))),
+    ...(kept.some(([, , index, old], place) => place && old < kept[place - 1][3]) ? [{kind: 'replace', text: t.order}] : []),
   ];
+  if (found.length || same(before, after)) return found;
+  // What has no words of its own is told by its path.
+  return differences(before, after).map((path) => ({kind: 'replace', text: t.whole(pathText(path), t.changed)}));
 }
 
 const without = (value, name) => (isObject(value) ? Object.fromEntries(Object.entries(value).filter(([each]) => each !== name)) : {});
@@ -37,7 +40,8 @@ function pairs(before, after) {
   return {
     added: after.map((server, index) => [server, index]).filter(([, index]) => !matched[index]),
     removed: left,
-    kept: after.map((server, index) => matched[index] && [matched[index][0], server, index]).filter(Boolean),
+    // The PBX before and after, and its places after and before.
+    kept: after.map((server, index) => matched[index] && [matched[index][0], server, index, matched[index][1]]).filter(Boolean),
   };
 }
 
@@ -56,7 +60,7 @@ function shown(path, value) {
   if (isSecret(path[path.length - 1]) && typeof value === 'string') return HIDDEN;
   if (value === true) return t.yes;
   if (value === false) return t.no;
-  const text = typeof value === 'string' ? value : JSON.stringify(value, (name, each) => (isSecret(name) && typeof each === 'string' ? HIDDEN : each));
+  const text = typeof value === 'string' ? value : JSON.stringify(value, hide);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
@@ -67,16 +71,17 @@ function contents(server) {
   return [...leaves, t.numbersCount(numbersOf(server).length)];
 }
 
-function ofNumbers(before, after) {
+// A number moves if its PBX becomes another one: `places` has the new place of a PBX by its old one.
+function ofNumbers(before, after, places) {
   const [old, now] = [before, after].map((document) => new Map(placesOf(document).map(({number, index}) => {
     const server = serversOf(document)[index];
-    return [number, {pbx: nameOf(server, index), settings: server.DIDs[number]}];
+    return [number, {index, pbx: nameOf(server, index), settings: server.DIDs[number]}];
   })));
   const gone = [...old].filter(([number]) => !now.has(number)).map(([number, {pbx}]) => ({kind: 'remove', text: t.numberRemoved(number, pbx)}));
-  return gone.concat([...now].flatMap(([number, {pbx, settings}]) => {
+  return gone.concat([...now].flatMap(([number, {index, pbx, settings}]) => {
     if (!old.has(number)) return [{kind: 'add', text: t.numberAdded(number, pbx)}];
     const was = old.get(number);
-    const moved = was.pbx === pbx ? [] : [{kind: 'replace', text: t.numberMoved(number, was.pbx, pbx)}];
+    const moved = places.get(was.index) === index ? [] : [{kind: 'replace', text: t.numberMoved(number, was.pbx, pbx)}];
     const inside = same(was.settings, settings) ? [] : members(without(was.settings, ''), without(settings, ''), ['servers', 'DIDs']);
     return [...moved, ...inside.map((change) => ({...change, text: t.whole(number, change.text)}))];
   }));

@@ -29,13 +29,22 @@ export function replace(element, ...children) {
 }
 
 // A button that submits nothing. `look` is a class of Bootstrap's, such as `primary`.
-export function button(text, look, onclick, attributes = {}) {
-  return h('button', {type: 'button', class: `btn btn-${look}`, onclick, ...attributes}, text);
+export function button(text, look, act, attributes = {}) {
+  return h('button', {type: 'button', class: `btn btn-${look}`, onclick: () => attempt(act), ...attributes}, text);
+}
+
+// Does something, and shows why if it fails. After a 401, the form for logging in says enough.
+export async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    if (error.status !== 401) notify(error.message);
+  }
 }
 
 // A link that does something on this page.
 export function action(text, act, attributes = {}) {
-  return h('a', {href: '#', onclick: (event) => { event.preventDefault(); act(); }, ...attributes}, text);
+  return h('a', {href: '#', onclick: (event) => { event.preventDefault(); attempt(act); }, ...attributes}, text);
 }
 
 export function badge(text, look) { return h('span', {class: `badge text-bg-${look}`}, text); }

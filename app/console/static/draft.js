@@ -10,6 +10,7 @@ export function keepDraft(id, draft) {
     if (session) sessionStorage.setItem(key(id), JSON.stringify(draft));
   } catch {
     // The tab has no room for a document as large as this, which the person still sees as not saved.
+    dropDraft(id);
   }
 }
 

@@ -2,12 +2,11 @@
 // about trunks, so they follow any change of the schema.
 
 import {button, h} from './dom.js';
-import {at, parse, pathText, put, same} from './paths.js';
+import {at, parse, pathText, put, same, textOf} from './paths.js';
+import {isSecret} from './secrets.js';
 import {labelOf, t} from './texts.js';
 
 const PASSWORD_LENGTH = 16;
-
-export const isSecret = (name) => /password/.test(String(name));
 
 export class Fields {
   // `onChange(path)` is called after each change.
@@ -78,11 +77,11 @@ export class Fields {
     const current = this.value(path);
     const options = current === undefined || values.some((value) => same(value, current)) ? values : [...values, current];
     const name = path[path.length - 1];
-    const textOf = (value) => t.values[`${name}.${value}`] || shown(value);
+    const optionText = (value) => t.values[`${name}.${shown(value)}`] || shown(value);
     const select = h('select', {
       class: 'form-select', onchange: () => this.set(path, select.value === '' ? undefined : JSON.parse(select.value)),
-    }, h('option', {value: ''}, schema.default === undefined ? t.unset : t.standard(textOf(schema.default))),
-    options.map((value) => h('option', {value: JSON.stringify(value), selected: same(value, current)}, textOf(value))));
+    }, h('option', {value: ''}, schema.default === undefined ? t.unset : t.standard(optionText(schema.default))),
+    options.map((value) => h('option', {value: JSON.stringify(value), selected: same(value, current)}, optionText(value))));
     return this.labelled(path, select, schema.description);
   }
 
@@ -95,7 +94,7 @@ export class Fields {
       min: schema.minimum, max: schema.maximum, maxlength: schema.maxLength,
       autocomplete: hides ? 'new-password' : 'off', spellcheck: 'false',
       placeholder: schema.default === undefined ? null : shown(schema.default),
-      value: current === undefined ? '' : shown(current),
+      value: current === undefined || current === null ? '' : shown(current),
       oninput: () => this.set(path, input.value === '' ? undefined : isNumber ? Number(input.value) : input.value),
     });
     return this.labelled(path, input, schema.description, hides ? this.#withSecretButtons(input, path) : input);
@@ -155,9 +154,8 @@ export class Fields {
       } catch (error) {
         area.setCustomValidity(t.invalidJson(error.message));
       }
-      area.reportValidity();
     };
-    const area = h('textarea', {class: 'form-control', rows: 3, spellcheck: 'false', onchange: take}, current === undefined ? '' : JSON.stringify(current, null, 2));
+    const area = h('textarea', {class: 'form-control', rows: 3, spellcheck: 'false', oninput: take}, current === undefined ? '' : JSON.stringify(current, null, 2));
     return this.labelled(path, area, [schema.description, t.asJson].filter(Boolean).join('. '));
   }
 }
@@ -179,6 +177,6 @@ function newPassword() {
 function shown(value) {
   if (value === true) return t.yes;
   if (value === false) return t.no;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return textOf(value);
 }
 

@@ -14,10 +14,12 @@ const MOST_SHOWN = 50;
 const SOURCE = / \((?:routing, views|(?:routing )?\d+(?:, \d+)*)\)/g;
 const LOOKS = {error: 'bad', warning: 'doubt', note: ''};
 
-// What would be found in a document if it were saved. Empty if the API would refuse it: a save tells why.
-export async function findingsOf(document) {
+// What would be found in a document if it were saved as the trunk with this id. Empty if the API would refuse it: a save
+// tells why.
+export async function findingsOf(document, id) {
+  const asked = id ? {...document, id} : document;
   try {
-    return (await call('PUT', inAccount(`/schemas/connectivity/validation${ASK}`), document)).findings || [];
+    return (await call('PUT', inAccount(`/schemas/connectivity/validation${ASK}`), asked)).findings || [];
   } catch (error) {
     if (error.status === 401) throw error;
     return [];

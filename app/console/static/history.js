@@ -3,8 +3,8 @@
 import {call, inAccount} from './api.js';
 import {changes} from './changes.js';
 import {button, formatTime, h, notify, replace} from './dom.js';
-import {ifMatch, trunkPath} from './numbers.js';
 import {t} from './texts.js';
+import {ifMatch, trunkPath} from './trunk_requests.js';
 
 const PAGE = 10;
 const LOOKS = {add: 'good', remove: 'bad', replace: 'doubt'};
@@ -25,20 +25,23 @@ export async function deletedTrunks() {
   return answer.data.filter((each) => typeof each === 'object');
 }
 
-// Puts a version back. Resolves to the envelope of the new version.
-export function putBack(id, revision, headers = {}) { return call('POST', `${trunkPath(id)}/history/${revision}`, {}, headers); }
+// Puts a version of the trunk at this path back, if the trunk is still at the revision `current`.
+export function putBack(path, revision, current) { return call('POST', `${path}/history/${revision}`, {}, ifMatch(current)); }
 
-// `whenPutBack` is called with the envelope.
-export async function showVersions(element, id, current, whenPutBack) {
+// `mayPutBack` is asked before, and `whenPutBack` is called afterwards.
+export async function showVersions(element, id, current, mayPutBack, whenPutBack) {
   const list = h('ol', {class: 'versions list-group list-group-flush mb-2', reversed: true});
   let startKey = null;
   let newer = null;
   const restore = async (revision) => {
+    if (!mayPutBack()) return;
     try {
-      whenPutBack(await putBack(id, revision, ifMatch(current)));
+      await putBack(trunkPath(id), revision, current);
     } catch (error) {
-      notify(error.status === 412 ? t.changedElsewhere : error.message);
+      if (error.status === 412) return notify(t.changedElsewhere);
+      throw error;
     }
+    await whenPutBack();
   };
   const load = async () => {
     const query = startKey ? `&start_key=${encodeURIComponent(startKey)}` : '';
@@ -47,7 +50,7 @@ export async function showVersions(element, id, current, whenPutBack) {
     more.hidden = !startKey;
     for (const version of page.data) {
       const document = version.deleted ? null : await call('GET', `${trunkPath(id)}/history/${version.revision}`).then((answer) => answer.data).catch(() => null);
-      if (newer) replace(newer.place, differences(newer, document));
+      if (newer) replace(newer.place, whatChanged(newer, document));
       const place = h('div');
       list.append(item(version, place, newer ? () => restore(version.revision) : null));
       newer = {version, document, place};
@@ -59,7 +62,7 @@ export async function showVersions(element, id, current, whenPutBack) {
   await load();
 }
 
-function differences({version, document}, before) {
+function whatChanged({version, document}, before) {
   if (version.deleted) return null;
   if (!document || !before) return h('p', {class: 'mb-0'}, version.not_compared ? version.not_compared.message : t.unknownChange);
   const found = changes(before, document);

@@ -87,6 +87,8 @@ function showHeader() {
 }
 
 function backToOwn() {
+  if (current.mayLeave && !current.mayLeave()) return;
+  dispose();
   chooseAccount(session.ownId, session.ownName);
   go('#/trunks');
 }
@@ -103,7 +105,9 @@ onExpired(async () => {
   if (!current.isChanged || !current.isChanged()) return false;
   const {ownId} = session;
   const hasLoggedIn = await ask(t.expired, (close) => [h('p', {}, t.logInToContinue), loginForms(() => close(true))]);
-  return Boolean(hasLoggedIn && session && session.ownId === ownId);
+  const isSame = Boolean(hasLoggedIn && session && session.ownId === ownId);
+  if (isSame && current.keep) current.keep();
+  return isSame;
 });
 const skip = document.getElementById('skip');
 skip.textContent = t.skip;

@@ -1,25 +1,10 @@
 // Merges a trunk that two people have changed. It shows both versions side by side and lets the user choose.
 
+import {differences} from './differences.js';
 import {ask, button, h} from './dom.js';
-import {at, copy, isObject, pathText, put, same} from './paths.js';
+import {at, copy, pathText, put, same} from './paths.js';
+import {HIDDEN, hide, isSecret} from './secrets.js';
 import {t} from './texts.js';
-
-// The paths where the two values differ. Arrays with the same items in the same order are compared item by item. Any
-// other array counts as one value, so that a merge never mixes two servers.
-export function differences(mine, theirs, path = []) {
-  const areObjects = isObject(mine) && isObject(theirs);
-  const areLists = Array.isArray(mine) && Array.isArray(theirs) && mine.length === theirs.length
-    && mine.every((item, index) => isObject(item) && isObject(theirs[index]) && same(identity(item), identity(theirs[index])));
-  if (areObjects || areLists) {
-    const names = areLists ? mine.map((_, index) => index) : [...new Set([...Object.keys(mine), ...Object.keys(theirs)])];
-    return names.flatMap((name) => differences(mine[name], theirs[name], [...path, name]));
-  }
-  return same(mine, theirs) ? [] : [path];
-}
-
-function identity(item) {
-  return [item.server_name, item.name, at(item, ['auth', 'auth_user']), at(item, ['auth', 'ip'])];
-}
 
 // Resolves to the merged document, or to null. If only one side changed a value, that side is preselected.
 export async function merge(base, mine, theirs) {
@@ -41,7 +26,8 @@ export async function merge(base, mine, theirs) {
 
 function cell(path, index, side, document, choices) {
   const value = at(document, path);
-  const text = value === undefined ? t.nothing : JSON.stringify(value, null, 1);
+  const isHidden = isSecret(path[path.length - 1]) && typeof value === 'string';
+  const text = value === undefined ? t.nothing : isHidden ? HIDDEN : JSON.stringify(value, hide, 1);
   const radio = h('input', {type: 'radio', class: 'form-check-input me-1', name: `choice-${index}`, checked: choices[index] === side,
     'aria-label': `${side === 'mine' ? t.yours : t.theirs}: ${pathText(path)}`, onchange: () => { choices[index] = side; }});
   return h('td', {}, h('label', {}, radio, h('code', {}, text)));

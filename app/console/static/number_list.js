@@ -1,7 +1,7 @@
 // The numbers of a trunk as one list, each with the PBX where it rings, and the account's numbers to choose from.
 
-import {badge, button, h, replace, section} from './dom.js';
-import {isObject, put} from './paths.js';
+import {attempt, badge, button, h, replace, section} from './dom.js';
+import {copy, isObject, put} from './paths.js';
 import {nameOf, placesOf, serversOf} from './servers.js';
 import {t} from './texts.js';
 
@@ -10,8 +10,8 @@ const TRUNKSTORE = 'trunkstore';
 
 export class NumberList {
   // `account` has `numbers`, the account's by number ({state, used_by}), or null if they are not known; `stored(typed)`,
-  // which resolves to a number as Kazoo writes it; and `holderOf(number)`, which resolves to the other trunk ({id, name})
-  // that has it, or to null.
+  // which resolves to a number as Kazoo writes it; and `holderOf(number)`, which resolves to the other trunk ({id, name,
+  // settings}) that has it, or to null.
   constructor(fields, account, onChange) {
     this.fields = fields;
     this.account = account;
@@ -23,7 +23,6 @@ export class NumberList {
     this.list = h('ul', {class: 'list-group mb-2'});
     this.all = h('div');
     this.hint = h('div', {class: 'form-text', role: 'status', id: 'number-hint'});
-    this.offers = h('div');
   }
 
   show() {
@@ -33,14 +32,15 @@ export class NumberList {
     const picked = this.place ? this.place.value : '0';
     this.typed = h('input', {class: 'form-control', type: 'tel', id: 'new-number', autocomplete: 'off', 'aria-describedby': 'number-hint'});
     this.place = h('select', {class: 'form-select', id: 'new-number-place'}, this.#options(picked in servers ? Number(picked) : 0));
-    const take = async (event) => { event.preventDefault(); await this.#take(); };
+    const take = (event) => { event.preventDefault(); attempt(() => this.#take()); };
+    const isOpen = Boolean(this.element.querySelector('#account-numbers[open]'));
     replace(this.element, this.list, this.all,
       h('form', {class: 'row g-2 align-items-end mb-2', onsubmit: take},
         h('div', {class: 'col-md-5'}, h('label', {class: 'form-label mb-1', for: 'new-number'}, t.addNumber), this.typed),
         h('div', {class: 'col-md-5'}, h('label', {class: 'form-label mb-1', for: 'new-number-place'}, t.ringsAt), this.place),
         h('div', {class: 'col-md-2'}, h('button', {class: 'btn btn-outline-primary w-100', id: 'add-number'}, t.add))),
       this.hint,
-      this.account.numbers && section(t.accountNumbers(Object.keys(this.account.numbers).length), () => this.#picker(), {class: 'mt-2', id: 'account-numbers'}));
+      this.account.numbers && section(t.accountNumbers(Object.keys(this.account.numbers).length), () => this.#picker(), {class: 'mt-2', id: 'account-numbers', open: isOpen}));
     if (!this.hint.textContent) this.hint.textContent = t.numberHint;
   }
 
@@ -67,14 +67,14 @@ export class NumberList {
     const path = ['servers', index, 'DIDs', number];
     // A trunk may have thousands of numbers and hundreds of PBXs, so the others come when somebody looks.
     const fill = () => { if (place.length === 1) replace(place, this.#options(index)); };
-    const place = h('select', {class: 'form-select form-select-sm w-auto', 'aria-label': t.ringsAtOf(number), onfocus: fill, onmousedown: fill,
+    const place = h('select', {class: 'form-select form-select-sm w-auto mw-100', 'aria-label': t.ringsAtOf(number), onfocus: fill, onmousedown: fill,
       onchange: () => this.#move(path, Number(place.value))}, h('option', {value: index}, nameOf(this.servers[index], index)));
     const schema = this.fields.schemaAt(path);
     return h('li', {class: 'list-group-item', 'data-path': path.join('.')},
       h('div', {class: 'd-flex flex-wrap gap-2 align-items-center'},
         h('strong', {class: 'me-auto'}, number), this.#state(number), place,
         button(t.remove, 'sm btn-outline-secondary', () => this.#remove(path), {'aria-label': t.removeNumber(number)})),
-      schema && schema.properties && section(h('span', {'aria-label': t.optionsOf(number)}, t.options), () => this.fields.members(path), {class: 'small'}));
+      schema && schema.properties && section(h('span', {'aria-label': t.optionsOf(number)}, t.options), () => this.fields.members(path), {class: 'small', 'data-open': path.join('.')}));
   }
 
   #options(chosen) {
@@ -119,7 +119,10 @@ export class NumberList {
     const typed = this.typed.value.trim();
     const number = typed && await this.account.stored(typed);
     const [pattern] = Object.keys((this.fields.schemaAt(['servers', 0, 'DIDs']) || {}).patternProperties || {'': {}});
-    if (!number || !new RegExp(pattern).test(number)) return this.typed.focus();
+    if (!number || !new RegExp(pattern).test(number)) {
+      this.hint.textContent = typed ? t.noNumber(typed) : t.numberHint;
+      return this.typed.focus();
+    }
     this.hint.textContent = number === typed ? '' : t.storedAs(typed, number);
     const known = (this.account.numbers || {})[number];
     const isElsewhere = known && known.used_by === TRUNKSTORE && !this.places.some((place) => place.number === number);
@@ -130,16 +133,22 @@ export class NumberList {
   // Lets a number come from the trunk that has it.
   async #bring(number) {
     this.hint.textContent = t.looking;
-    const holder = await this.account.holderOf(number);
-    if (holder) this.moves.set(number, holder);
+    let holder;
+    try {
+      holder = await this.account.holderOf(number);
+    } catch (error) {
+      this.hint.textContent = t.numberHint;
+      throw error;
+    }
+    if (holder) this.moves.set(number, {id: holder.id, name: holder.name});
     this.hint.textContent = holder ? t.movesFrom(number, holder.name) : t.noHolder(number);
-    this.#put(number);
+    this.#put(number, holder ? copy(holder.settings) : {});
   }
 
-  #put(number) {
+  #put(number, settings = {}) {
     const index = Number(this.place.value);
     const isThere = this.places.some((place) => place.number === number);
-    if (!isThere) this.#write(['servers', index, 'DIDs', number], {});
+    if (!isThere) this.#write(['servers', index, 'DIDs', number], settings);
     this.most = Math.max(this.most, this.places.length);
     this.show();
     this.typed.focus();

@@ -1,7 +1,7 @@
 // For operators (superduper admins): the requests and the health of the instance that answers, and the last audit report.
 
-import {session} from './api.js';
-import {h, replace, s} from './dom.js';
+import {fetchPage, session} from './api.js';
+import {attempt, badge, h, replace, s} from './dom.js';
 import {t} from './texts.js';
 
 const TEXTS = t.operators;
@@ -36,10 +36,10 @@ export async function showOperators(main) {
 
   async function refresh() {
     const [state, metrics, hour] = await Promise.all([
-      ask(`/health?account_id=${encodeURIComponent(session.accountId)}`),
-      ask('/console/operators/metrics'), ask('/console/operators/requests'),
+      read(`/health?account_id=${encodeURIComponent(session.accountId)}`),
+      read('/console/operators/metrics'), read('/console/operators/requests'),
     ]);
-    replace(health, healthOf(state ? JSON.parse(state.text) : {status: TEXTS.noAnswer}));
+    replace(health, healthOf((state && parseLine(state.text)[0]) || {status: TEXTS.noAnswer}));
     if (!metrics || !hour) return replace(headline, h('p', {class: 'col'}, TEXTS.noNumbers));
     const totals = totalsOf(metrics.text);
     const {started, now, minutes} = JSON.parse(hour.text);
@@ -54,23 +54,21 @@ export async function showOperators(main) {
     card(TEXTS.health, health, h('details', {class: 'mt-2'}, h('summary', {}, TEXTS.counters),
       h('div', {class: 'health d-block'}, table('', [TEXTS.counter, TEXTS.number], counters)))),
     card(TEXTS.audit, report));
-  const timer = setInterval(refresh, 1000 * REFRESH_SECONDS);
   await refresh();
-  const audit = await ask('/console/operators/audit');
+  const audit = await read('/console/operators/audit');
   replace(report, audit && audit.text ? auditOf(audit) : noAudit());
+  const timer = setInterval(() => attempt(refresh), 1000 * REFRESH_SECONDS);
   return {dispose: () => { clearInterval(timer); chart.dispose(); }};
 }
 
 // The text and the time of a successful answer or a 503; null for any other answer.
-async function ask(path) {
-  try {
-    const answer = await fetch(path, {headers: {'X-Auth-Token': session.token}, cache: 'no-store'});
-    if (!answer.ok && answer.status !== 503) return null;
-    return {text: await answer.text(), changed: answer.headers.get('Last-Modified')};
-  } catch {
-    return null;
-  }
+async function read(path) {
+  const answer = await fetchPage(path).catch(() => null);
+  if (!answer || (!answer.ok && answer.status !== 503)) return null;
+  return {text: await answer.text(), changed: answer.headers.get('Last-Modified')};
 }
+
+const badgeOf = (text) => badge(text, LOOKS[text] || 'secondary');
 
 function language() { return document.documentElement.lang || undefined; }
 
@@ -85,8 +83,6 @@ function formatMinute(at) {
 function card(title, ...content) {
   return h('section', {class: 'card mb-3'}, h('div', {class: 'card-body'}, h('h2', {class: 'card-title h5'}, title), content));
 }
-
-function badge(text, look = LOOKS[text]) { return h('span', {class: `badge text-bg-${look || 'secondary'}`}, text); }
 
 function table(caption, heads, body) {
   return h('table', {class: 'table table-sm align-middle mb-0'}, caption && h('caption', {class: 'caption-top'}, caption),
@@ -123,8 +119,8 @@ function headlineOf(totals, started) {
 function healthOf(state) {
   const store = state.store || {};
   const pairs = [
-    [TEXTS.service, badge(state.status)], [TEXTS.store, [badge(store.state || TEXTS.noAnswer), store.message && ` ${store.message}`]],
-    [TEXTS.engine, store.engine], [TEXTS.broker, state.broker === 'none' ? TEXTS.noBroker : state.broker && badge(state.broker)],
+    [TEXTS.service, badgeOf(state.status)], [TEXTS.store, [badgeOf(store.state || TEXTS.noAnswer), store.message && ` ${store.message}`]],
+    [TEXTS.engine, store.engine], [TEXTS.broker, state.broker === 'none' ? TEXTS.noBroker : state.broker && badgeOf(state.broker)],
   ].filter(([, value]) => value);
   const list = h('dl', {class: 'row mb-2'}, pairs.map(([name, value]) => [h('dt', {class: 'col-4 col-md-2'}, name), h('dd', {class: 'col-8 col-md-10 mb-1'}, value)]));
   return [list, store.nodes ? nodesOf(store) : h('p', {class: 'mb-0'}, store.engine && TEXTS.oneNode)];
@@ -134,7 +130,7 @@ function healthOf(state) {
 function nodesOf({nodes, coordinator = {}}) {
   const databases = (node) => Object.entries(coordinator).filter(([, name]) => name === node).map(([db]) => db);
   return table(TEXTS.nodes, [TEXTS.node, TEXTS.state, TEXTS.coordinates], h('tbody', {}, Object.entries(nodes).map(
-    ([node, state]) => h('tr', {}, h('th', {scope: 'row', class: 'fw-normal text-break'}, node), h('td', {class: 'text-end'}, badge(state)),
+    ([node, state]) => h('tr', {}, h('th', {scope: 'row', class: 'fw-normal text-break'}, node), h('td', {class: 'text-end'}, badgeOf(state)),
       h('td', {class: 'text-end text-break'}, databases(node).join(', '))))));
 }
 
@@ -303,7 +299,7 @@ function auditOf(report) {
 function accountRow(account) {
   const name = account.name || account.account_id;
   const findings = h('ul', {class: 'list-unstyled mb-0'}, account.findings.map((finding) => h('li', {class: 'mb-2 text-break'},
-    badge(TEXTS.severities[finding.severity] || finding.severity, LOOKS[finding.severity]), ` ${finding.rule}: ${finding.message} `,
+    badge(TEXTS.severities[finding.severity] || finding.severity, LOOKS[finding.severity] || 'secondary'), ` ${finding.rule}: ${finding.message} `,
     h('code', {}, [finding.document_id, finding.path].filter(Boolean).join(' ')))));
   const number = (count, look) => h('td', {class: 'text-end align-top'}, count ? badge(format(count), look) : '0');
   // In a row of their own, because the cell of the name is narrow on small screens.

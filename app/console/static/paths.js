@@ -6,7 +6,7 @@ export const pathText = (path) => path.join('.');
 export const steps = (text) => text.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 
 export function at(document, path) {
-  return path.reduce((value, step) => (value === null || value === undefined ? undefined : value[step]), document);
+  return path.reduce((value, step) => (value !== null && typeof value === 'object' && Object.hasOwn(value, step) ? value[step] : undefined), document);
 }
 
 // Sets a member and creates the objects around it. PHP writes empty objects as arrays, which are replaced too. The value
@@ -15,18 +15,27 @@ export function put(document, path, value) {
   let parent = document;
   for (const [index, step] of path.slice(0, -1).entries()) {
     const isList = typeof path[index + 1] === 'number';
-    const isEmptyArray = Array.isArray(parent[step]) && !isList && !parent[step].length;
-    if (parent[step] === null || typeof parent[step] !== 'object' || isEmptyArray) {
+    const inner = at(parent, [step]);
+    const isEmptyArray = Array.isArray(inner) && !isList && !inner.length;
+    if (inner === null || typeof inner !== 'object' || isEmptyArray) {
       if (value === undefined) return;
-      parent[step] = isList ? [] : {};
+      define(parent, step, isList ? [] : {});
     }
     parent = parent[step];
   }
   const last = path[path.length - 1];
-  if (value !== undefined) parent[last] = value;
+  if (value !== undefined) define(parent, last, value);
   else if (Array.isArray(parent)) parent.splice(last, 1);
   else delete parent[last];
 }
+
+// Sets a member of any name, also of one that objects inherit.
+function define(parent, name, value) {
+  Object.defineProperty(parent, name, {value, writable: true, enumerable: true, configurable: true});
+}
+
+// A value of a document as text: a string as it is, anything else as JSON.
+export const textOf = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
 // An id as a segment of a URL. The API decodes segments twice.
 export function segment(id) { return encodeURIComponent(id.replaceAll('%', '%25')); }
@@ -48,7 +57,7 @@ export function same(a, b) {
   if (!isObject(a) && !Array.isArray(a)) return false;
   if (Array.isArray(a) !== Array.isArray(b) || typeof b !== 'object' || b === null) return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => name in b && same(a[name], b[name]));
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && same(a[name], b[name]));
 }
 
 export const isObject = (value) =>

@@ -1,6 +1,6 @@
 // What a trunk says of its PBXs ("servers"): read from documents of any shape.
 
-import {isObject} from './paths.js';
+import {isObject, textOf} from './paths.js';
 import {labelsOf, t} from './texts.js';
 
 export const serversOf = (document) => (Array.isArray(document.servers) ? document.servers : []);
@@ -9,15 +9,15 @@ export const numbersOf = (server) => Object.keys(isObject(server) && isObject(se
 
 // Clients call it `server_name` or `name`.
 export function nameOf(server, index) {
-  return (isObject(server) && (server.server_name || server.name)) || t.pbx(index + 1);
+  return (isObject(server) && (server.server_name || server.name) && textOf(server.server_name || server.name)) || t.pbx(index + 1);
 }
 
 // How a PBX proves itself, in lower case; what it leaves out is a password.
-export const methodOf = (server) => String((isObject(server) && isObject(server.auth) && server.auth.auth_method) || 'password').toLowerCase();
+export const methodOf = (server) => textOf((isObject(server) && isObject(server.auth) && server.auth.auth_method) || 'password').toLowerCase();
 
 export function authOf(server) {
   const auth = (isObject(server) && server.auth) || {};
-  return methodOf(server) === 'ip' ? t.addressIs(auth.ip || '–') : t.userIs(auth.auth_user || '–');
+  return methodOf(server) === 'ip' ? t.addressIs(textOf(auth.ip || '–')) : t.userIs(textOf(auth.auth_user || '–'));
 }
 
 export const isOff = (server) => isObject(server) && (server.enabled === false || (isObject(server.options) && server.options.enabled === false));

@@ -2,9 +2,10 @@
 
 import {call} from './api.js';
 import {action, h, replace} from './dom.js';
-import {trunkPath} from './numbers.js';
+import {storedNumber} from './numbers.js';
 import {steps} from './paths.js';
 import {t} from './texts.js';
+import {trunkPath} from './trunk_requests.js';
 
 // `focus(path)` goes to a field of this trunk.
 export function tryNumber(element, id, focus) {
@@ -12,8 +13,11 @@ export function tryNumber(element, id, focus) {
   const answer = h('div', {class: 'trial mt-3', role: 'status'});
   const ask = async (event) => {
     event.preventDefault();
+    replace(answer);
     try {
-      const url = `${trunkPath(id)}/calls?to=${encodeURIComponent(input.value.trim())}`;
+      const number = await storedNumber(input.value);
+      if (!number) return;
+      const url = `${trunkPath(id)}/calls?to=${encodeURIComponent(number)}`;
       replace(answer, outcome((await call('GET', url)).data, id, focus));
     } catch (error) {
       replace(answer, h('p', {class: 'error bad'}, error.status === 404 ? t.explainOff : error.message));

@@ -1,20 +1,21 @@
 // One trunk: a picture, a form, its JSON, its versions, and where calls to it go.
 
-import {call, inAccount, session} from './api.js';
+import {call, session} from './api.js';
 import {changes} from './changes.js';
-import {action, ask, button, h, notify, replace} from './dom.js';
+import {action, ask, attempt, button, h, notify, replace} from './dom.js';
 import {draftOf, dropDraft, keepDraft} from './draft.js';
 import {ASK, errorsIn, findingsOf, keyOf, showFindings} from './findings.js';
 import {newestVersion, putBack, showVersions} from './history.js';
 import {merge} from './merge.js';
-import {accountNumbers, holderOf, ifMatch, storedNumber, takeAway, trunkPath} from './numbers.js';
-import {copy, isObject, same, steps} from './paths.js';
+import {accountNumbers, holderOf, storedNumber} from './numbers.js';
+import {copy, isObject, same, steps, textOf} from './paths.js';
 import {picture} from './picture.js';
 import {HiddenSecrets} from './secrets.js';
-import {placeText, placesOf, serversOf} from './servers.js';
+import {placeText, placesOf} from './servers.js';
 import {t} from './texts.js';
 import {tryNumber} from './trial.js';
 import {TrunkForm} from './trunk_form.js';
+import {created, ifMatch, replaced, takeAway, trunkPath} from './trunk_requests.js';
 
 const NEW = 'new';
 const WIDE = matchMedia('(min-width: 75rem)');
@@ -29,9 +30,14 @@ export async function showTrunk(main, id) {
     call('GET', '/schemas/connectivity').then((answer) => answer.data),
     accountNumbers(),
     isNew ? {data: {name: session.accountName, servers: []}} : storedTrunk(id),
-    isNew ? null : newestVersion(id),
+    isNew ? null : newestVersion(id).catch(unlessExpired),
   ]);
   return new Editor(main, isNew ? null : id, schema, numbers, version !== null).show(stored);
+}
+
+// If the history does not answer, there may be versions all the same.
+function unlessExpired(error) {
+  if (error.status === 401) throw error;
 }
 
 async function storedTrunk(id) {
@@ -62,7 +68,7 @@ class Editor {
     this.summary = h('div', {class: 'summary', role: 'alert', tabindex: -1});
     this.findings = h('section', {class: 'findings', 'aria-label': t.findings, 'aria-live': 'polite'});
     this.pictureBody = h('div');
-    this.pictureCard = h('details', {class: 'card mb-3', id: 'picture', open: WIDE.matches, ontoggle: () => this.#draw()},
+    this.pictureCard = h('details', {class: 'card my-3', id: 'picture', open: WIDE.matches, ontoggle: () => this.#draw()},
       h('summary', {class: 'card-header'}, t.picture), h('div', {class: 'card-body'}, this.pictureBody));
     this.json = h('textarea', {id: 'json', class: 'form-control', spellcheck: 'false', rows: 24, oninput: () => this.#jsonChanged()});
     this.jsonError = h('p', {class: 'error bad', role: 'alert', id: 'json-error'});
@@ -74,7 +80,8 @@ class Editor {
       json: h('div', {}, this.secretButton, h('label', {for: 'json', class: 'visually-hidden'}, t.jsonOfTrunk), this.jsonError, this.json),
       versions: this.versions, tryNumber: this.trial,
     };
-    this.changeList = h('div', {class: 'flex-grow-1', id: 'changes', role: 'status'});
+    this.changeCount = h('span', {class: 'visually-hidden', role: 'status'});
+    this.changeList = h('div', {class: 'flex-grow-1', id: 'changes'});
     this.saveButton = button(t.save, 'primary', () => this.save(), {id: 'save', 'aria-keyshortcuts': 'Control+S'});
     this.discardButton = button(t.discard, 'outline-secondary', () => this.#discard(), {id: 'discard'});
   }
@@ -97,13 +104,19 @@ class Editor {
       h('div', {class: 'nav nav-tabs mb-3', role: 'tablist'}, this.tabs),
       names.map((name) => this.panels[name]),
       h('div', {class: 'save-bar sticky-bottom card mt-4'}, h('div', {class: 'card-body d-flex flex-wrap gap-2 align-items-start py-2'},
-        this.changeList, this.discardButton, h('span', {class: 'text-nowrap'}, this.saveButton, ' ', h('kbd', {class: 'd-none d-md-inline'}, 'Ctrl+S')))));
+        this.changeCount, this.changeList, this.discardButton,
+        h('span', {class: 'text-nowrap'}, this.saveButton, ' ', h('kbd', {class: 'd-none d-md-inline'}, t.saveKeys)))));
     this.#open('form');
     this.#start(stored);
     return {
       isChanged: () => this.#isChanged(),
       mayLeave: () => this.#mayLeave(),
-      dispose: () => { removeEventListener('keydown', keys); this.#stopWaiting(); },
+      keep: () => this.#keep(),
+      dispose: () => {
+        this.isGone = true;
+        removeEventListener('keydown', keys);
+        this.#stopWaiting();
+      },
     };
   }
 
@@ -120,8 +133,10 @@ class Editor {
     notify(t.isBackUnsaved, {label: t.discard, run: () => this.#discard()});
   }
 
+  #mayLose() { return !this.#isChanged() || confirm(t.leave); }
+
   #mayLeave() {
-    if (!this.#isChanged() || confirm(t.leave)) {
+    if (this.#mayLose()) {
       dropDraft(this.id);
       return true;
     }
@@ -130,10 +145,15 @@ class Editor {
   }
 
   async #discard() {
-    dropDraft(this.id);
-    this.moves.clear();
-    this.#take(this.id ? await call('GET', trunkPath(this.id) + ASK) : {data: this.base});
+    if (this.isGone) return;
+    await this.#takeStored();
     notify(t.discarded);
+  }
+
+  async #takeStored() {
+    const stored = this.id ? await call('GET', trunkPath(this.id) + ASK) : {data: this.base, findings: []};
+    this.moves.clear();
+    this.#take(stored);
   }
 
   #open(name) {
@@ -145,8 +165,8 @@ class Editor {
       this.panels[tab.id.slice('tab-'.length)].hidden = !isOpen;
     });
     this.opened = name;
-    if (name === 'json') this.#writeJson();
-    if (name === 'versions') this.#showVersions();
+    if (name === 'json' && !this.jsonError.textContent) this.#writeJson();
+    if (name === 'versions') attempt(() => this.#showVersions());
     if (name === 'tryNumber' && !this.trial.childElementCount) tryNumber(this.trial, this.id, (path) => this.#focus(path));
   }
 
@@ -169,6 +189,7 @@ class Editor {
       this.#open('json');
       return this.json.focus();
     }
+    if (!this.form.isValid()) return this.#open('form');
     // One at a time: a second PUT would create a second trunk.
     if (this.isSaving) return;
     this.isSaving = true;
@@ -179,6 +200,8 @@ class Editor {
       if (await this.#mayWork(sent)) await this.#send(sent);
     } catch (error) {
       if (error.status === 401) return;
+      if (error.notGivenBack && error.notGivenBack.length) notify(t.notTakenBack(error.notGivenBack.join(', ')), {label: t.dismiss, run: () => {}});
+      if (error.stored) this.#adopt(error.stored);
       if (error.trunk) this.#showErrors({}, error.status === 412 ? t.holderChanged(error.trunk) : error.message);
       else if (error.status === 412) await this.#mergeWithTheirs();
       else this.#showErrors(error.fields, Object.keys(error.fields).length ? '' : error.message);
@@ -189,7 +212,7 @@ class Editor {
 
   // Whether nothing that is new will not work, or the person has seen it and wants to save all the same.
   async #mayWork(document) {
-    const found = this.#withoutMoved(await findingsOf(document));
+    const found = this.#withoutMoved(await findingsOf(document, this.id));
     const errors = errorsIn(found).filter((finding) => !this.known.has(keyOf(finding)));
     if (!errors.length) return true;
     this.#showFindings(found);
@@ -219,33 +242,39 @@ class Editor {
     const giveBack = await takeAway(moves);
     let answer;
     try {
-      answer = isNew ? await created(sent) : await call('POST', trunkPath(this.id) + ASK, sent, ifMatch(this.revision));
+      answer = isNew ? await created(sent) : await replaced(this.id, this.revision, sent);
     } catch (error) {
-      if (moves.size) await this.#giveBack(giveBack, moves);
+      error.notGivenBack = await giveBack();
+      const others = [...new Set([...moves.values()].map((holder) => holder.name))].filter((name) => !error.notGivenBack.includes(name));
+      if (others.length) notify(t.takenBack(others.join(', ')));
       throw error;
     }
     this.#isSaved(answer, sent, moves, isNew);
   }
 
-  async #giveBack(giveBack, moves) {
-    const trunks = [...new Set([...moves.values()].map((holder) => holder.name))].join(', ');
-    try {
-      await giveBack();
-      notify(t.takenBack(trunks));
-    } catch (error) {
-      notify(t.notTakenBack(trunks, error.message));
-    }
+  // Goes on with a new trunk of which only a part is stored, so that the next save does not make another one.
+  #adopt({data, revision}) {
+    dropDraft(this.id);
+    this.id = data.id;
+    this.#takeBase({data, revision});
+    this.#keep();
+    history.replaceState(null, '', `#/trunks/${encodeURIComponent(this.id)}`);
   }
 
   #isSaved(answer, sent, moves, isNew) {
     notify(t.saved);
     moves.forEach((holder, number) => { this.moves.delete(number); notify(t.moved(number, holder.name)); });
+    // The person may have left in the meantime.
+    if (this.isGone) return;
     dropDraft(this.id);
     const hasMore = !same(sent, this.document);
     if (!hasMore) this.#take(answer);
     else this.#takeBase(answer);
     this.id = answer.data.id;
-    if (!isNew) return this.opened === 'versions' && this.#showVersions();
+    if (!isNew) {
+      if (this.opened === 'versions') attempt(() => this.#showVersions());
+      return;
+    }
     // Go to the new trunk's address. If there are newer changes, keep the editor as it is.
     const address = `#/trunks/${encodeURIComponent(this.id)}`;
     if (hasMore) history.replaceState(null, '', address);
@@ -253,7 +282,7 @@ class Editor {
   }
 
   async remove() {
-    const name = this.base.name || this.id;
+    const name = this.base.name ? textOf(this.base.name) : this.id;
     const isSure = await ask(t.deleteThis, (close) => {
       const input = h('input', {id: 'confirm', class: 'form-control mb-3', autocomplete: 'off', oninput: () => { submit.disabled = input.value !== name; }});
       const submit = h('button', {class: 'btn btn-danger', disabled: true}, t.delete);
@@ -262,19 +291,21 @@ class Editor {
         h('div', {class: 'd-flex gap-2'}, submit, button(t.cancel, 'outline-secondary', () => close(null))));
     });
     if (!isSure) return;
-    try {
-      await call('DELETE', trunkPath(this.id), undefined, ifMatch(this.revision));
-    } catch (error) {
-      if (error.status !== 401) notify(error.status === 412 ? t.changedElsewhere : error.message);
-      return;
-    }
     const {id, revision} = this;
-    const undo = async () => {
-      try {
-        await putBack(id, revision);
-        location.hash = `#/trunks/${encodeURIComponent(id)}`;
-      } catch (error) { notify(error.message); }
-    };
+    const path = trunkPath(id);
+    try {
+      await call('DELETE', path, undefined, ifMatch(revision));
+    } catch (error) {
+      if (error.status === 412) return notify(t.changedElsewhere);
+      throw error;
+    }
+    const undo = () => attempt(async () => {
+      // Somebody may have brought it back and changed it since.
+      const isThere = await call('GET', path).then(() => true, (error) => { if (error.status !== 404) throw error; });
+      if (isThere) return notify(t.isThereAgain(name));
+      await putBack(path, revision);
+      location.hash = `#/trunks/${encodeURIComponent(id)}`;
+    });
     notify(t.wasDeleted(name), this.hasVersions ? {label: t.undo, run: undo} : null);
     this.base = this.document;
     location.hash = '#/trunks';
@@ -296,7 +327,7 @@ class Editor {
   }
 
   #showDocument() {
-    this.title.textContent = (this.id && this.document.name) || this.id || t.newTrunk;
+    this.title.textContent = (this.id && this.document.name && textOf(this.document.name)) || this.id || t.newTrunk;
     this.form.show(this.document);
     this.jsonError.textContent = '';
     if (this.opened === 'json') this.#writeJson();
@@ -320,13 +351,14 @@ class Editor {
       this.jsonError.textContent = '';
     } catch (error) {
       this.jsonError.textContent = t.invalidJson(error.message);
-      return;
+      return this.#changed();
     }
     this.form.show(this.document);
     this.#changed();
   }
 
   #changed() {
+    if (this.isGone) return;
     this.saveButton.textContent = t.save;
     this.#stopWaiting();
     this.telling = setTimeout(() => this.#tell(), TELL_AFTER);
@@ -340,41 +372,56 @@ class Editor {
   // Tells what is not saved, and keeps it for a reload.
   #tell() {
     const isChanged = this.#isChanged();
+    if (isChanged) this.#keep();
+    else dropDraft(this.id);
+    this.#forgetMoves();
     document.title = `${isChanged ? '● ' : ''}${this.title.textContent} – ${t.console}`;
     this.discardButton.hidden = !isChanged;
+    this.saveButton.classList.toggle('btn-primary', isChanged || !this.id);
+    this.saveButton.classList.toggle('btn-outline-secondary', !isChanged && Boolean(this.id));
     this.#draw();
-    replace(this.changeList, isChanged ? this.#changesNow() : h('span', {class: 'text-body-secondary'}, this.id ? t.nothingToSave : t.notSaved));
-    if (!isChanged) return dropDraft(this.id);
-    keepDraft(this.id, {base: this.base, revision: this.revision, document: this.document, moves: Object.fromEntries(this.moves)});
-    this.asking = setTimeout(() => this.#askForFindings(), ASK_AFTER);
+    const state = this.id ? t.nothingToSave : t.notSaved;
+    replace(this.changeList, isChanged ? this.#changesNow() : h('span', {class: 'text-body-secondary'}, state));
+    if (!isChanged) this.changeCount.textContent = state;
+    if (isChanged) this.asking = setTimeout(() => this.#askForFindings(), ASK_AFTER);
+  }
+
+  #keep() { keepDraft(this.id, {base: this.base, revision: this.revision, document: this.document, moves: Object.fromEntries(this.moves)}); }
+
+  // A number that is no longer here does not move here.
+  #forgetMoves() {
+    const numbers = new Set(placesOf(this.document).map((place) => place.number));
+    [...this.moves.keys()].filter((number) => !numbers.has(number)).forEach((number) => this.moves.delete(number));
   }
 
   #changesNow() {
     const found = changes(this.base, this.document);
     const moved = [...this.moves].map(([number, holder]) => ({text: t.movesFrom(number, holder.name)}));
     const lines = [...found, ...moved].slice(0, MOST_CHANGES);
-    return h('details', {open: WIDE.matches || lines.length < 3}, h('summary', {class: 'fw-semibold'}, t.changes(Math.max(found.length, 1))),
+    const known = this.changeList.querySelector('details');
+    this.changeCount.textContent = t.changes(Math.max(found.length, 1));
+    return h('details', {open: known ? known.open : WIDE.matches}, h('summary', {class: 'fw-semibold'}, this.changeCount.textContent),
       h('ul', {class: 'mb-0 small'}, lines.map(({text}) => h('li', {}, text))));
   }
 
   async #askForFindings() {
     const asked = copy(this.document);
-    const found = await findingsOf(asked).catch(() => null);
+    const found = await findingsOf(asked, this.id).catch(() => null);
     // A save may have told more in the meantime.
-    if (found && !this.isSaving && same(asked, this.document)) this.#showFindings(this.#withoutMoved(found));
+    if (found && !this.isGone && !this.isSaving && same(asked, this.document)) this.#showFindings(this.#withoutMoved(found));
   }
 
-  #isChanged() { return !same(this.base, this.document); }
+  #isChanged() { return Boolean(this.jsonError.textContent) || !same(this.base, this.document); }
 
   #draw() {
     if (this.document && this.pictureCard.open) replace(this.pictureBody, picture(this.document, this.found, (path) => this.#focus(path)));
   }
 
   async #showVersions() {
-    await showVersions(this.versions, this.id, this.revision, (answer) => {
-      this.#take(answer);
-      this.#showVersions();
+    await showVersions(this.versions, this.id, this.revision, () => this.#mayLose(), async () => {
       notify(t.isPutBack);
+      await this.#takeStored();
+      await this.#showVersions();
     });
   }
 
@@ -398,21 +445,5 @@ class Editor {
       paths.length ? [h('p', {}, t.rejected), h('ul', {class: 'mb-0'}, paths.map((path) =>
         h('li', {}, action(placeText(this.document, steps(path)), () => this.#focus(steps(path)), {class: 'alert-link', 'data-to': path}), `: ${errors[path]}`)))] : null) : null);
     if (message || paths.length) this.summary.focus();
-  }
-}
-
-// A new trunk. Kazoo marks numbers as used only when a stored trunk gets them, so they are saved in a second step. If
-// that fails, there is no new trunk.
-async function created(document) {
-  const numbers = placesOf(document).length;
-  if (!numbers) return call('PUT', inAccount(`/connectivity${ASK}`), document);
-  const first = copy(document);
-  serversOf(first).forEach((server) => { if (isObject(server)) server.DIDs = {}; });
-  const {data, revision} = await call('PUT', inAccount('/connectivity'), first);
-  try {
-    return await call('POST', trunkPath(data.id) + ASK, document, ifMatch(revision));
-  } catch (error) {
-    await call('DELETE', trunkPath(data.id), undefined, ifMatch(revision)).catch(() => null);
-    throw error;
   }
 }

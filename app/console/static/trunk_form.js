@@ -6,7 +6,7 @@ import {Fields} from './fields.js';
 import {messageOf} from './findings.js';
 import {ALWAYS, GROUPS, METHODS, OWN} from './layout.js';
 import {NumberList} from './number_list.js';
-import {isObject, pathText, put, steps} from './paths.js';
+import {isObject, pathText, put, steps, textOf} from './paths.js';
 import {authOf, isOff, methodOf, nameOf, numbersOf, placesOf, serversOf} from './servers.js';
 import {t} from './texts.js';
 
@@ -18,7 +18,7 @@ const LOOKS = {error: 'bad', warning: 'doubt', note: 'text-body-secondary'};
 export class TrunkForm {
   // `account` answers about numbers, see NumberList. `onChange()` is called after each change.
   constructor(schema, account, onChange) {
-    this.fields = new Fields(schema, (path) => { this.#retitle(path); onChange(); });
+    this.fields = new Fields(schema, (path) => { this.#fieldChanged(path); onChange(); });
     this.numbers = new NumberList(this.fields, account, () => { this.#cardsChanged(); onChange(); });
     this.onChange = onChange;
     this.findings = [];
@@ -26,7 +26,11 @@ export class TrunkForm {
     this.element = h('div', {class: 'form'});
   }
 
+  // What was open stays open, and what had the focus has it again.
   show(document) {
+    const isHere = this.element.contains(window.document.activeElement);
+    const {id, selectionStart} = isHere ? window.document.activeElement : {};
+    const opened = new Map([...this.element.querySelectorAll('details[data-open]')].map((each) => [each.dataset.open, each.open]));
     this.fields.document = document;
     const members = Object.keys(this.fields.schema.properties || {}).filter((name) => !['name', 'servers', 'account'].includes(name));
     replace(this.element,
@@ -39,6 +43,22 @@ export class TrunkForm {
     this.#showCards(serversOf(document).length <= MOST_OPEN);
     this.numbers.show();
     this.#mark();
+    // A section may be inside another one, which has to be open first.
+    for (const [key, isOpen] of opened) {
+      const details = this.element.querySelector(`details[data-open="${CSS.escape(key)}"]`);
+      if (details && isOpen) open(details);
+      else if (details) details.open = false;
+    }
+    const control = id && window.document.getElementById(id);
+    if (!control) return;
+    control.focus({preventScroll: true});
+    if (selectionStart !== null && control.type === 'text') control.setSelectionRange(selectionStart, selectionStart);
+  }
+
+  // Whether everything that was typed can be part of a document. If not, the browser shows what cannot.
+  isValid() {
+    const wrong = [...this.element.querySelectorAll('textarea')].find((area) => !area.checkValidity());
+    return !wrong || wrong.reportValidity();
   }
 
   // Opens what is around a field and focuses it.
@@ -130,7 +150,7 @@ export class TrunkForm {
 
   #card(index, isOpen) {
     const summary = h('span', {class: 'title'}, this.#title(index));
-    const card = section(summary, () => this.#server(index), {class: 'server card mb-3', 'data-path': `servers.${index}`, open: isOpen});
+    const card = section(summary, () => this.#server(index), {class: 'server card mb-3', 'data-path': `servers.${index}`, 'data-open': `servers.${index}`, open: isOpen});
     card.querySelector('summary').className = 'card-header';
     return card;
   }
@@ -140,6 +160,13 @@ export class TrunkForm {
     const numbers = numbersOf(server).length;
     return [h('strong', {}, nameOf(server, index)), h('span', {class: 'text-body-secondary'}, ` · ${authOf(server)} · ${t.numbersCount(numbers)} `),
       isOff(server) && badge(t.off, 'secondary')];
+  }
+
+  // What was found there is no longer so, or will be found again in a moment.
+  #fieldChanged(path) {
+    const field = this.#find(path);
+    if (field) field.querySelectorAll('.finding').forEach((element) => element.remove());
+    this.#retitle(path);
   }
 
   #retitle(path) {
@@ -159,7 +186,7 @@ export class TrunkForm {
       h('div', {class: 'row align-items-end'}, h('div', {class: 'col-md-8'}, this.#name(index)), h('div', {class: 'col-md-4'}, enabled)),
       this.#method(index),
       this.fields.fields(ALWAYS.slice(1).map(inside)),
-      section(t.more, () => this.#more(index), {class: 'more mb-3'}),
+      section(t.more, () => this.#more(index), {class: 'more mb-3', 'data-open': `servers.${index}.more`}),
       button(t.remove, 'sm btn-outline-danger', () => this.#remove(index), {'aria-label': t.removePbx(nameOf(serversOf(this.fields.document)[index], index))}),
     ];
   }
@@ -176,7 +203,7 @@ export class TrunkForm {
       if (!isOther || 'name' in now) put(this.fields.document, [...path, 'name'], value);
       this.fields.onChange([...path, 'name']);
     };
-    const input = h('input', {class: 'form-control', type: 'text', autocomplete: 'off', value: current || '', oninput: () => write(input.value || undefined)});
+    const input = h('input', {class: 'form-control', type: 'text', autocomplete: 'off', value: current ? textOf(current) : '', oninput: () => write(input.value || undefined)});
     return this.fields.labelled([...path, 'name'], input);
   }
 
@@ -186,7 +213,7 @@ export class TrunkForm {
     const schema = this.fields.schemaAt(path);
     if (!schema || !schema.enum) return this.fields.field(path);
     const chosen = methodOf(this.fields.value(['servers', index]));
-    const methods = new Map([...schema.enum].reverse().map((value) => [String(value).toLowerCase(), value]));
+    const methods = new Map([...schema.enum].reverse().map((value) => [textOf(value).toLowerCase(), value]));
     const choose = (method) => {
       this.fields.set(path, methods.get(method));
       this.#redraw(index);
@@ -217,8 +244,8 @@ export class TrunkForm {
 
   #redraw(index) {
     const body = this.cards.querySelector(`[data-path="servers.${index}"] > .body`);
+    // The findings are about the other method. New ones come in a moment.
     replace(body, this.#server(index));
-    this.#mark();
   }
 
   #add() {
@@ -236,6 +263,7 @@ export class TrunkForm {
     this.numbers.show();
     this.onChange();
     this.focus(['servers', document.servers.length - 1, 'name']);
+    window.document.activeElement.select();
   }
 
   #remove(index) {

@@ -2,12 +2,13 @@
 // an order need all of them.
 
 import {call, inAccount} from './api.js';
-import {badge, button, formatTime, h, notify, replace, section} from './dom.js';
+import {attempt, badge, button, formatTime, h, notify, replace, section} from './dom.js';
 import {ASK, errorsIn} from './findings.js';
 import {deletedTrunks, newestVersion, putBack, whoOf} from './history.js';
-import {trunkPath} from './numbers.js';
+import {textOf} from './paths.js';
 import {authOf, methodOf, nameOf, numbersOf, placesOf, serversOf} from './servers.js';
 import {t} from './texts.js';
+import {trunkPath} from './trunk_requests.js';
 
 const PAGE = 20;
 const AT_ONCE = 6;
@@ -15,7 +16,7 @@ const TYPING = 200;
 const compareTexts = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
 // What the columns that can be sorted show, by the name of their text.
 const ORDERS = {
-  name: (a, b) => compareTexts(a.name || a.id, b.name || b.id),
+  name: (a, b) => compareTexts(textOf(a.name || a.id), textOf(b.name || b.id)),
   pbxs: (a, b) => serversOf(a).length - serversOf(b).length,
   numbers: (a, b) => placesOf(a).length - placesOf(b).length,
 };
@@ -42,7 +43,6 @@ class TrunkList {
     this.previous = button(t.previous, 'outline-secondary', () => this.#turn(-1));
     this.next = button(t.next, 'outline-secondary', () => this.#turn(1));
     this.heads = COLUMNS.map((name) => this.#head(name));
-    this.deleted = h('section', {class: 'mt-4'});
   }
 
   start() {
@@ -53,10 +53,9 @@ class TrunkList {
       h('table', {class: 'table trunks stacked'}, h('caption', {class: 'visually-hidden'}, t.trunksOfAccount),
         h('thead', {}, h('tr', {}, this.heads)), this.rows),
       h('div', {class: 'd-flex flex-wrap gap-2 align-items-center'}, this.status, this.previous, this.next),
-      this.deleted);
+      deletedSection());
     this.#show();
-    this.#showDeleted();
-    return {dispose: () => { this.round += 1; }};
+    return {dispose: () => { clearTimeout(this.typing); this.round += 1; }};
   }
 
   #head(name) {
@@ -156,29 +155,37 @@ class TrunkList {
   // What takes a request of its own for each trunk: whether its PBXs can register, and its last change.
   async #showState(id, round) {
     const {findings, data} = await call('GET', trunkPath(id) + ASK).catch(() => ({}));
-    const version = this.hasTimes ? await newestVersion(id).catch(() => null) : null;
-    if (!version) this.hasTimes = false;
+    const version = this.hasTimes ? await newestVersion(id).catch(() => undefined) : null;
+    if (version === null) this.hasTimes = false;
     const row = this.#rowWith(id);
     if (!row || round !== this.round) return;
     if (data && row.querySelector('.state')) replace(row.querySelector('.state'), stateOf(data, findings || []));
     if (version && row.querySelector('.time')) row.querySelector('.time').textContent = formatTime(version.when);
   }
+}
 
-  async #showDeleted() {
-    const trunks = await deletedTrunks().catch(() => []);
-    if (!trunks.length) return;
-    const bringBack = async ({id, name, revision}) => {
-      try {
-        await putBack(id, revision);
-        notify(t.isBack(name || id));
-        location.hash = `#/trunks/${encodeURIComponent(id)}`;
-      } catch (error) { notify(error.message); }
-    };
-    const line = (trunk) => h('li', {class: 'list-group-item d-flex flex-wrap gap-2 align-items-center'},
-      h('strong', {}, trunk.name || trunk.id), h('span', {class: 'me-auto'}, t.deletedBy(formatTime(trunk.when), whoOf(trunk.who))),
-      button(t.bringBack, 'sm btn-outline-primary', () => bringBack(trunk), {'aria-label': `${t.bringBack}: ${trunk.name || trunk.id}`}));
-    replace(this.deleted, section(`${t.deletedTrunks} (${trunks.length})`, () => h('ul', {class: 'list-group mt-2'}, trunks.map(line)), {id: 'deleted'}));
-  }
+// The deleted trunks, which are asked for when somebody opens the section.
+function deletedSection() {
+  const list = h('ul', {class: 'list-group mt-2'});
+  const fill = async () => {
+    const trunks = await deletedTrunks();
+    replace(list, trunks.length ? trunks.map(deletedLine) : h('li', {class: 'list-group-item'}, t.noneDeleted));
+  };
+  const details = section(t.deletedTrunks, () => list, {id: 'deleted', class: 'mt-4'});
+  details.addEventListener('toggle', () => { if (details.open) attempt(fill); });
+  return details;
+}
+
+function deletedLine({id, name, revision, when, who}) {
+  const path = trunkPath(id);
+  const bringBack = async () => {
+    await putBack(path, revision);
+    notify(t.isBack(name || id));
+    location.hash = `#/trunks/${encodeURIComponent(id)}`;
+  };
+  return h('li', {class: 'list-group-item d-flex flex-wrap gap-2 align-items-center'},
+    h('strong', {}, name || id), h('span', {class: 'me-auto'}, t.deletedBy(formatTime(when), whoOf(who))),
+    button(t.bringBack, 'sm btn-outline-primary', bringBack, {'aria-label': `${t.bringBack}: ${name || id}`}));
 }
 
 // Which of the PBXs with a password can register, as far as the findings tell. One of these spoils the whole document.
@@ -189,9 +196,14 @@ function stateOf(document, findings) {
   const registering = servers.map((server, index) => [server, index]).filter(([server]) => methodOf(server) === 'password');
   const isSpoilt = errors.some((finding) => ['no-options', 'no-user', 'realm', 'private', 'schema'].includes(finding.rule));
   const able = registering.filter(([, index]) => !isSpoilt && !errors.some(({path}) => `${path}.`.startsWith(`servers.${index}.auth.`)));
-  const look = able.length < registering.length || errors.length ? 'danger' : 'success';
-  return [registering.length ? badge(t.canRegister(able.length, registering.length), look) : badge(t.byAddress, look),
-    errors.length ? h('small', {class: 'd-block bad'}, t.problems(errors.length)) : null].flat();
+  const isBad = able.length < registering.length || errors.length;
+  const look = isBad ? 'danger' : findings.some((finding) => finding.severity === 'warning') ? 'warning' : 'success';
+  const others = servers.length - registering.length;
+  return [
+    registering.length ? badge(t.canRegister(able.length, registering.length), look) : null,
+    others ? [' ', badge(t.byAddress(others), registering.length ? 'secondary' : look)] : null,
+    errors.length ? h('small', {class: 'd-block bad'}, t.problems(errors.length)) : null,
+  ].flat();
 }
 
 function rowOf(id, document) {
@@ -201,7 +213,7 @@ function rowOf(id, document) {
   const some = (texts) => texts.slice(0, 2).join(', ') + (texts.length > 2 ? t.andMore(texts.length - 2) : '');
   const counted = (number, texts) => [h('strong', {}, String(number)), number ? h('small', {class: 'text-body-secondary d-block'}, some(texts)) : null];
   return h('tr', {'data-id': id},
-    h('th', {scope: 'row'}, h('a', {href: `#/trunks/${encodeURIComponent(id)}`}, document.name || id)),
+    h('th', {scope: 'row'}, h('a', {href: `#/trunks/${encodeURIComponent(id)}`}, textOf(document.name || id))),
     h('td', {'data-label': t.state, class: 'state'}),
     h('td', {'data-label': t.pbxs}, counted(servers.length, servers.map((server, index) => `${nameOf(server, index)} (${authOf(server)})`))),
     h('td', {'data-label': t.numbers}, counted(numbers.length, numbers)),
@@ -213,6 +225,6 @@ function matchesQuery(id, document, query) {
   const servers = serversOf(document);
   const numbers = servers.flatMap(numbersOf);
   const digits = /^[\d\s()+./-]+$/.test(query) ? query.replace(/\D/g, '') : '';
-  return [id, document.name, ...servers.map(nameOf), ...servers.map(authOf), ...numbers].join(' ').toLowerCase().includes(query)
+  return [id, textOf(document.name || ''), ...servers.map(nameOf), ...servers.map(authOf), ...numbers].join(' ').toLowerCase().includes(query)
     || (digits.length > 2 && numbers.some((number) => number.replace(/\D/g, '').includes(digits)));
 }

@@ -172,15 +172,23 @@ def test_impatient_people(world, base, person, page):
     page.see("button", "Delete")
     (doc_id,) = support.Api(base, person).call("GET").json()["data"]
     # What is typed while a save is under way is there afterwards.
-    answers_late_or_not_at_all(page, "await new Promise(done => setTimeout(done, 700)); return send(url, options);")
+    answers_late_or_not_at_all(
+        page,
+        "const answer = await send(url, options); if (options.method === 'POST')"
+        " await new Promise(done => { window.letGo = done; }); return answer;",
+    )
     page.type(field("name"), "first")
     page.click("#save")
+    page.wait(lambda: page.execute("return Boolean(window.letGo)"), "the answer that is held back")
     page.type(field("name"), "second")
+    page.execute("window.letGo(); window.letGo = null")
     page.see(".notice", "Saved.")
     page.wait(lambda: stored(world, person, doc_id)["name"] == "first", "the save")
     page.see("#changes", "Name: first → second")
     page.click("#save")
-    page.wait(lambda: stored(world, person, doc_id)["name"] == "second", "the second save")
+    page.wait(lambda: page.execute("return Boolean(window.letGo)"), "the second answer")
+    assert stored(world, person, doc_id)["name"] == "second"
+    page.execute("window.letGo()")
 
 
 def test_an_expired_session_logs_out(world, base, person, page):
@@ -218,6 +226,60 @@ def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
     fill_in(page, person, "dialog")
     page.see(".notice", "Saved.")
     assert stored(world, person, doc_id)["name"] == "after"
+
+
+def test_what_is_not_saved_survives_a_log_in_and_a_reload(world, base, person, page):
+    doc_id = support.Api(base, person).create({"name": "before", "servers": [support.server_with()]})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "before")
+    page.type(field("name"), "after")
+    page.see("#changes", "before → after")
+    # Nobody has saved: the session ends at a look at the versions.
+    answers_late_or_not_at_all(
+        page,
+        "if (options.headers['X-Auth-Token']) { window.fetch = send; options.headers['X-Auth-Token'] = 'x'; }"
+        "return send(url, options);",
+    )
+    page.click("#tab-versions")
+    page.see("dialog h2", "expired")
+    fill_in(page, person, "dialog")
+    page.see(".versions li")
+    page.execute("location.reload()")
+    page.see(".notice", "Your unsaved changes are back.")
+    page.see("#changes", "before → after")
+
+
+def test_an_editor_that_was_left_saves_into_no_other_account(world, base, person, page):
+    child = make_person(world, "child", person)
+    log_in(page, person)
+    page.click("header a", "Account")
+    page.click("li button", child.account["name"])
+    page.click("a", "New trunk")
+    page.type(field("name"), "Of the child")
+    page.see("#changes", "Of the child")
+    page.execute("window.confirm = () => false")
+    page.click("header button", "Back to my account")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    assert support.Api(base, person).call("GET").json()["data"] == []
+    assert len(support.Api(base, child).call("GET").json()["data"]) == 1
+
+
+def test_an_undo_does_not_undo_what_somebody_did_since(world, base, person, page):
+    api = support.Api(base, person)
+    doc_id = api.create({"name": "Mine"})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "Mine")
+    page.click("button", "Delete")
+    page.type("#confirm", "Mine")
+    page.click("dialog button", "Delete")
+    page.click("summary", "Deleted trunks")
+    page.click("#deleted button", "Bring back")
+    page.see("main h1", "Mine")
+    assert api.call("PATCH", f"/{doc_id}", {"name": "Renamed"}).ok
+    page.click(".notice button", "Undo")
+    page.see(".notice", "Mine is already back.")
+    assert stored(world, person, doc_id)["name"] == "Renamed"
 
 
 def test_a_link_to_a_trunk_leads_there_after_the_log_in(world, base, person, page):

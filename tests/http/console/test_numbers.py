@@ -10,6 +10,10 @@ from tests.http.console import answers_late_or_not_at_all, field, log_in, open_t
 pytestmark = pytest.mark.slow
 
 
+# Of the number in the trunk that has it.
+SETTINGS = {"failover": {"e164": "+14155550188"}, "force_outbound": True}
+
+
 def written(number):
     """A number as people write it."""
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
@@ -19,7 +23,7 @@ def holder_of(api, number):
     """A trunk that has the number, and the number knows it."""
     server = support.server_with(auth_user="holder", auth_password="a long password")
     doc_id = api.create({"name": "Holder", "servers": [server]})
-    with_did = {**server, "DIDs": {number: {}}}
+    with_did = {**server, "DIDs": {number: SETTINGS}}
     assert api.call("POST", f"/{doc_id}", {"name": "Holder", "servers": [with_did]}).ok
     return doc_id
 
@@ -43,7 +47,7 @@ def test_a_number_as_it_is_typed_and_where_it_goes(world, base, person, page):
     assert list(server["DIDs"]) == [number] and re.fullmatch("[a-zA-Z2-9]{16}", server["auth"]["auth_password"])
     page.see("button", "Delete")
     page.click("#tab-tryNumber")
-    page.type("#tried", number[2:])
+    page.type("#tried", written(number))
     page.click("#panel-tryNumber button", "Try")
     page.see(".trial strong", f"it rings at office@{person.realm}, dialled as {number[2:]}")
 
@@ -59,6 +63,9 @@ def test_the_accounts_numbers_with_their_state_and_use(world, base, person, page
     page.see(f'[data-number="{number}"]', "in service")
     page.see(f'[data-number="{number}"]', "in another trunk")
     page.see(f'[data-number="{free}"]', "free")
+    page.type("#new-number", "hello")
+    page.click("#add-number")
+    page.see("#number-hint", "hello is not a telephone number.")
     # One that the account does not have says so.
     page.type("#new-number", "+16505619999")
     page.click("#add-number")
@@ -86,7 +93,7 @@ def test_a_number_moves_from_another_trunk(world, base, person, page):
     page.see(".notice", f"{number} is now here, and no longer in Holder.")
     (taker,) = set(api.call("GET").json()["data"]) - {holder}
     assert stored(world, person, holder)["servers"][0]["DIDs"] == {}
-    assert list(stored(world, person, taker)["servers"][0]["DIDs"]) == [number]
+    assert stored(world, person, taker)["servers"][0]["DIDs"] == {number: SETTINGS}
     # Nothing is wrong with either.
     page.see("main h1", "Taker")
     assert page.find(".findings li") == []
@@ -137,3 +144,62 @@ def test_a_trunk_that_somebody_changes_gives_no_number(world, base, person, page
     page.see(".summary", "Someone else has changed Holder. Nothing was saved")
     assert list(stored(world, person, holder)["servers"][0]["DIDs"]) == [number]
     assert stored(world, person, taker)["servers"][0]["DIDs"] == {}
+
+
+def test_of_several_trunks_each_that_can_gets_its_numbers_back(world, base, person, page):
+    """Three trunks give a number each; the third cannot be written, and the first cannot be written any more then."""
+    api = support.Api(base, person)
+    numbers = [with_number(world, person, prefix) for prefix in ("650565", "650566", "650567")]
+    holders = []
+    for place, number in enumerate(numbers):
+        server = support.server_with(auth_user=f"holder{place}", auth_password="a long password")
+        holders.append(api.create({"name": f"Holder {place}", "servers": [server]}))
+        with_did = {**server, "DIDs": {number: {}}}
+        assert api.call("POST", f"/{holders[-1]}", {"name": f"Holder {place}", "servers": [with_did]}).ok
+    taker = api.create({"name": "Taker", "servers": [support.server_with(auth_user="t", auth_password="a long one")]})
+    log_in(page, person)
+    open_trunk(page, base, taker, "Taker")
+    page.click("summary", "Numbers of the account")
+    for number in numbers:
+        page.click(f'[aria-label="Move {number} here"]')
+        page.see("#changes", f"{number} moves here")
+    answers_late_or_not_at_all(
+        page,
+        "const isWrite = options.method === 'POST'; window.writes = window.writes || 0;"
+        f"if (isWrite && url.includes('{holders[2]}')) return new Response('{{}}', {{status: 503}});"
+        f"if (isWrite && url.includes('{holders[0]}') && ++window.writes > 1) return new Response('{{}}', {{status: 503}});"
+        "return send(url, options);",
+    )
+    page.click("#save")
+    page.see(".notice", "Holder 0 could not get its numbers back.")
+    held = [list(stored(world, person, holder)["servers"][0]["DIDs"]) for holder in holders]
+    assert held == [[], [numbers[1]], [numbers[2]]]
+    assert stored(world, person, taker)["servers"][0]["DIDs"] == {}
+
+
+def test_a_new_trunk_of_which_only_a_part_could_be_saved_is_not_made_twice(world, base, person, page):
+    number = with_number(world, person, "650568")
+    log_in(page, person)
+    page.click("a", "New trunk")
+    page.click("#add-pbx")
+    page.type(field("servers.0.auth.auth_user"), "office")
+    page.click("button", "Generate")
+    page.type("#new-number", number)
+    page.click("#add-number")
+    page.see(".numbers li", number)
+    answers_late_or_not_at_all(
+        page,
+        "if (options.method === 'POST' || options.method === 'DELETE') return new Response('{}', {status: 503});"
+        "return send(url, options);",
+    )
+    page.click("#save")
+    page.see(".summary", "HTTP 503")
+    (doc_id,) = support.Api(base, person).call("GET").json()["data"]
+    page.see("#changes", f"{number} added")
+    page.wait(lambda: page.execute("return location.hash").endswith(doc_id), "the address of what was saved")
+    page.execute("location.reload()")
+    page.see(".notice", "Your unsaved changes are back.")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    assert support.Api(base, person).call("GET").json()["data"] == [doc_id]
+    assert list(stored(world, person, doc_id)["servers"][0]["DIDs"]) == [number]
