@@ -65,12 +65,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What needs a CouchDB is slow. What is the same on either engine is tried on CouchDB by `make test-long`."""
-    on_couchdb = [item for item in items if item.get_closest_marker("either_engine") and "[couchdb" in item.name]
-    for item in on_couchdb:
+    """What needs a CouchDB is slow. `make test-long` has what takes long, and what is the same on either engine."""
+    on_couchdb = {item for item in items if item.get_closest_marker("either_engine") and "[couchdb" in item.name}
+    long = {item for item in items if item.get_closest_marker("long_only")}
+    for item in on_couchdb | long:
         item.add_marker("repeated")
-    if not (support.often(0, 1) or os.environ.get("TEST_COUCHDB_URL")):
-        items[:] = [item for item in items if item not in set(on_couchdb)]
+    if not support.often(0, 1):
+        left_out = long if os.environ.get("TEST_COUCHDB_URL") else on_couchdb | long
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         if "couchdb_url" in item.fixturenames:
             item.add_marker("slow")

@@ -239,6 +239,7 @@ def test_after_the_log_in_the_account_is_filled_in_everywhere(docs, base, person
     docs.see(f"{block} .live-responses-table .response-col_status", "401")
 
 
+@pytest.mark.long_only
 def test_the_log_in_takes_a_name_or_an_api_key_and_refuses_others(docs, world, base, person):
     fill_in(docs, person.realm, person.user["username"], "wrong")
     docs.see("#refusal", "Unknown credentials.")
@@ -256,6 +257,7 @@ def test_the_log_in_takes_a_name_or_an_api_key_and_refuses_others(docs, world, b
     assert executed(docs, block) == (200, [])
 
 
+@pytest.mark.long_only
 def test_a_log_in_by_an_operation_counts_as_well(docs, world, person):
     block = open_operation(docs, "api_auth", "put_api_auth")
     api_key = world.store.open_doc("accounts", person.account_id)["pvt_api_key"]
@@ -266,6 +268,7 @@ def test_a_log_in_by_an_operation_counts_as_well(docs, world, person):
     assert value_of(docs, block) == person.account_id
 
 
+@pytest.mark.long_only
 def test_a_log_out_forgets_what_was_typed_into_swagger_uis_dialog(docs, person):
     log_in(docs, person)
     docs.click(".authorize")
@@ -292,6 +295,7 @@ def test_a_token_that_has_expired_is_forgotten(docs, base, person):
     assert "eyJ" not in docs.execute("return JSON.stringify(localStorage)")
 
 
+@pytest.mark.long_only
 def test_what_people_try_in_the_documentation_can_be_read_by_all(docs, base, person):
     log_in(docs, person)
     for scheme in SCHEMES:
@@ -312,6 +316,7 @@ def test_what_people_try_in_the_documentation_can_be_read_by_all(docs, base, per
         assert docs.too_wide() == [], scheme
 
 
+@pytest.mark.long_only
 def test_bootstrap_draws_the_frame_and_leaves_swagger_ui_alone(docs, base):
     for scheme in SCHEMES:
         docs.prefer(scheme)
