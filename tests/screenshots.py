@@ -75,7 +75,7 @@ def _shoot_all(
     browser.wait(lambda: browser.execute("return document.querySelector('.time').textContent"), "the times")
     shoot("trunks")
     browser.open(f"{url}/console#/trunks/{doc_id}")
-    browser.see(".picture")
+    browser.see("#changes", "Everything is saved.")
     shoot("trunk")
     browser.click("#tab-versions")
     browser.see(".versions li", "The first version")

@@ -13,7 +13,7 @@ export function picture(document, findings, focus) {
   const servers = serversOf(document);
   if (!servers.length) return h('p', {class: 'text-body-secondary mb-0'}, t.noPbxYet);
   return h('div', {class: 'picture', tabindex: 0, role: 'group', 'aria-label': t.picture},
-    h('div', {class: 'route heads small text-body-secondary'}, Object.values(t.columns).map((title) => h('span', {}, title))),
+    h('div', {class: 'route heads small text-body-secondary'}, Object.values(t.columns).map((text, index) => [index > 0 && h('span', {class: 'to invisible', 'aria-hidden': 'true'}), h('span', {class: 'head'}, text)])),
     servers.map((server, index) => row(isObject(server) ? server : {}, index, findings, focus)));
 }
 

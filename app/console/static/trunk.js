@@ -83,7 +83,7 @@ class Editor {
     this.changeCount = h('span', {class: 'visually-hidden', role: 'status'});
     this.changeList = h('div', {class: 'flex-grow-1', id: 'changes'});
     this.saveButton = button(t.save, 'primary', () => this.save(), {id: 'save', 'aria-keyshortcuts': 'Control+S'});
-    this.discardButton = button(t.discard, 'outline-secondary', () => this.#discard(), {id: 'discard'});
+    this.discardButton = button(t.discard, 'outline-secondary', () => this.#discard(), {id: 'discard', hidden: true});
   }
 
   show(stored) {
