@@ -22,6 +22,15 @@ pytestmark = pytest.mark.slow
 TAB, ENTER = "\ue004", "\ue007"
 
 
+def session_ends(page):
+    """The next request has a token that is no longer good."""
+    answers_late_or_not_at_all(
+        page,
+        "if (options.headers['X-Auth-Token']) { window.fetch = send; options.headers['X-Auth-Token'] = 'x'; }"
+        "return send(url, options);",
+    )
+
+
 def test_the_life_of_a_trunk_by_mouse(world, base, person, page):
     number = with_number(world, person, "415553")
     log_in(page, person)
@@ -215,11 +224,7 @@ def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
     open_trunk(page, base, doc_id, "before")
     page.type(field("name"), "after")
     page.see("#changes", "before → after")
-    answers_late_or_not_at_all(
-        page,
-        "if (options.headers['X-Auth-Token']) { window.fetch = send; options.headers['X-Auth-Token'] = 'x'; }"
-        "return send(url, options);",
-    )
+    session_ends(page)
     page.click("#save")
     page.see("dialog h2", "expired")
     assert page.execute("return sessionStorage.length") == 0
@@ -235,11 +240,7 @@ def test_what_is_not_saved_survives_a_log_in_and_a_reload(world, base, person, p
     page.type(field("name"), "after")
     page.see("#changes", "before → after")
     # Nobody has saved: the session ends at a look at the versions.
-    answers_late_or_not_at_all(
-        page,
-        "if (options.headers['X-Auth-Token']) { window.fetch = send; options.headers['X-Auth-Token'] = 'x'; }"
-        "return send(url, options);",
-    )
+    session_ends(page)
     page.click("#tab-versions")
     page.see("dialog h2", "expired")
     fill_in(page, person, "dialog")

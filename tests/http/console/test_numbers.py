@@ -28,6 +28,16 @@ def holder_of(api, number):
     return doc_id
 
 
+def taker_of(base, person, page):
+    """Another trunk, which is open beside the account's numbers."""
+    server = support.server_with(auth_user="taker", auth_password="a long password")
+    doc_id = support.Api(base, person).create({"name": "Taker", "servers": [server]})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "Taker")
+    page.click("summary", "Numbers of the account")
+    return doc_id
+
+
 def test_a_number_as_it_is_typed_and_where_it_goes(world, base, person, page):
     number = with_number(world, person, "650558")
     log_in(page, person)
@@ -105,10 +115,7 @@ def test_a_move_that_fails_half_way_is_taken_back(world, base, person, page):
     number = with_number(world, person, "650563")
     api = support.Api(base, person)
     holder = holder_of(api, number)
-    taker = api.create({"name": "Taker", "servers": [support.server_with(auth_user="t", auth_password="a long one")]})
-    log_in(page, person)
-    open_trunk(page, base, taker, "Taker")
-    page.click("summary", "Numbers of the account")
+    taker = taker_of(base, person, page)
     page.click(f'[aria-label="Move {number} here"]')
     page.see("#changes", "moves here from Holder")
     answers_late_or_not_at_all(
@@ -129,10 +136,7 @@ def test_a_trunk_that_somebody_changes_gives_no_number(world, base, person, page
     number = with_number(world, person, "650564")
     api = support.Api(base, person)
     holder = holder_of(api, number)
-    taker = api.create({"name": "Taker", "servers": [support.server_with(auth_user="t", auth_password="a long one")]})
-    log_in(page, person)
-    open_trunk(page, base, taker, "Taker")
-    page.click("summary", "Numbers of the account")
+    taker = taker_of(base, person, page)
     page.click(f'[aria-label="Move {number} here"]')
     page.see("#changes", "moves here from Holder")
     answers_late_or_not_at_all(
@@ -156,10 +160,7 @@ def test_of_several_trunks_each_that_can_gets_its_numbers_back(world, base, pers
         holders.append(api.create({"name": f"Holder {place}", "servers": [server]}))
         with_did = {**server, "DIDs": {number: {}}}
         assert api.call("POST", f"/{holders[-1]}", {"name": f"Holder {place}", "servers": [with_did]}).ok
-    taker = api.create({"name": "Taker", "servers": [support.server_with(auth_user="t", auth_password="a long one")]})
-    log_in(page, person)
-    open_trunk(page, base, taker, "Taker")
-    page.click("summary", "Numbers of the account")
+    taker = taker_of(base, person, page)
     for number in numbers:
         page.click(f'[aria-label="Move {number} here"]')
         page.see("#changes", f"{number} moves here")
