@@ -124,7 +124,7 @@ export default {
     in_service: 'in Betrieb', reserved: 'reserviert', port_in: 'wird herportiert', port_out: 'wird wegportiert', aging: 'ruht',
     available: 'verfügbar', discovery: 'nicht gekauft', released: 'freigegeben', deleted: 'gelöscht',
   },
-  notOfAccount: 'keine Nummer dieses Kontos', free: 'frei', here: 'in diesem Trunk', otherTrunk: 'in einem anderen Trunk',
+  notOfAccount: 'keine Nummer dieses Kontos', free: 'frei', here: 'in diesem Trunk', otherTrunk: 'in einem anderen Trunk', anotherTrunk: 'ein anderer Trunk',
   usedBy: (what) => `benutzt von: ${what}`, moveHere: 'Hierher holen', moveHereOf: (number) => `${number} hierher holen`, addOf: (number) => `${number} hinzufügen`,
   looking: 'Ihr Trunk wird gesucht …', movesFrom: (number, trunk) => `${number} kommt beim Speichern von ${trunk} hierher.`,
   noHolder: (number) => `Kein anderer Trunk dieses Kontos hat ${number}. Sie wird hier hinzugefügt.`,

@@ -106,7 +106,7 @@ export default {
     in_service: 'in service', reserved: 'reserved', port_in: 'being ported in', port_out: 'being ported out', aging: 'aging',
     available: 'available', discovery: 'not bought', released: 'released', deleted: 'deleted',
   },
-  notOfAccount: 'not a number of this account', free: 'free', here: 'in this trunk', otherTrunk: 'in another trunk',
+  notOfAccount: 'not a number of this account', free: 'free', here: 'in this trunk', otherTrunk: 'in another trunk', anotherTrunk: 'another trunk',
   usedBy: (what) => `used by: ${what}`, moveHere: 'Move it here', moveHereOf: (number) => `Move ${number} here`, addOf: (number) => `Add ${number}`,
   looking: 'Looking for its trunk…', movesFrom: (number, trunk) => `${number} moves here from ${trunk} when you save.`,
   noHolder: (number) => `No other trunk of this account has ${number}. It is added here.`,

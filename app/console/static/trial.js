@@ -7,8 +7,8 @@ import {steps} from './paths.js';
 import {t} from './texts.js';
 import {trunkPath} from './trunk_requests.js';
 
-// `focus(path)` goes to a field of this trunk.
-export function tryNumber(element, id, focus) {
+// `place(path)` tells in words what a path of this trunk leads to, and `focus(path)` goes there.
+export function tryNumber(element, id, place, focus) {
   const input = h('input', {id: 'tried', class: 'form-control', type: 'tel', autocomplete: 'off'});
   const answer = h('div', {class: 'trial mt-3', role: 'status'});
   const ask = async (event) => {
@@ -18,7 +18,7 @@ export function tryNumber(element, id, focus) {
       const number = await storedNumber(input.value);
       if (!number) return;
       const url = `${trunkPath(id)}/calls?to=${encodeURIComponent(number)}`;
-      replace(answer, outcome((await call('GET', url)).data, id, focus));
+      replace(answer, outcome((await call('GET', url)).data, id, place, focus));
     } catch (error) {
       replace(answer, h('p', {class: 'error bad'}, error.status === 404 ? t.explainOff : error.message));
     }
@@ -32,13 +32,13 @@ export function tryNumber(element, id, focus) {
 }
 
 // The steps, what happens, and what follows if that fails.
-function outcome({steps: looked, text, then}, id, focus) {
+function outcome({steps: looked, text, then}, id, place, focus) {
   const link = ({path, document_id: trunk}) => (trunk === id
-    ? action(path, () => focus(steps(path)))
-    : h('a', {href: `#/trunks/${encodeURIComponent(trunk)}`}, path));
+    ? action(place(steps(path)), () => focus(steps(path)))
+    : h('a', {href: `#/trunks/${encodeURIComponent(trunk)}`}, `${t.anotherTrunk} (${path})`));
   return [
     h('ul', {}, looked.map((step) => h('li', {}, step.text, step.document_id ? [': ', link(step)] : null))),
     h('p', {}, h('strong', {}, text)),
-    then ? [h('p', {}, t.ifThatFails), h('div', {class: 'ms-3'}, outcome(then, id, focus))] : null,
+    then ? [h('p', {}, t.ifThatFails), h('div', {class: 'ms-3'}, outcome(then, id, place, focus))] : null,
   ];
 }

@@ -167,7 +167,7 @@ class Editor {
     this.opened = name;
     if (name === 'json' && !this.jsonError.textContent) this.#writeJson();
     if (name === 'versions') attempt(() => this.#showVersions());
-    if (name === 'tryNumber' && !this.trial.childElementCount) tryNumber(this.trial, this.id, (path) => this.#focus(path));
+    if (name === 'tryNumber' && !this.trial.childElementCount) tryNumber(this.trial, this.id, (path) => placeText(this.document, path), (path) => this.#focus(path));
   }
 
   // The arrow keys go from tab to tab.

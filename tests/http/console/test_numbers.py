@@ -59,6 +59,7 @@ def test_a_number_as_it_is_typed_and_where_it_goes(world, base, person, page):
     page.click("#tab-tryNumber")
     page.type("#tried", written(number))
     page.click("#panel-tryNumber button", "Try")
+    page.see(".trial a", f"PBX 1 › {number}")
     page.see(".trial strong", f"it rings at office@{person.realm}, dialled as {number[2:]}")
 
 
