@@ -12,6 +12,7 @@ from app.auth.buckets import Buckets
 from app.auth.keys import KeyRing
 from app.auth.tokens import Tokens
 from app.documents import Document
+from app.ending import Ending
 from app.events.notices import Notices
 from app.events.publisher import Publisher
 from app.history.versions import History
@@ -39,6 +40,7 @@ class Services:
     keys: KeyRing
     tokens: Tokens
     buckets: Buckets
+    ending: Ending
     schemas: Schemas
     notices: Notices
     numbers: NumberDocuments
@@ -94,8 +96,12 @@ def make_services(
     buckets: Buckets | None = None,
     store: Store | None = None,
     additions: Additions | None = None,
+    ending: Ending | None = None,
 ) -> Services:
-    """The services of a process. Make `buckets` and `additions` before the workers fork, so that they share them."""
+    """The services of a process.
+
+    Make `buckets`, `additions` and `ending` before the workers fork, so that they share them.
+    """
     store = store or open_store(settings, creates=False)
     cache = DocumentCache(store, settings.config_nodes)
     keys = KeyRing(store, cache)
@@ -115,6 +121,7 @@ def make_services(
         keys=keys,
         tokens=Tokens(keys, cache, strict=settings.strict_tokens),
         buckets=buckets or Buckets(),
+        ending=ending or Ending(),
         schemas=Schemas(),
         notices=notices,
         numbers=numbers,

@@ -40,6 +40,7 @@ class Settings:
     threads: int = 16
     pin_workers: bool = True
     max_buffered: int = 256
+    drain_seconds: int = 0
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log_level: str = "INFO"
@@ -66,6 +67,7 @@ class Settings:
             (self.workers > 0, "WORKERS must be 1 or more"),
             (self.threads > 0, "THREADS must be 1 or more"),
             (self.max_buffered >= LEAST_BUFFERED, f"MAX_BUFFERED must be {LEAST_BUFFERED} megabytes or more"),
+            (0 <= self.drain_seconds <= 3600, "DRAIN_SECONDS must be 0 to 3600"),
             (self.metrics_port is None or _is_port(self.metrics_port), "METRICS_PORT must be 1 to 65535"),
             (self.metrics_port != self.port, "METRICS_PORT must not be PORT"),
             (0 < self.history_days <= MOST_HISTORY_DAYS, f"HISTORY_DAYS must be 1 to {MOST_HISTORY_DAYS}"),
@@ -124,6 +126,7 @@ class Settings:
             # (docs/performance.md).
             pin_workers=read.flag("PIN_WORKERS", not read.text("COUCHDB_URL", "")),
             max_buffered=read.whole("MAX_BUFFERED", cls.max_buffered),
+            drain_seconds=read.whole("DRAIN_SECONDS", cls.drain_seconds),
             metrics_host=read.text("METRICS_HOST", cls.metrics_host),
             metrics_port=read.whole("METRICS_PORT", None) or None,
             log_level=read.text("LOG_LEVEL", cls.log_level).upper(),

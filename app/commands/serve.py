@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +21,7 @@ from typing import Any
 import click
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 
 from app.accounts.system import prepare_store
@@ -30,6 +32,7 @@ from app.commands.stores import check_owner
 from app.couchdb_url import parse_address
 from app.documents import connectivity
 from app.documents.names import SYSTEM_SCHEMAS
+from app.ending import Ending
 from app.factory import create_app
 from app.files import locked
 from app.logs import JSONFormatter, configure_logging
@@ -155,6 +158,22 @@ class JSONLogger(glogging.Logger):
             handler.setFormatter(JSONFormatter())
 
 
+class DrainingArbiter(Arbiter):
+    """gunicorn's master process. Before it stops, load balancers have time to see that it will."""
+
+    def __init__(self, application: BaseApplication, ending: Ending, drain_seconds: int):
+        self._ending = ending
+        self._drain_seconds = drain_seconds
+        super().__init__(application)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop the workers, after a while if they are to end in peace. They must not get the signal themselves."""
+        if graceful and self.WORKERS and self._drain_seconds:
+            self._ending.announce()
+            time.sleep(self._drain_seconds)
+        super().stop(graceful)
+
+
 class GunicornApplication(BaseApplication):
     """gunicorn, configured for this service. Each worker creates its own services after the fork."""
 
@@ -163,8 +182,13 @@ class GunicornApplication(BaseApplication):
         self.greeting: Callable[[], None] = lambda: None
         self._buckets = buckets
         self._additions = additions
+        self._ending = Ending()
         self._cpus = _usable_cpus() if settings.pin_workers else []
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until the process is told to stop."""
+        DrainingArbiter(self, self._ending, self._settings.drain_seconds).run()
 
     def load_config(self) -> None:
         """Set gunicorn's settings. GUNICORN_CMD_ARGS overrides them."""
@@ -246,7 +270,9 @@ class GunicornApplication(BaseApplication):
 
         Everything created so far lives as long as the worker, so the garbage collector can ignore it.
         """
-        app = create_app(services=make_services(self._settings, self._buckets, additions=self._additions))
+        app = create_app(
+            services=make_services(self._settings, self._buckets, additions=self._additions, ending=self._ending)
+        )
         gc.collect()
         gc.freeze()
         return app

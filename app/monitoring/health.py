@@ -38,12 +38,15 @@ def answer_live() -> Response:
 @health.get("/health")
 @health.get("/health/ready", endpoint="answer_ready")
 def answer_health() -> Response:
-    """200 if the store answers in time and has its keys, otherwise 503, whatever the state of the broker."""
+    """200 if the store answers in time and has its keys, otherwise 503, whatever the state of the broker.
+
+    An instance that will stop soon is a 503 too.
+    """
     services: Services = current_app.extensions["services"]
     store = _store_state(services)
-    healthy = store["state"] == "ok"
-    body = {"status": "ok" if healthy else "error", "store": store, "broker": services.broker_state()}
-    return _answer(body, 200 if healthy else 503)
+    status = "error" if store["state"] != "ok" else "stopping" if services.ending.is_near else "ok"
+    body = {"status": status, "store": store, "broker": services.broker_state()}
+    return _answer(body, 200 if status == "ok" else 503)
 
 
 def _answer(body: dict[str, Any], status: int) -> Response:

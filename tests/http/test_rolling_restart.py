@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import shutil
+import signal
 import socket
 import threading
 
@@ -21,7 +22,8 @@ CLIENTS = 6
 @pytest.fixture
 def instances(world_on):
     """On one store, as two machines would be on one CouchDB."""
-    made = [support.service(world_on("couchdb").environment).start() for _ in range(2)]
+    environment = {**world_on("couchdb").environment, "DRAIN_SECONDS": "5"}
+    made = [support.service(environment).start() for _ in range(2)]
     yield made
     for server in made:
         server.stop()
@@ -92,7 +94,9 @@ def test_no_request_is_lost(world_on, instances, proxy, tmp_path):
                 support.wait_until(lambda: are_both_up(tmp_path), message="both instances in HAProxy")
                 served = len(created)
                 support.wait_until(lambda least=served + 20: len(created) > least, message="some requests")
-                instance.stop()
+                # As systemd does with KillMode=mixed.
+                instance.process_signal(signal.SIGTERM)
+                instance.process.wait(120)
                 served = len(created)
                 support.wait_until(lambda least=served + 20: len(created) > least, message="the other one serves")
                 instance.start()

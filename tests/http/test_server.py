@@ -245,3 +245,20 @@ def test_no_request_of_a_busy_client_is_lost_while_workers_are_replaced(world):
             client.join()
         server.stop()
     assert not failures and min(counts) > 3
+
+
+def test_an_instance_that_will_stop_says_so_and_serves_on(world, person):
+    server = support.service({**world.environment, "DRAIN_SECONDS": "3600"}).start()
+    try:
+        assert requests.get(f"{server.url}/health/ready", timeout=120).json()["status"] == "ok"
+        server.process_signal(signal.SIGTERM)
+
+        def told():
+            answer = requests.get(f"{server.url}/health/ready", timeout=120)
+            return answer.status_code == 503 and answer.json()["status"]
+
+        assert support.wait_until(told, message="the state of the instance") == "stopping"
+        assert requests.get(f"{server.url}/health/live", timeout=120).status_code == 200
+        assert support.Api(server.url, person).call("GET").status_code == 200
+    finally:
+        server.kill()

@@ -33,6 +33,7 @@ LAYERS = (
         "metrics",
         "words",
         "web_page",
+        "ending",
     ),
 )
 LEVEL = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
