@@ -140,6 +140,16 @@ def base(engine, service_on):
     return service_on(engine)
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A browser of its own for each file, logged in nowhere."""
+    # Most tests need none.
+    from tests.browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("chromium")) as session:
+        yield session
+
+
 @pytest.fixture
 def person(world, request):
     """A fresh account below the master account."""

@@ -9,7 +9,6 @@ import requests
 
 from app.documents.names import account_db
 from tests import support
-from tests.browser import chromium
 from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
@@ -31,12 +30,6 @@ return [texts.length, [...small, ...scaled].map((element) => element.outerHTML.s
 def engine():
     """The page talks to the service only, so one engine is enough."""
     return "embedded"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as session:
-        yield session
 
 
 @pytest.fixture

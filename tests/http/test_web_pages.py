@@ -11,7 +11,6 @@ from app.accounts.system import DEMO_FILE
 from app.console.pages import LANGUAGES, TEXTS
 from app.documents.names import account_db, encoded
 from tests import support
-from tests.browser import chromium
 from tests.conftest import make_person
 
 pytestmark = pytest.mark.slow
@@ -54,12 +53,6 @@ def base(world):
     server = support.service(world.environment)
     yield server.start().url
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as session:
-        yield session
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 // Calls the API and keeps the session. The token is only in memory and in sessionStorage.
 
-import {md5} from './md5.js';
+import {logInAs} from './credentials.js';
 import {parse} from './paths.js';
 import {t} from './texts.js';
 
@@ -91,18 +91,8 @@ async function send(url, options) {
 
 export const inAccount = (path) => `/accounts/${session.accountId}${path}`;
 
-// `account` is the realm of an account, or its name.
 export async function logInAsUser(account, user, password) {
-  const credentials = md5(`${user.toLowerCase()}:${password}`);
-  const attempt = (member) => logIn('/user_auth', {credentials, [member]: account});
-  const members = account.includes('.') ? ['account_realm', 'account_name'] : ['account_name'];
-  for (const [index, member] of members.entries()) {
-    try {
-      return await openSession(await attempt(member));
-    } catch (error) {
-      if (index === members.length - 1 || ![400, 401, 404].includes(error.status)) throw error;
-    }
-  }
+  await openSession(await logInAs(account, user, password, (data) => logIn('/user_auth', data)));
 }
 
 export async function logInWithKey(apiKey) {

@@ -12,7 +12,8 @@ export const ASK = '?findings=true';
 const MOST_SHOWN = 50;
 // What the messages of `audit` end with: where the fact stands.
 const SOURCE = / \((?:routing, views|(?:routing )?\d+(?:, \d+)*)\)/g;
-const LOOKS = {error: 'bad', warning: 'doubt', note: ''};
+// The classes of severities.
+export const LOOKS = {error: 'bad', warning: 'doubt', note: 'text-body-secondary'};
 
 // What would be found in a document if it were saved as the trunk with this id. Empty if the API would refuse it: a save
 // tells why.

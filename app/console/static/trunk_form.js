@@ -3,7 +3,7 @@
 
 import {badge, button, h, replace, section} from './dom.js';
 import {Fields} from './fields.js';
-import {messageOf} from './findings.js';
+import {LOOKS, messageOf} from './findings.js';
 import {ALWAYS, GROUPS, METHODS, OWN} from './layout.js';
 import {NumberList} from './number_list.js';
 import {isObject, pathText, put, steps, textOf} from './paths.js';
@@ -13,7 +13,6 @@ import {t} from './texts.js';
 // So many cards are open from the start.
 const MOST_OPEN = 3;
 const MOST_MARKS = 50;
-const LOOKS = {error: 'bad', warning: 'doubt', note: 'text-body-secondary'};
 
 export class TrunkForm {
   // `account` answers about numbers, see NumberList. `onChange()` is called after each change.

@@ -31,7 +31,8 @@ class TrunkList {
   constructor(main, ids) {
     this.main = main;
     this.ids = ids;
-    this.documents = new Map();
+    // What was read, by id: the document as `data`, null if it is deleted, and `findings` if they were asked for.
+    this.answers = new Map();
     this.page = 0;
     this.round = 0;
     this.order = null;
@@ -96,11 +97,11 @@ class TrunkList {
     this.next.disabled = (this.page + 1) * PAGE >= this.ids.length;
     replace(this.rows, shown.map((id) => h('tr', {'data-id': id}, h('td', {colspan: COLUMNS.length}, '…'))));
     this.status.textContent = this.ids.length ? t.rows(this.page * PAGE + 1, this.page * PAGE + shown.length, this.ids.length) : t.noTrunks;
-    await this.#forEach(shown, round, (id, document) => {
+    await this.#forEach(shown, round, (id, answer) => {
       const row = this.#rowWith(id);
-      if (row) row.replaceWith(rowOf(id, document));
-    });
-    for (const id of shown) if (round === this.round) await this.#showState(id, round);
+      if (row) row.replaceWith(rowOf(id, answer));
+    }, ASK);
+    for (const id of shown) if (round === this.round) await this.#showRest(id, round);
   }
 
   // Reads all trunks. Resolves to whether that is still wanted.
@@ -108,7 +109,7 @@ class TrunkList {
     let read = 0;
     await this.#forEach(this.ids, round, () => { this.status.textContent = t.reading(++read, this.ids.length); });
     if (round !== this.round) return false;
-    const documentOf = (id) => this.documents.get(id) || {id};
+    const documentOf = (id) => (this.answers.get(id) || {}).data || {id};
     const {name, direction} = this.order;
     this.ids.sort((a, b) => direction * ORDERS[name](documentOf(a), documentOf(b)) || compareTexts(a, b));
     return true;
@@ -119,28 +120,25 @@ class TrunkList {
     replace(this.rows);
     let searched = 0;
     const matches = [];
-    await this.#forEach(this.ids, round, (id, document) => {
+    await this.#forEach(this.ids, round, (id, answer) => {
       searched += 1;
-      if (document && matchesQuery(id, document, query)) {
+      if (answer.data && matchesQuery(id, answer.data, query)) {
         matches.push(id);
-        this.rows.append(rowOf(id, document));
+        this.rows.append(rowOf(id, answer));
       }
       this.status.textContent = t.found(matches.length, searched, this.ids.length);
     });
-    for (const id of matches.slice(0, PAGE)) if (round === this.round) await this.#showState(id, round);
+    for (const id of matches.slice(0, PAGE)) if (round === this.round) await this.#showRest(id, round);
   }
 
-  // Calls `handle` with each document as it arrives. Stops once another round has begun.
-  async #forEach(wanted, round, handle) {
+  // Calls `handle` with each answer as it arrives. Stops once another round has begun.
+  async #forEach(wanted, round, handle, query = '') {
     const remaining = [...wanted];
     const work = async () => {
       while (remaining.length && round === this.round) {
         const id = remaining.shift();
-        if (!this.documents.has(id)) {
-          this.documents.set(id, await call('GET', trunkPath(id)).then((answer) => answer.data)
-            .catch((error) => { if (error.status !== 404) throw error; return null; }));
-        }
-        if (round === this.round) handle(id, this.documents.get(id));
+        const answer = await this.#read(id, query);
+        if (round === this.round) handle(id, answer);
       }
     };
     try {
@@ -152,9 +150,19 @@ class TrunkList {
 
   #rowWith(id) { return this.rows.querySelector(`tr[data-id="${CSS.escape(id)}"]`); }
 
-  // What takes a request of its own for each trunk: whether its PBXs can register, and its last change.
-  async #showState(id, round) {
-    const {findings, data} = await call('GET', trunkPath(id) + ASK).catch(() => ({}));
+  // Reads a trunk once, and once more if its findings are asked for later.
+  async #read(id, query) {
+    const known = this.answers.get(id);
+    if (known && (!query || known.findings)) return known;
+    const answer = await call('GET', trunkPath(id) + query)
+      .catch((error) => { if (error.status !== 404) throw error; return {data: null, findings: []}; });
+    this.answers.set(id, answer);
+    return answer;
+  }
+
+  // What a search has not asked for, and the last change, which takes a request of its own.
+  async #showRest(id, round) {
+    const {findings, data} = await this.#read(id, ASK).catch(() => ({}));
     const version = this.hasTimes ? await newestVersion(id).catch(() => undefined) : null;
     if (version === null) this.hasTimes = false;
     const row = this.#rowWith(id);
@@ -206,7 +214,7 @@ function stateOf(document, findings) {
   ].flat();
 }
 
-function rowOf(id, document) {
+function rowOf(id, {data: document, findings}) {
   if (!document) return h('tr', {'data-id': id}, h('td', {colspan: COLUMNS.length}, t.deleted));
   const servers = serversOf(document);
   const numbers = servers.flatMap(numbersOf);
@@ -214,7 +222,7 @@ function rowOf(id, document) {
   const counted = (number, texts) => [h('strong', {}, String(number)), number ? h('small', {class: 'text-body-secondary d-block'}, some(texts)) : null];
   return h('tr', {'data-id': id},
     h('th', {scope: 'row'}, h('a', {href: `#/trunks/${encodeURIComponent(id)}`}, textOf(document.name || id))),
-    h('td', {'data-label': t.state, class: 'state'}),
+    h('td', {'data-label': t.state, class: 'state'}, findings ? stateOf(document, findings) : null),
     h('td', {'data-label': t.pbxs}, counted(servers.length, servers.map((server, index) => `${nameOf(server, index)} (${authOf(server)})`))),
     h('td', {'data-label': t.numbers}, counted(numbers.length, numbers)),
     h('td', {'data-label': t.lastChange, class: 'time'}));

@@ -1,7 +1,7 @@
 // Shows openapi.json in Swagger UI, below a log-in. Each log-in authorizes all later requests, and fills in the
 // account's id wherever one is asked for.
 
-import {md5} from '../console/md5.js';
+import {logInAs} from '../console/credentials.js';
 import {mend, withoutLinksInButtons} from './mend.js';
 
 const LOG_IN = /\/v[12]\/(user_auth|api_auth|shared_auth)(\?|$)/;
@@ -110,17 +110,6 @@ async function logIn(noun, data) {
   authorize(envelope.auth_token);
 }
 
-// `account` is the realm of an account, or its name.
-async function logInAsUser(account, user, password) {
-  const credentials = md5(`${user.toLowerCase()}:${password}`);
-  try {
-    await logIn('user_auth', {credentials, [account.includes('.') ? 'account_realm' : 'account_name']: account});
-  } catch (error) {
-    if (!account.includes('.') || ![400, 401, 404].includes(error.status)) throw error;
-    await logIn('user_auth', {credentials, account_name: account});
-  }
-}
-
 function onSubmit(form, run) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -139,7 +128,8 @@ function onSubmit(form, run) {
   });
 }
 
-onSubmit(part('log-in'), () => logInAsUser(part('account').value, part('user').value, part('password').value));
+onSubmit(part('log-in'), () => logInAs(part('account').value, part('user').value, part('password').value,
+  (data) => logIn('user_auth', data)));
 onSubmit(part('log-in-with-key'), () => logIn('api_auth', {api_key: part('api-key').value.trim()}));
 part('log-out').addEventListener('click', () => {
   logOut();

@@ -3,7 +3,6 @@
 import pytest
 
 from tests import support
-from tests.browser import chromium
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +16,6 @@ def base(world):
     server = support.service({**world.environment, "HISTORY": "true", "EXPLAIN": "true"})
     yield server.start().url
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as session:
-        yield session
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from app.documents.names import account_db
 from tests import support
-from tests.http.console import is_seen, log_in
+from tests.http.console import answers_late_or_not_at_all, is_seen, log_in
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +83,16 @@ def test_which_pbxs_can_register(world, base, person, page):
     page.see("td.state", "2 of 3 PBXs can register")
     page.see("td.state", "0 of 1 PBX can register")
     page.see("td.state", "1 by address")
+    # Each row takes one request, and one for its last change.
+    answers_late_or_not_at_all(page, "(window.asked = window.asked || []).push(url); return send(url, options);")
+    page.click("header a", "Account")
+    page.see("h2", "below")
+    page.click("header a", "Trunks")
+    times = "return [...document.querySelectorAll('.time')].filter(time => time.innerText).length"
+    page.wait(lambda: page.execute(times) == 3, "the times")
+    page.see("td.state", "1 by address")
+    asked = [url for url in page.execute("return window.asked") if "/connectivity/" in url]
+    assert len(asked) == 6 and sum("/history" in url for url in asked) == 3
 
 
 def test_a_search_finds_users_addresses_names_and_numbers(world, base, person, page):

@@ -28,13 +28,16 @@ def holder_of(api, number):
     return doc_id
 
 
-def taker_of(base, person, page):
-    """Another trunk, which is open beside the account's numbers."""
+def taker_of(base, person, page, *numbers):
+    """Another trunk, which is open; these numbers will move there."""
     server = support.server_with(auth_user="taker", auth_password="a long password")
     doc_id = support.Api(base, person).create({"name": "Taker", "servers": [server]})
     log_in(page, person)
     open_trunk(page, base, doc_id, "Taker")
     page.click("summary", "Numbers of the account")
+    for number in numbers:
+        page.click(f'[aria-label="Move {number} here"]')
+        page.see("#changes", f"{number} moves here from Holder")
     return doc_id
 
 
@@ -116,9 +119,7 @@ def test_a_move_that_fails_half_way_is_taken_back(world, base, person, page):
     number = with_number(world, person, "650563")
     api = support.Api(base, person)
     holder = holder_of(api, number)
-    taker = taker_of(base, person, page)
-    page.click(f'[aria-label="Move {number} here"]')
-    page.see("#changes", "moves here from Holder")
+    taker = taker_of(base, person, page, number)
     answers_late_or_not_at_all(
         page,
         f"if (options.method === 'POST' && url.includes('{taker}'))"
@@ -137,9 +138,7 @@ def test_a_trunk_that_somebody_changes_gives_no_number(world, base, person, page
     number = with_number(world, person, "650564")
     api = support.Api(base, person)
     holder = holder_of(api, number)
-    taker = taker_of(base, person, page)
-    page.click(f'[aria-label="Move {number} here"]')
-    page.see("#changes", "moves here from Holder")
+    taker = taker_of(base, person, page, number)
     answers_late_or_not_at_all(
         page,
         f"if (options.method === 'POST' && url.includes('{holder}')) options.headers['If-Match'] = '\"1-0\"';"
@@ -161,10 +160,7 @@ def test_of_several_trunks_each_that_can_gets_its_numbers_back(world, base, pers
         holders.append(api.create({"name": f"Holder {place}", "servers": [server]}))
         with_did = {**server, "DIDs": {number: {}}}
         assert api.call("POST", f"/{holders[-1]}", {"name": f"Holder {place}", "servers": [with_did]}).ok
-    taker = taker_of(base, person, page)
-    for number in numbers:
-        page.click(f'[aria-label="Move {number} here"]')
-        page.see("#changes", f"{number} moves here")
+    taker = taker_of(base, person, page, *numbers)
     answers_late_or_not_at_all(
         page,
         "const isWrite = options.method === 'POST'; window.writes = window.writes || 0;"
