@@ -152,6 +152,7 @@ def test_without_the_setting_there_are_no_calls(base, person):
 
 
 @pytest.mark.repeated
+@pytest.mark.either_engine
 def test_recorded_calls_through_the_api(world, explaining):
     """Documents and numbers are stored; what comes back is compared with what a real Kazoo did."""
     cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")

@@ -121,11 +121,11 @@ def ask(world, stored, meter, monkeypatch):
     ("query", "ids"),
     [
         (f"{FILTERS}&page_size=3", IDS[:3]),
-        (f"{FILTERS}&page_size=50", IDS[:50]),
+        pytest.param(f"{FILTERS}&page_size=50", IDS[:50], marks=pytest.mark.long_only),
         (f"{FILTERS}&paginate=false", IDS),
-        ("filter_name=other&page_size=3", []),
+        pytest.param("filter_name=other&page_size=3", [], marks=pytest.mark.long_only),
         ("filter_name=other&paginate=false", []),
-        ("has_key=text&filter_not_name=other&page_size=40", IDS[:40]),
+        pytest.param("has_key=text&filter_not_name=other&page_size=40", IDS[:40], marks=pytest.mark.long_only),
     ],
 )
 def test_a_filter_holds_few_bytes_of_documents_at_a_time(ask, meter, query, ids):

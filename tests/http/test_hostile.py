@@ -47,7 +47,7 @@ def test_settings_that_make_no_sense_are_refused(settings, reason):
     assert ended.returncode == 1 and ended.stdout == "" and reason in ended.stderr
 
 
-@pytest.mark.parametrize("engine", ["embedded", "couchdb"])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("couchdb", marks=pytest.mark.long_only)])
 def test_random_requests_find_nothing(engine):
     if engine == "couchdb":
         with support.couchdb_or_skip():

@@ -11,8 +11,6 @@ import requests
 
 from app.documents.names import account_db, number_db
 from tests import support
-from tests.browser import chromium
-from tests.conftest import make_person
 
 pytestmark = [pytest.mark.slow, pytest.mark.repeated]
 
@@ -105,40 +103,3 @@ def assert_all_was_reached(document, log):
             assert statuses, f"{operation} was not sent"
             if {"200", "201"} & item[verb]["responses"].keys() and not NEVER_SUCCEEDS.search(path):
                 assert statuses & {"200", "201"}, f"{operation} never succeeded: {statuses}"
-
-
-def try_it(browser, noun, operation, **fields):
-    """Open an operation, fill in its parameters and its `body`, send it, and return the status and the answer."""
-    block = f"#operations-{noun}-{operation}"
-    if not browser.find(block):
-        browser.click(f"#operations-tag-{noun}")
-    browser.click(f"{block} .opblock-summary-control")
-    for name, value in fields.items():
-        browser.type(f"{block} textarea" if name == "body" else f'{block} input[placeholder="{name}"]', value)
-    browser.click(f"{block} .execute")
-    answer = f"{block} .live-responses-table .response"
-    shown = [browser.see(f"{answer} {part}") for part in (".response-col_status", ".response-col_description code")]
-    status, body = (browser.call("GET", f"/element/{element}/text") for element in shown)
-    return int(status.split()[0]), body
-
-
-def test_a_person_logs_in_and_tries_the_api_in_the_page(world_on, service_on, tmp_path):
-    """After the log-in no more is needed, not even after a reload. Nobody else is asked for anything."""
-    world, base = world_on("embedded"), service_on("embedded")
-    person = make_person(world)
-    api_key = world.store.open_doc("accounts", person.account_id)["pvt_api_key"]
-    trunk = support.Api(base, person).create({"name": "HQ"})
-    with chromium(tmp_path / "profile") as browser:
-        browser.open(f"{base}/docs")
-        status, _ = try_it(browser, "api_auth", "put_api_auth", body=json.dumps({"data": {"api_key": api_key}}))
-        assert status == 201
-        asked = {"account_id": person.account_id}
-        status, answer = try_it(browser, "connectivity", "get_accounts_connectivity", **asked)
-        assert (status, json.loads(answer)["data"]) == (200, [trunk])
-        browser.open(f"{base}/docs")
-        status, answer = try_it(browser, "connectivity", "get_accounts_connectivity_id", **asked, id=trunk)
-        assert (status, json.loads(answer)["data"]["name"]) == (200, "HQ")
-        assert browser.console() == []
-        sent = [event["params"]["request"]["url"] for event in browser.network() if "request" in event["params"]]
-        assert len(sent) > 8
-        assert [url for url in sent if not url.startswith((f"{base}/", "data:", "chrome://", "about:"))] == []

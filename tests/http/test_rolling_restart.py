@@ -13,7 +13,7 @@ import requests
 
 from tests import support
 
-pytestmark = [pytest.mark.slow, pytest.mark.repeated]
+pytestmark = [pytest.mark.slow, pytest.mark.long_only]
 
 ROUNDS = support.often(1, 3)
 CLIENTS = 6

@@ -17,7 +17,14 @@ def fill_in(page: Browser, person: support.Person, form: str = "form") -> None:
 
 
 def log_in(page: Browser, person: support.Person) -> None:
-    fill_in(page, person)
+    """Log in without typing, key by key, what `fill_in` types."""
+    values = {"account": person.realm, "user": person.user["username"], "password": support.PASSWORD}
+    page.see("form button", "Log in")
+    page.execute(
+        "for (const [id, value] of Object.entries(arguments[0])) document.getElementById(id).value = value;"
+        "document.querySelector('form button').click()",
+        values,
+    )
     page.see("h1", "Trunks")
 
 

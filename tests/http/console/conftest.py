@@ -24,9 +24,9 @@ def page(browser, base):
     browser.resize()
     browser.prefer("light")
     browser.speak("en-US,en")
-    browser.open(f"{base}/console")
+    # A small page of the same origin.
+    browser.open(f"{base}/health/live")
     browser.execute("sessionStorage.clear()")
-    browser.open("about:blank")
     browser.open(f"{base}/console")
     browser.console()
     yield browser
