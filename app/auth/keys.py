@@ -7,6 +7,7 @@ values and would not notice new ones.
 import secrets
 import threading
 import time
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -86,7 +87,9 @@ class KeyRing:
             return b""
 
 
+@lru_cache(maxsize=8)
 def _load(pem: bytes) -> rsa.RSAPrivateKey | None:
+    """The key in a PEM file. Checking it takes a moment, so workers inherit what was loaded at the start."""
     if not pem:
         return None
     try:

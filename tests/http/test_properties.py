@@ -12,7 +12,7 @@ from tests.conftest import make_person
 
 pytestmark = [pytest.mark.slow, pytest.mark.repeated]
 
-SETTINGS = settings(max_examples=support.often(80, 1000), deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=support.often(40, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 NAMES = st.sampled_from(
     ["name", "account", "servers", "auth", "DIDs", "+14155550100", "options", "enabled", "port", "id", "_id", "_rev"]
     + ["pvt_type", "_attachments", "_deleted", "page_size", "start_key", "auth_method", "rev"]

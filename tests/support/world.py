@@ -1,14 +1,17 @@
 """Accounts in a store, and clients of a service."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import requests
 
+from app.accounts import system
 from app.accounts.creation import add_account, add_user
-from app.accounts.system import create_system
 from app.auth.credentials import credential_hash
+from app.auth.keys import generate_pem
 from app.documents import Document
 from app.settings import Settings
 from app.store import Store
@@ -39,6 +42,12 @@ class Person:
         return credential_hash(self.user["username"], PASSWORD)
 
 
+@cache
+def _signing_key() -> bytes:
+    """A key takes a moment to make, so the worlds of a process share one."""
+    return generate_pem()
+
+
 @dataclass
 class World:
     """A store with a master account, and the environment of a service on it."""
@@ -50,7 +59,8 @@ class World:
 
     def populate(self, rate_limited: bool = False) -> "World":
         """Create what Kazoo would have, and the master account."""
-        create_system(self.store)
+        with mock.patch.object(system, "generate_pem", _signing_key):
+            system.create_system(self.store)
         if not rate_limited:
             self.configure("crossbar", token_costs=0)
         self.master = self.person("Master", "master.example.com")

@@ -83,7 +83,7 @@ def dids_and_users(document):
 
 @pytest.mark.repeated
 @given(DOCUMENT, st.sampled_from([Views.OURS, Views.KAZOOS]))
-@settings(max_examples=support.often(300, 3000))
+@settings(max_examples=support.often(100, 3000))
 def test_no_finding_contradicts_the_explanation(document, views):
     """What `audit` says of a document on its own, and what happens to its numbers and users."""
     document = {**document, "pvt_deleted": False}

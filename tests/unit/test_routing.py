@@ -133,7 +133,7 @@ DOCUMENT = st.fixed_dictionaries(
 @given(
     st.lists(DOCUMENT, max_size=2), st.sampled_from(Views), SETTINGS, st.sampled_from([NUMBER, "911", "0", "é", ""])
 )
-@settings(max_examples=support.often(300, 3000))
+@settings(max_examples=support.often(100, 3000))
 def test_no_document_makes_an_exception(documents, views, account, to):
     stored = {"_id": "a" * 32, "realm": REALM, **account}
     system = System("a" * 32, stored, tuple(documents), lambda number: Number("a" * 32, "in_service"), views)
