@@ -213,7 +213,15 @@ def test_after_the_log_in_the_account_is_filled_in_everywhere(docs, base, person
     assert list(docs.execute("return Object.keys(localStorage)")) == ["authorized"]
     assert kept[1:] == ["{}", ""] and support.PASSWORD not in kept[0] and "eyJ" in kept[0]
     assert docs.execute("return document.getElementById('password').value") == ""
-    # Nobody is asked again, until they log out.
+    sent = [event["params"]["request"]["url"] for event in docs.network() if "request" in event["params"]]
+    assert len(sent) > 8
+    assert [url for url in sent if not url.startswith((f"{base}/", "data:", "chrome://", "about:", "file:"))] == []
+
+
+@pytest.mark.long_only
+def test_nobody_is_asked_again_until_they_log_out(docs, base, person):
+    trunk = support.Api(base, person).create({"name": "HQ"})
+    log_in(docs, person)
     open_page(docs, f"{base}/docs")
     docs.see("#logged-in", person.account_id)
     block = open_operation(docs, "connectivity", "get_accounts_connectivity")
@@ -224,9 +232,6 @@ def test_after_the_log_in_the_account_is_filled_in_everywhere(docs, base, person
     assert "eyJ" not in docs.execute("return JSON.stringify(localStorage)")
     docs.click(f"{block} .execute")
     docs.see(f"{block} .live-responses-table .response-col_status", "401")
-    sent = [event["params"]["request"]["url"] for event in docs.network() if "request" in event["params"]]
-    assert len(sent) > 8
-    assert [url for url in sent if not url.startswith((f"{base}/", "data:", "chrome://", "about:", "file:"))] == []
 
 
 @pytest.mark.long_only

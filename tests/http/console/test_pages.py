@@ -16,6 +16,7 @@ STATIC = support.ROOT / "app/console/static"
 MOST_BYTES, MOST_COMPRESSED = 350_000, 90_000
 
 
+@pytest.mark.repeated
 def test_accessible(world, base, person, page):
     api = support.Api(base, person)
     doc_id = api.create({"name": "t", "servers": [support.server_with("+14155550100")]})
@@ -26,7 +27,7 @@ def test_accessible(world, base, person, page):
     def check(what):
         assert page.accessibility_faults() == [], what
 
-    for scheme, width in (("light", 0), ("dark", 390)):
+    for scheme, width in (("light", 0), ("dark", 390))[: support.often(1, 2)]:
         page.prefer(scheme)
         page.resize(width)
         page.open(f"{base}/console")
