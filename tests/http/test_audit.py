@@ -61,6 +61,7 @@ def test_a_trunk_without_trouble(world):
     assert audited(world, person.account_id, code=0) == {}
 
 
+@pytest.mark.either_engine
 @pytest.mark.parametrize(
     ("change", "rule", "path", "severity"),
     [

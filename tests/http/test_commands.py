@@ -405,6 +405,7 @@ def test_a_missing_view_is_a_503_that_says_so(world, base):
     assert world.store.find_doc(db, "_design/trunkstore") is None
 
 
+@pytest.mark.either_engine
 def test_metrics_are_summed_over_the_workers(world):
     port = support.free_port()
     server = support.service({**world.environment, "METRICS_PORT": str(port)}, workers=3, forked=False).start()

@@ -9,7 +9,7 @@ from app.history.versions import Version, Write
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 # So many numbers, all of them other ones, differ too much, however they are compared.
 MANY = 30_000

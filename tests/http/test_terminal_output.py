@@ -15,7 +15,7 @@ from tests import support
 from tests.conftest import make_person
 from tests.http.test_compare import in_data, proxy_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 # The title of a terminal, a line of its own, a colour in one character, a deletion, a line's end, and right to left.
 EVIL = "\x1b]0;owned\x07\r\nforged line\x9b31m\x7f\u2028\u202e"
