@@ -2,9 +2,8 @@
 
 import re
 
-from app.web_page import BOOTSTRAP
+from app.web_page import BOOTSTRAP, read_style_sheet
 
-_IMAGE = re.compile(r'url\("data:[^"]*"\)')
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
 _DARK = "[data-bs-theme=dark]"
 _DARK_RULE = re.compile(r"(?<=})" + re.escape(_DARK) + r"[^{}]*{[^{}]*}")
@@ -15,7 +14,7 @@ def style_sheet() -> str:
 
     Bootstrap itself is dark where an attribute says so, which only a script could set.
     """
-    css = _SOURCE_MAP.sub("", _IMAGE.sub("none", BOOTSTRAP.read_text("utf-8")))
+    css = _SOURCE_MAP.sub("", read_style_sheet(BOOTSTRAP)[0].decode())
     return _DARK_RULE.sub(lambda rule: f"@media (prefers-color-scheme:dark){{{_of_root(rule[0])}}}", css)
 
 

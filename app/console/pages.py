@@ -16,6 +16,7 @@ POLICY = web_page.policy()
 # Every file by its name below /console. What is not here does not exist.
 FILES = {file.name: file for file in STATIC.iterdir()}
 FILES |= {"bootstrap.css": web_page.BOOTSTRAP, "theme.js": web_page.THEME}
+READERS = {".js": web_page.read_script, ".css": web_page.read_style_sheet}
 # The texts of the landing page, one file a language. The first language is for browsers that want none of them.
 LANGUAGES = ("en", "de")
 TEXTS = {
@@ -39,7 +40,7 @@ def show_file(name: str) -> Response:
     if name not in FILES:
         return Response("Not Found\n", 404, content_type="text/plain; charset=UTF-8")
     file = FILES[name]
-    body = web_page.read_script(file) if file.suffix == ".js" else web_page.read(file)
+    body = READERS.get(file.suffix, web_page.read)(file)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return web_page.respond(body, f"{kind}; charset=utf-8", POLICY)
 

@@ -133,6 +133,7 @@ def test_files_and_headers(world, base):
     for name in [file.name for file in STATIC.iterdir()] + ["bootstrap.css", "theme.js"]:
         given = requests.get(f"{base}/console/{name}", timeout=120)
         assert given.status_code == 200 and given.headers["content-encoding"] == "gzip"
+        assert 'url("data:' not in given.text
         sizes[name] = (len(given.content), len(gzip.compress(given.content)))
         if name != "bootstrap.css":
             assert not re.search(r"(?<!xmlns=\")https?://(?!www\.w3\.org)", given.text)
