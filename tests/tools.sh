@@ -44,7 +44,10 @@ for pair in rabbitmq-server:rabbitmq-server nginx:nginx haproxy:haproxy mmdebstr
   is_there "${pair%%:*}" || wanted="$wanted ${pair##*:}"
 done
 # The driver has to be of the browser's version.
-case "$wanted" in *chromium*) wanted="$wanted chromium-driver" ;; esac
+case "$wanted" in
+  *chromium-driver*) ;;
+  *chromium-headless-shell*) wanted="$wanted chromium-driver" ;;
+esac
 if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   echo "installing$wanted"
   export DEBIAN_FRONTEND=noninteractive

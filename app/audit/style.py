@@ -2,7 +2,7 @@
 
 import re
 
-from app.web_page import BOOTSTRAP, read_style_sheet
+from app.web_page import BOOTSTRAP, without_images
 
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
 _DARK = "[data-bs-theme=dark]"
@@ -14,7 +14,7 @@ def style_sheet() -> str:
 
     Bootstrap itself is dark where an attribute says so, which only a script could set.
     """
-    css = _SOURCE_MAP.sub("", read_style_sheet(BOOTSTRAP)[0].decode())
+    css = _SOURCE_MAP.sub("", without_images(BOOTSTRAP.read_bytes()).decode())
     return _DARK_RULE.sub(lambda rule: f"@media (prefers-color-scheme:dark){{{_of_root(rule[0])}}}", css)
 
 
