@@ -1,9 +1,12 @@
 #!/bin/sh
-# Builds dist/kazoo-connectivity_VERSION_ARCH.deb: a virtual environment for Debian's python3 below /opt, a systemd
-# unit, a command, and /etc/kazoo-connectivity.env. It is the same, byte for byte, for the same commit and machine.
+# Builds kazoo-connectivity_VERSION_ARCH.deb in a folder: a virtual environment for Debian's python3 below /opt, a
+# systemd unit, a command, and /etc/kazoo-connectivity.env. It is the same, byte for byte, for the same commit and
+# machine. Usage: sh release/deb.sh [FOLDER], which is dist/ of the checkout unless told, and must exist otherwise.
 set -eu
 umask 022
+folder=${1:+$(cd "$1" && pwd)}
 cd "$(dirname "$0")/.."
+folder=${folder:-dist}
 name=kazoo-connectivity home=/opt/kazoo-connectivity
 python=${PYTHON:-python3}
 minor=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -16,16 +19,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/opt" "$root/usr/bin" "$root/etc" "$root/lib/systemd/system" "$root/usr/share/doc/$name" \
-  "$root/DEBIAN" dist
+  "$root/DEBIAN" "$folder"
 # `apt install ./dist/*.deb` would take any of them.
-rm -f dist/${name}_*.deb
+rm -f "$folder/${name}"_*.deb
 
 # What the wheel needs has the versions and checksums of the lock file.
 $python -m venv "$root$home"
 pip="$root$home/bin/pip --disable-pip-version-check --quiet"
 $pip install --require-hashes --no-compile -r requirements.lock
-cp -r app schemas couchdb_views setup.cfg pyproject.toml README.md LICENSE MANIFEST.in "$work"
-find "$work/app" -name __pycache__ -prune -exec rm -r {} +
+# Compiled files come and go while a service runs from this checkout.
+tar -c --exclude=__pycache__ app schemas couchdb_views setup.cfg pyproject.toml README.md LICENSE MANIFEST.in |
+  tar -x -C "$work"
 (cd "$work" && $pip install --no-deps --no-build-isolation --no-index --no-compile .)
 $pip uninstall --yes setuptools pip
 
@@ -52,5 +56,5 @@ size=$(du -sk --exclude=DEBIAN "$root" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@MINOR@/$minor/" -e "s/@SIZE@/$size/" \
   release/debian/control >"$root/DEBIAN/control"
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group -Zxz --build "$root" dist/ >/dev/null
-echo "dist/${name}_${version}_$arch.deb"
+dpkg-deb --root-owner-group -Zxz --build "$root" "$folder/" >/dev/null
+echo "$folder/${name}_${version}_$arch.deb"

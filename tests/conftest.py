@@ -29,6 +29,7 @@ TOGETHER = (
     "console/test_numbers.py",
     "console/test_pages.py",
     "console/test_trunk.py",
+    "test_debian.py",
     "test_faults.py",
     "test_filtered_lists.py",
     "test_guessing.py",
