@@ -9,7 +9,7 @@ PARITY_DIR ?= tests/recordings tests/recordings/ui
 ENGINE ?= embedded
 RANDOM_SECONDS ?= 1800
 # Most tests wait for servers most of the time. A CouchDB that is named has room for one process.
-TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,4)
+TEST_PROCESSES ?= $(if $(TEST_COUCHDB_URL),0,5)
 # The tests start many interpreters, which need not all compile the same.
 export PYTHONDONTWRITEBYTECODE :=
 

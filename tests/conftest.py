@@ -30,15 +30,19 @@ TOGETHER = (
     "console/test_pages.py",
     "console/test_trunk.py",
     "test_debian.py",
+    "test_explain.py",
     "test_faults.py",
     "test_filtered_lists.py",
     "test_guessing.py",
     "test_history.py",
     "test_history_limits.py",
+    "test_lists.py",
     "test_openapi.py",
+    "test_operators_page.py",
     "test_overwrites.py",
     "test_package.py",
     "test_users.py",
+    "test_web_pages.py",
 )
 _NUMBERS = itertools.count()
 
@@ -77,6 +81,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "couchdb_url" in item.fixturenames:
             item.add_marker("slow")
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_begin_with_those_that_wait(items):
+    """After the files of `TOGETHER`, so that no process waits for one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -61,6 +63,8 @@ MOST_PATHS = 10
 # A file there costs no disk.
 MEMORY = "/dev/shm"
 METRICS, LOCK = "connectivity-metrics-", "lock"
+# What ends a process.
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 log = logging.getLogger(__name__)
 
@@ -159,12 +163,23 @@ class JSONLogger(glogging.Logger):
 
 
 class DrainingArbiter(Arbiter):
-    """gunicorn's master process. Before it stops, load balancers have time to see that it will."""
+    """gunicorn's master process. Before it stops, load balancers have time to see that it will.
+
+    Its workers end when they are told to, however young they are.
+    """
 
     def __init__(self, application: BaseApplication, ending: Ending, drain_seconds: int):
         self._ending = ending
         self._drain_seconds = drain_seconds
         super().__init__(application)
+
+    def spawn_worker(self) -> Any:
+        """Start a worker. A signal to end waits for handlers of its own: this process's would only queue it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers, after a while if they are to end in peace. They must not get the signal themselves."""
@@ -210,7 +225,7 @@ class GunicornApplication(BaseApplication):
             "control_socket_disable": True,
             "when_ready": self._when_ready,
             "pre_fork": self._choose_cpu,
-            "post_fork": self._pin_to_cpu,
+            "post_fork": self._begin_worker,
             "worker_exit": _close_services,
         }.items():
             # An older gunicorn neither knows nor needs some of these settings.
@@ -259,8 +274,12 @@ class GunicornApplication(BaseApplication):
         workers_on = Counter(other.cpu for other in arbiter.WORKERS.values())
         worker.cpu = min(self._cpus, key=workers_on.__getitem__, default=None)
 
-    def _pin_to_cpu(self, arbiter: Any, worker: Any) -> None:
-        """Pin a worker to its CPU. Only one of its threads runs at a time, and switching CPUs is slow."""
+    def _begin_worker(self, arbiter: Any, worker: Any) -> None:
+        """Let a worker be ended, and pin it to its CPU."""
+        for sign in ENDING_SIGNALS:
+            signal.signal(sign, _end_at_once)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+        # Only one of its threads runs at a time, and switching CPUs is slow.
         if worker.cpu is not None:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {worker.cpu})
@@ -319,6 +338,11 @@ def _usable_cpus() -> list[int]:
     """The usable CPUs in random order, so that several instances on a machine do not start with the same one."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return random.sample(cpus, len(cpus))
+
+
+def _end_at_once(sign: int, frame: FrameType | None) -> None:
+    """End a worker that has not served yet."""
+    os._exit(0)
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:

@@ -185,6 +185,7 @@ def test_malformed_trailers_are_refused(base, trailer):
     assert status_of(answer_to(base, head + body + trailer + b"\r\n\r\n")) == 400
 
 
+@pytest.mark.waits
 def test_a_chunk_that_never_comes(base):
     head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"
     with connect(base) as connection:

@@ -17,7 +17,7 @@ from app.documents.names import account_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
 
 def compared(old, new, *arguments, code, stdin=""):

@@ -17,8 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def demo(tmp_path):
     """`serve --demo` in an empty folder, with its data in `data`, as `make run` has it."""
-    server = support.service({"DATA_DIR": "data"}, demo=True, forked=False)
-    server.environment["PYTHONPATH"] = str(support.ROOT)
+    server = support.service({"DATA_DIR": "data"}, demo=True)
     server.cwd = tmp_path
     yield server.start()
     server.stop()

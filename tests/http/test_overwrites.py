@@ -126,9 +126,7 @@ def test_what_the_command_cannot_do(service, trunk, world):
 def test_a_number_is_in_the_log_without_secrets(tmp_path):
     world = support.embedded_world(tmp_path).populate()
     log = tmp_path / "log"
-    server = support.service(
-        {**world.environment, "LOG_LEVEL": "WARNING", "TEST_LOG": str(log)}, forked=False
-    ).start()
+    server = support.service({**world.environment, "LOG_LEVEL": "WARNING", "TEST_LOG": str(log)}).start()
     try:
         api = support.Api(server.url, world.person("P", "p.example.com", world.master))
         doc_id = api.create({"servers": [server_with()]})

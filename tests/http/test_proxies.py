@@ -186,6 +186,7 @@ def test_a_trunk_behind_tls(make, base, api, tmp_path, monkeypatch):
         proxy.stop()
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("make", [nginx, haproxy])
 def test_connectivity_comes_here_and_all_else_goes_to_the_old_one(make, old, world, person, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/usr/sbin")

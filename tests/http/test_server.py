@@ -173,6 +173,38 @@ def test_settings_of_gunicorn_come_from_its_variable(world, tmp_path):
         server.stop()
 
 
+NEWBORN = """
+import os, pathlib, time
+from app.server import Worker
+
+class Newborn(Worker):
+    def init_process(self):
+        pathlib.Path(os.environ["BORN"]).touch()
+        while True:
+            time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_does_not_serve_yet_delays_no_end(world, tmp_path, sign):
+    """It has not come as far as its own handlers of signals. Whoever waits for it would wait as long as gunicorn may."""
+    (tmp_path / "newborn.py").write_text(NEWBORN)
+    environment = {
+        **world.environment,
+        "PYTHONPATH": str(tmp_path),
+        "BORN": str(tmp_path / "born"),
+        "GUNICORN_CMD_ARGS": "--worker-class newborn.Newborn --graceful-timeout 86400",
+    }
+    server = support.service(environment, workers=1)
+    server.process = server._launched()
+    try:
+        support.wait_until((tmp_path / "born").exists, message="a worker")
+        server.process_signal(sign)
+        assert server.process.wait(120) == 0
+    finally:
+        server.kill()
+
+
 def unix_connection(path):
     import socket
 

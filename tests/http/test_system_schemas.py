@@ -65,13 +65,13 @@ def test_a_schema_of_kazoos_validates_nothing_here(kazoos, base):
 
 def test_a_start_says_which_schema_counts(world, kazoos, tmp_path):
     log = tmp_path / "log"
-    server = support.service({**world.environment, "TEST_LOG": str(log)}, forked=False).start()
+    server = support.service({**world.environment, "TEST_LOG": str(log)}).start()
     server.stop()
     assert "system_schemas/connectivity differs from the file in schemas/" in log.read_text("utf-8")
 
 
 def test_a_start_without_kazoo_says_nothing_of_schemas(world, tmp_path):
     log = tmp_path / "log"
-    server = support.service({**world.environment, "TEST_LOG": str(log)}, forked=False).start()
+    server = support.service({**world.environment, "TEST_LOG": str(log)}).start()
     server.stop()
     assert "system_schemas" not in log.read_text("utf-8")

@@ -204,6 +204,7 @@ def test_a_lost_write_that_came_too_late_is_a_conflict(store, nodes, db, direct,
     assert direct.open_doc(db, "d")["n"] == 2
 
 
+@pytest.mark.waits
 def test_all_nodes_down_is_unavailable(nodes, store, db):
     for node in nodes:
         node.mode = "hang"
