@@ -84,9 +84,10 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def pytest_begin_with_those_that_wait(items):
-    """After the files of `TOGETHER`, so that no process waits for one of them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+def pytest_end_with_none_that_waits(items):
+    """What would wait while no other test is left to run comes first."""
+    late = {item for item in items[len(items) // 2 :] if item.get_closest_marker("waits")}
+    items.sort(key=lambda item: item not in late)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -59,6 +59,7 @@ class TestEmbedded:
         yield server, support.Api(server.url, person), tmp_path / "data" / FILE_NAME, log
         server.stop()
 
+    @pytest.mark.waits
     def test_another_process_that_holds_the_lock(self, running):
         server, api, path, _ = running
         doc_id = api.create({"name": "a"})
@@ -301,7 +302,9 @@ class TestCouchDB:
         yield server
         server.stop()
 
-    @pytest.mark.parametrize("mode", ["full", "read-only", "slow", "half", "down"])
+    @pytest.mark.parametrize(
+        "mode", ["full", "read-only", pytest.param("slow", marks=pytest.mark.waits), "half", "down"]
+    )
     def test_it_is_a_503_and_passes(self, server, between, world, person, mode):
         api = support.Api(server.url, person)
         doc_id = api.create({"name": "a"})

@@ -17,7 +17,7 @@ from app.documents.names import account_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 
 def compared(old, new, *arguments, code, stdin=""):
@@ -34,6 +34,12 @@ def engine():
     return "embedded"
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """What differs is asked for again at once."""
+    monkeypatch.setattr("app.compare.reads.SECONDS_BETWEEN_ATTEMPTS", 0)
+
+
 class Proxy(http.server.ThreadingHTTPServer):
     """Passes requests on, and changes the answers to the paths in `changes`."""
 
@@ -47,6 +53,8 @@ class Proxy(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # The head and the body are sent at once. A client would acknowledge the head alone only after 40 ms.
+    wbufsize = -1
 
     def _pass_on(self):
         server = self.server
@@ -239,6 +247,7 @@ def test_log_ins_that_fail_and_those_at_the_account_are_compared(world, base, no
     assert support.PASSWORD not in json.dumps(differing) and login[1] not in json.dumps(differing)
 
 
+@pytest.mark.waits
 def test_the_rate_is_kept_and_429_is_waited_for(base, account):
     person, trunk, login = account
     refusals = [429, 429]
@@ -329,6 +338,7 @@ def test_an_account_with_trunks_is_no_scratch_account(world, base, account):
     assert len(trunks_of(world, person)) == 1
 
 
+@pytest.mark.waits
 def test_interrupted_writes_leave_nothing_behind(world, base):
     person = make_person(world)
     login = ("--api-key", person.account["pvt_api_key"])

@@ -102,6 +102,7 @@ class Dropping(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("make", [nginx, haproxy])
 def test_a_write_is_sent_once_and_a_client_cannot_say_where_it_is(make, old, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/usr/sbin")

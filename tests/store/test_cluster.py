@@ -204,8 +204,8 @@ def test_a_lost_write_that_came_too_late_is_a_conflict(store, nodes, db, direct,
     assert direct.open_doc(db, "d")["n"] == 2
 
 
-@pytest.mark.waits
-def test_all_nodes_down_is_unavailable(nodes, store, db):
+def test_all_nodes_down_is_unavailable(nodes, db):
+    store = CouchDBStore([node.url for node in nodes], timeout=1)
     for node in nodes:
         node.mode = "hang"
     for call in (lambda: store.open_doc(db, "d"), lambda: store.save_doc(db, {"_id": "d"})):
