@@ -21,7 +21,8 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 FLAGS += ["--window-size=1400,1000"]
 # Errors that go away when what is in the way has moved, or when the page has been drawn anew.
-PASSING = ("element click intercepted", "element not interactable", "stale element reference")
+MISSED = "missed"
+PASSING = ("element click intercepted", "element not interactable", "stale element reference", MISSED)
 # WebDriver's names for two keys: one that is held, and one that lets go of all that are held.
 CONTROL, RELEASE = "\ue009", "\ue000"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -40,6 +41,8 @@ const [element] = visible(selector, text);
 const place = () => JSON.stringify(element.getBoundingClientRect());
 if (!element) return done(null);
 element.scrollIntoView({block: 'center', behavior: 'instant'});
+window.isClicked = false;
+element.addEventListener('click', () => { window.isClicked = true; }, {capture: true, once: true});
 const before = place();
 requestAnimationFrame(() => requestAnimationFrame(() => done(place() === before ? element : null)));
 """
@@ -107,7 +110,12 @@ class Browser:
 
     def see(self, selector: str, text: str = "") -> str:
         """The first visible element, as soon as there is one."""
-        return self.wait(lambda: self.find(selector, text), f"{selector} {text!r} to see")[0]
+        try:
+            found: list[str] = self.wait(lambda: self.find(selector, text), f"{selector} {text!r} to see")
+        except AssertionError as error:
+            error.add_note(f"The page says: {self.execute('return document.body.innerText')[:2000]}")
+            raise
+        return found[0]
 
     def gone(self, selector: str, text: str = "") -> None:
         """Wait until none is visible any more."""
@@ -115,7 +123,13 @@ class Browser:
 
     def click(self, selector: str, text: str = "") -> None:
         """Click on it as soon as it is there, stands still and nothing lies above it."""
-        self._retried(lambda: self.call("POST", f"/element/{self._still(selector, text)}/click"))
+        self._retried(lambda: self._click(selector, text))
+
+    def _click(self, selector: str, text: str) -> None:
+        self.call("POST", f"/element/{self._still(selector, text)}/click")
+        # On a busy machine, it may have moved away under the pointer. A new page knows nothing of a click.
+        if self.execute("return window.isClicked === false"):
+            raise WebDriverError(MISSED, selector)
 
     def double_click(self, selector: str, text: str = "") -> None:
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]

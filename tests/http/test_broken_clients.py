@@ -2,11 +2,11 @@
 
 import contextlib
 import itertools
-import select
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,6 +14,9 @@ import requests
 from tests import support
 
 pytestmark = pytest.mark.slow
+
+# Linux's state of a connection.
+ESTABLISHED = "01"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,17 @@ def connections_that_sent(base, part, count=200):
         yield clients
 
 
+def slow_reader(stack, base, sent):
+    """A client that reads no more than the beginning of its answer. If it is refused for load, another one asks."""
+
+    def begun():
+        client = stack.enter_context(connect(base, buffer=4096))
+        client.sendall(sent)
+        return client if client.recv(12, socket.MSG_WAITALL)[9:] != b"503" else None
+
+    return support.wait_until(begun, message="the beginning of an answer")
+
+
 def answer_to(base, *parts, pause=0.0):
     """All bytes that come back after these parts are sent; b"" for a closed connection."""
     with connect(base) as connection:
@@ -70,18 +84,27 @@ def assert_refused(received):
 
 def assert_serving(base, clients=()):
     """Others are answered, and while these clients are still connected: nobody had to wait until they were gone."""
-    assert requests.get(f"{base}/v2/schemas", timeout=120).status_code == 200
-    for client in clients:
-        assert is_connected(client), "the server answered only after it had closed a connection"
+    support.wait_until(lambda: is_answered(base), message="an answer that is no refusal")
+    # A list of the kernel's that changes while it is read may lack a line.
+    assert any(are_connected(clients) for _ in range(5)), "the server answered only after it had closed a connection"
 
 
-def is_connected(client):
-    """Whether the server has not closed the connection. What it has sent stays unread."""
-    # A timeout of its own would have it wait for something to read.
-    readable, _, _ = select.select([client], [], [], 0)
-    with contextlib.suppress(ConnectionError):
-        return not readable or client.recv(1, socket.MSG_PEEK) != b""
-    return False
+def is_answered(base):
+    """Whether a request is answered. A server that cannot for the load of the machine asks to come again."""
+    answer = requests.get(f"{base}/v2/schemas", timeout=120)
+    assert answer.status_code == 200 or (answer.status_code == 503 and answer.headers["retry-after"])
+    return answer.status_code == 200
+
+
+def are_connected(clients):
+    """Whether the server's ends of connections are open. At the clients' ends, unread data may come before the end."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ports = {tuple(int(end.partition(":")[2], 16) for end in line[1:3]) for line in lines if line[3] == ESTABLISHED}
+    try:
+        return all((client.getpeername()[1], client.getsockname()[1]) in ports for client in clients)
+    except OSError:
+        # It has been reset.
+        return False
 
 
 @pytest.mark.parametrize("part", [b"", b"GE", b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
@@ -144,11 +167,10 @@ def test_a_client_that_pipelines_and_reads_nothing_occupies_no_thread(world):
     server = support.service({**world.environment, "THREADS": "1"}, workers=1).start()
     try:
         with contextlib.ExitStack() as stack:
-            for _ in range(4):
-                client = stack.enter_context(connect(server.url, buffer=4096))
-                client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+            sent = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 100
+            clients = [slow_reader(stack, server.url, sent) for _ in range(4)]
             for _ in range(5):
-                assert_serving(server.url)
+                assert_serving(server.url, clients)
     finally:
         server.stop()
 
@@ -205,26 +227,6 @@ def test_dripping_chunks_and_expectations_leave_the_server_answering(base):
         with connections_that_sent(base, head + half) as clients:
             for _ in range(5):
                 assert_serving(base, clients)
-
-
-def test_clients_that_never_read_leave_the_server_answering(world, tmp_path):
-    log = tmp_path / "log"
-    server = support.service({**world.environment, "TEST_LOG": str(log), "THREADS": "4"}, workers=1).start()
-    body = b'{"data":"%s"}' % (b"x" * 7_900_000)
-    head = b"PUT /v2/schemas/connectivity/validation HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
-    try:
-        with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(connect(server.url, buffer=4096)) for _ in range(4)]
-            for client in clients:
-                client.sendall(head + body)
-            for client in clients:
-                # Its answer has begun, so it has a thread.
-                assert client.recv(1) == b"H"
-            # Their threads are free again only when the server gives them up.
-            assert requests.get(f"{server.url}/v2/schemas", timeout=90).status_code == 200
-    finally:
-        server.stop()
-    assert "Traceback" not in log.read_text()
 
 
 def test_what_is_no_request_is_repeated_neither_in_the_log_nor_in_the_answer(world, tmp_path):

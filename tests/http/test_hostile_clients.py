@@ -19,6 +19,7 @@ from tests.http.test_broken_clients import (
     connect,
     connections_that_sent,
     one_answer,
+    slow_reader,
     status_of,
 )
 
@@ -99,22 +100,20 @@ def test_dripping_chunks_occupy_no_thread(base):
             assert_serving(base, clients)
 
 
-def test_slow_readers_occupy_no_thread(world, person):
-    server = support.service({**world.environment, "THREADS": "2"}, workers=1).start()
+def test_slow_readers_occupy_no_thread(world, person, tmp_path):
+    log = tmp_path / "log"
+    server = support.service({**world.environment, "TEST_LOG": str(log), "THREADS": "2"}, workers=1).start()
     try:
         api = support.Api(server.url, person)
         doc_id = api.create({"x": "y" * 7_000_000})
         path = api.url(f"/{doc_id}").removeprefix(server.url)
         get = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {api.token}\r\n\r\n".encode()
         with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(connect(server.url, buffer=4096)) for _ in range(12)]
-            for client in clients:
-                client.sendall(get)
-            for client in clients:
-                assert client.recv(1) == b"H"
+            clients = [slow_reader(stack, server.url, get) for _ in range(12)]
             assert_serving(server.url, clients)
     finally:
         server.stop()
+    assert "Traceback" not in log.read_text()
 
 
 def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
