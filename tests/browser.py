@@ -190,6 +190,10 @@ class Browser:
         size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
         self._command("Emulation.setDeviceMetricsOverride", **size)
 
+    def begin_pages_with(self, script: str) -> None:
+        """Run a script in each page from now on, before those of the page."""
+        self._command("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def _command(self, name: str, **parameters: Any) -> None:
         """A command of the DevTools protocol."""
         self.call("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
