@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import pyuca
@@ -70,6 +71,17 @@ class TestEmbedded(Contract):
         assert (
             subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True).stdout == "1\n"
         )
+
+    def test_a_process_may_open_it_twice_and_loses_no_write(self, store, db):
+        """SQLite's last connection deletes the log of writes, and asks the file's locks whether it is the last."""
+        folder = store._file._path.parent
+        EmbeddedStore(folder).close()
+        script = f"from app.store.embedded.store import EmbeddedStore as E; s = E({str(folder)!r}); "
+        alone = partial(subprocess.run, cwd=ROOT, check=True, capture_output=True, text=True)
+        alone([sys.executable, "-c", script + f's.save_doc({db!r}, {{"_id": "theirs"}}); s.close()'])
+        store.save_doc(db, {"_id": "mine"})
+        told = alone([sys.executable, "-c", script + f'print(s.open_doc({db!r}, "mine")["_id"])'])
+        assert told.stdout == "mine\n"
 
     def test_no_map_function_runs_on_a_read(self, store, db, monkeypatch):
         store.save_doc(db, {"_id": "d", "keys": ["a"], "value": 1})

@@ -45,10 +45,12 @@ class SQLiteFile:
             return
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            path.chmod(0o600)
             # SQLite does not wait for another process that changes the journal mode.
             with locked(path.with_name(f"{path.name}.lock")):
+                # Opened and closed here, a file would lose the locks of all connections that this process has to it.
+                with contextlib.suppress(FileExistsError):
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                path.chmod(0o600)
                 self._create(schema)
         except OSError as error:
             raise Unavailable(f"DATA_DIR {path.parent}: {error.strerror}") from error
