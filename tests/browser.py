@@ -20,8 +20,9 @@ CHROMIUM = HEADLESS_SHELL or shutil.which("chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 FLAGS += ["--window-size=1400,1000"]
-# Errors that go away when what is in the way has moved, or when the page has been drawn anew.
+# The code of an error of our own: a click did not arrive.
 MISSED = "missed"
+# Errors that go away when what is in the way has moved, or when the page has been drawn anew.
 PASSING = ("element click intercepted", "element not interactable", "stale element reference", MISSED)
 # WebDriver's names for two keys: one that is held, and one that lets go of all that are held.
 CONTROL, RELEASE = "\ue009", "\ue000"
@@ -33,6 +34,7 @@ const visible = (selector, text) => [...document.querySelectorAll(selector)].fil
 """
 VISIBLE = FIND + "return visible(...arguments);"
 # The first visible one, if it stands in the middle of the window from one frame to the next, and null if it slides.
+# From now on, the page knows whether it is clicked.
 STANDING = (
     FIND
     + """

@@ -84,16 +84,9 @@ def assert_refused(received):
 
 def assert_serving(base, clients=()):
     """Others are answered, and while these clients are still connected: nobody had to wait until they were gone."""
-    support.wait_until(lambda: is_answered(base), message="an answer that is no refusal")
+    assert support.patient(requests.request, "GET", f"{base}/v2/schemas").status_code == 200
     # A list of the kernel's that changes while it is read may lack a line.
     assert any(are_connected(clients) for _ in range(5)), "the server answered only after it had closed a connection"
-
-
-def is_answered(base):
-    """Whether a request is answered. A server that cannot for the load of the machine asks to come again."""
-    answer = requests.get(f"{base}/v2/schemas", timeout=120)
-    assert answer.status_code == 200 or (answer.status_code == 503 and "retry-after" in answer.headers)
-    return answer.status_code == 200
 
 
 def are_connected(clients):
