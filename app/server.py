@@ -21,6 +21,7 @@ the limits):
 """
 
 import logging
+import math
 import os
 import re
 import select
@@ -49,7 +50,6 @@ from app.settings import LEAST_BUFFERED, Settings
 
 SECONDS_FOR_A_REQUEST = 20
 SECONDS_IDLE = 30
-SECONDS_IN_THE_QUEUE = 0.5
 # When a worker has to shut down, a client may be about to send its request: the next one, or the first one, for which
 # it has just connected. A proxy on a busy machine takes its time.
 SECONDS_OF_SILENCE = 0.5
@@ -271,7 +271,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def service(self) -> None:
         """Answer the first request. This runs in a thread."""
         request = self.requests[0]
-        waits_too_long = time.monotonic() - self.queued_at > SECONDS_IN_THE_QUEUE
+        waits_too_long = time.monotonic() - self.queued_at > self.server.queue_seconds
         if request.error is None and (waits_too_long or self.total_outbufs_len > MOST_SENT_FROM_MEMORY):
             request.error = BUSY
         if request.error is BUSY:
@@ -296,6 +296,7 @@ class _Listener:
     accepting: bool
     socket: socket.socket
     most_buffered = 0
+    queue_seconds = math.inf
     request_count = 0
     _map: dict[int, Any]
 
@@ -312,7 +313,7 @@ class _Listener:
         """Queue a connection's first request, or refuse it if the queue is too slow already."""
         self.request_count += 1
         now = channel.queued_at = time.monotonic()
-        if now - self._oldest_queued(now) > SECONDS_IN_THE_QUEUE:
+        if now - self._oldest_queued(now) > self.queue_seconds:
             channel.requests[0].error = BUSY
             self.refusals.add_task(channel)
         else:
@@ -426,7 +427,8 @@ class Worker(base.Worker):
         refusals.set_thread_count(1)
         # This logger warns about each request that waits for a thread.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        worker_share = Settings.from_environment().max_buffered // self.cfg.workers
+        settings = Settings.from_environment()
+        worker_share = settings.max_buffered // self.cfg.workers
         most_buffered = max(worker_share, LEAST_BUFFERED) * 1_000_000
         wrappers: Any = self.sockets
         for listening in [wrapper.sock for wrapper in wrappers]:
@@ -436,6 +438,7 @@ class Worker(base.Worker):
             listener: Any = kind(self.wsgi, self._map, True, listening, **options)
             listener.refusals = refusals
             listener.most_buffered = most_buffered
+            listener.queue_seconds = settings.queue_seconds
             self._listeners.append(listener)
 
     def _request_count(self) -> int:

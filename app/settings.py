@@ -39,6 +39,7 @@ class Settings:
     workers: int = 2
     threads: int = 16
     pin_workers: bool = True
+    queue_seconds: float = 0.5
     max_buffered: int = 256
     drain_seconds: int = 0
     metrics_host: str = "127.0.0.1"
@@ -66,6 +67,7 @@ class Settings:
             (_is_port(self.port), "PORT must be 1 to 65535"),
             (self.workers > 0, "WORKERS must be 1 or more"),
             (self.threads > 0, "THREADS must be 1 or more"),
+            (0 < self.queue_seconds < math.inf, "QUEUE_SECONDS must be a number of seconds above 0"),
             (self.max_buffered >= LEAST_BUFFERED, f"MAX_BUFFERED must be {LEAST_BUFFERED} megabytes or more"),
             (0 <= self.drain_seconds <= 3600, "DRAIN_SECONDS must be 0 to 3600"),
             (self.metrics_port is None or _is_port(self.metrics_port), "METRICS_PORT must be 1 to 65535"),
@@ -125,6 +127,7 @@ class Settings:
             # With CouchDB on the same machine, a pinned worker would wait while CouchDB uses its CPU
             # (docs/performance.md).
             pin_workers=read.flag("PIN_WORKERS", not read.text("COUCHDB_URL", "")),
+            queue_seconds=read.number("QUEUE_SECONDS", cls.queue_seconds),
             max_buffered=read.whole("MAX_BUFFERED", cls.max_buffered),
             drain_seconds=read.whole("DRAIN_SECONDS", cls.drain_seconds),
             metrics_host=read.text("METRICS_HOST", cls.metrics_host),

@@ -97,6 +97,12 @@ def temporary_folder(tmp_path_factory):
     tempfile.tempdir = None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_services():
+    """No service refuses a request because the machine has no time for its threads. Load programs have the default."""
+    os.environ["QUEUE_SECONDS"] = str(support.PATIENCE)
+
+
 @pytest.fixture(scope="session")
 def couchdb_url():
     """A CouchDB: the one that TEST_COUCHDB_URL names, else pouchdb-server from npm."""

@@ -53,9 +53,9 @@ def check_chains(world, person, answers):
 
 
 def check_statuses(answers, count):
-    """All are answered. On a very slow machine, a write may be a 409 after five seconds of lost races, or a 503."""
+    """All are answered. On a very slow machine, a write may be a 409 after five seconds of lost races."""
     statuses = [status for _, _, status, _ in answers]
-    assert len(statuses) == count and set(statuses) <= {200, 409, 503} and 200 in statuses
+    assert len(statuses) == count and set(statuses) <= {200, 409} and 200 in statuses
 
 
 def test_eight_clients_write_twenty_documents(world, base, person):

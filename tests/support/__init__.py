@@ -6,7 +6,7 @@ from app.accounts.creation import add_user
 from app.auth.credentials import credential_hash
 from tests.support.processes import NO_SERVERS, ROOT, Server, command_ended, json_lines, run, service
 from tests.support.stores import NoCouchDB, couchdb, couchdb_or_skip, databases
-from tests.support.waiting import answers, free_port, wait_until
+from tests.support.waiting import PATIENCE, answers, free_port, wait_until
 from tests.support.world import (
     PASSWORD,
     Api,
@@ -15,7 +15,6 @@ from tests.support.world import (
     World,
     couchdb_world,
     embedded_world,
-    patient,
     server_with,
 )
 
@@ -24,6 +23,7 @@ RECORDINGS = ROOT / "tests/recordings"
 __all__ = [
     "NO_SERVERS",
     "PASSWORD",
+    "PATIENCE",
     "RECORDINGS",
     "ROOT",
     "Api",
@@ -44,7 +44,6 @@ __all__ = [
     "free_port",
     "json_lines",
     "often",
-    "patient",
     "run",
     "server_with",
     "service",

@@ -1,7 +1,5 @@
 """Accounts in a store, and clients of a service."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -93,17 +91,6 @@ def couchdb_world(url: str) -> World:
     return World(CouchDBStore([url], timeout=PATIENCE), {"COUCHDB_URL": url, "COUCHDB_TIMEOUT": str(PATIENCE / 2)})
 
 
-def patient(send: Callable[..., requests.Response], method: str, url: str, **options: Any) -> requests.Response:
-    """The answer of a server that may ask to come again, because the machine has no time for its threads."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        answer = send(method, url, timeout=PATIENCE, **options)
-        is_busy = answer.status_code == 503 and "Retry-After" in answer.headers
-        if not is_busy or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.1)
-
-
 class Api:
     """A client of one account: paths below the account, answers as `requests` gives them."""
 
@@ -118,7 +105,8 @@ class Api:
 
     def login(self) -> requests.Response:
         data = {"credentials": self.person.credentials, "account_realm": self.person.realm}
-        return patient(self.session.request, "PUT", f"{self.base}/{self.version}/user_auth", json={"data": data})
+        url = f"{self.base}/{self.version}/user_auth"
+        return self.session.put(url, json={"data": data}, timeout=PATIENCE)
 
     def url(self, path: str = "", account_id: str | None = None) -> str:
         return f"{self.base}/{self.version}/accounts/{account_id or self.person.account_id}/connectivity{path}"
@@ -128,7 +116,7 @@ class Api:
         headers = {"X-Auth-Token": self.token, **more.pop("headers", {})}
         body = more.pop("json", None) or ({"data": data} if data is not None else None)
         url = self.url(path, account_id)
-        return patient(self.session.request, method, url, json=body, headers=headers, **more)
+        return self.session.request(method, url, json=body, headers=headers, timeout=PATIENCE, **more)
 
     def create(self, data: Any = None) -> str:
         """A new trunk document; its id."""
@@ -147,7 +135,8 @@ class Users:
     def __call__(self, method: str, user_id: str, data: Any = None, **headers: str) -> requests.Response:
         body = None if data is None else {"data": data}
         headers = {"X-Auth-Token": self._token, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return patient(requests.request, method, f"{self._root}/{user_id}", json=body, headers=headers)
+        url = f"{self._root}/{user_id}"
+        return requests.request(method, url, json=body, headers=headers, timeout=PATIENCE)
 
 
 def server_with(*numbers: str, **auth: Any) -> Document:

@@ -18,6 +18,7 @@ GOOD = {
     "METRICS_PORT": "1",
     "WORKERS": "1",
     "THREADS": "1",
+    "QUEUE_SECONDS": "0.1",
     "LOG_LEVEL": "debug",
     "PBXS_API_URL": "https://api.example.com/v2",
 }
@@ -26,7 +27,7 @@ GOOD = {
 def test_what_can_be_meant():
     settings = Settings.from_environment(GOOD)
     assert settings.couchdb_urls == ["http://u:p@127.0.0.1:5984", "https://[::1]"]
-    assert (settings.couchdb_timeout, settings.log_level) == (0.5, "DEBUG")
+    assert (settings.couchdb_timeout, settings.queue_seconds, settings.log_level) == (0.5, 0.1, "DEBUG")
     assert settings.address == "[::1]:65535"
     assert (settings.amqp_url, settings.pbxs_api_url) == (GOOD["AMQP_URL"], GOOD["PBXS_API_URL"])
     assert [str(settings.workers), str(settings.threads), str(settings.metrics_port)] == [
@@ -106,6 +107,8 @@ def test_what_is_empty_is_absent():
         ("WORKERS", "0"),
         ("WORKERS", "2.5"),
         ("THREADS", "0"),
+        ("QUEUE_SECONDS", "0"),
+        ("QUEUE_SECONDS", "inf"),
         ("LOG_LEVEL", "chatty"),
         ("PIN_WORKERS", "perhaps"),
         ("MAX_BUFFERED", "31"),

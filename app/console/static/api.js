@@ -52,8 +52,9 @@ export async function call(method, path, data, headers = {}) {
     const answer = await send(ROOT + path, options);
     const envelope = await answer.text().then(parse).catch(() => ({}));
     if (answer.ok) return envelope;
-    // The account's rate limit allows ten requests a second.
-    if (answer.status === 429 && tries < MOST_TRIES) {
+    // The account's rate limit allows ten requests a second. A busy service has done nothing if it says when to come again.
+    const isLater = answer.status === 429 || (answer.status === 503 && answer.headers.has('Retry-After'));
+    if (isLater && tries < MOST_TRIES) {
       await new Promise((resolve) => setTimeout(resolve, 500 * tries));
       continue;
     }

@@ -83,12 +83,13 @@ def test_which_pbxs_can_register(world, base, person, page):
     page.see("td.state", "2 of 3 PBXs can register")
     page.see("td.state", "0 of 1 PBX can register")
     page.see("td.state", "1 by address")
+    times = "return [...document.querySelectorAll('.time')].filter(time => time.innerText).length"
+    page.wait(lambda: page.execute(times) == 3, "the times")
     # Each row takes one request, and one for its last change.
     answers_late_or_not_at_all(page, "(window.asked = window.asked || []).push(url); return send(url, options);")
     page.click("header a", "Account")
     page.see("h2", "below")
     page.click("header a", "Trunks")
-    times = "return [...document.querySelectorAll('.time')].filter(time => time.innerText).length"
     page.wait(lambda: page.execute(times) == 3, "the times")
     page.see("td.state", "1 by address")
     asked = [url for url in page.execute("return window.asked") if "/connectivity/" in url]

@@ -345,6 +345,21 @@ def test_values_that_javascript_does_not_keep_can_be_shown(world, base, person, 
     assert page.execute("return 'a' in {}") is False
 
 
+def test_what_a_busy_service_refuses_is_asked_again(world, base, person, page):
+    doc_id = support.Api(base, person).create({"name": "before"})
+    log_in(page, person)
+    open_trunk(page, base, doc_id, "before")
+    answers_late_or_not_at_all(
+        page,
+        f"if (options.method !== 'POST' || !url.includes('{doc_id}') || window.isRefused) return send(url, options);"
+        "window.isRefused = true; return new Response('{}', {status: 503, headers: {'Retry-After': '1'}});",
+    )
+    page.type(field("name"), "after")
+    page.click("#save")
+    page.see(".notice", "Saved.")
+    assert page.execute("return window.isRefused") and stored(world, person, doc_id)["name"] == "after"
+
+
 def test_a_version_is_put_back_only_if_nothing_is_lost(world, base, person, page):
     api = support.Api(base, person)
     doc_id = api.create({"name": "first"})
