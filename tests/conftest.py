@@ -84,10 +84,11 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def pytest_end_with_none_that_waits(items):
-    """What would wait while no other test is left to run comes first."""
-    late = {item for item in items[len(items) // 2 :] if item.get_closest_marker("waits")}
-    items.sort(key=lambda item: item not in late)
+def pytest_end_with_short_tests(items):
+    """What would leave the other processes without work at the end comes first: what waits, and whole files."""
+    late = items[len(items) // 2 :]
+    long = {item for item in late if item.get_closest_marker("waits") or str(item.path).endswith(TOGETHER)}
+    items.sort(key=lambda item: item not in long)
 
 
 @pytest.fixture(scope="session", autouse=True)

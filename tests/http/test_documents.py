@@ -8,7 +8,7 @@ from app.documents.clock import gregorian_now
 from app.documents.names import account_db
 from tests.support import RECORDINGS, server_with
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 HEX32 = 32
 
 

@@ -14,7 +14,7 @@ from tests import support
 from tests.conftest import make_person
 from tests.recordings import calls
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 # Of the recorded cases: `make test-long` loads all of them.
 EVERY = support.often(12, 1)
@@ -152,7 +152,6 @@ def test_without_the_setting_there_are_no_calls(base, person):
 
 
 @pytest.mark.repeated
-@pytest.mark.either_engine
 def test_recorded_calls_through_the_api(world, explaining):
     """Documents and numbers are stored; what comes back is compared with what a real Kazoo did."""
     cases = calls.cases(support.ROOT / "tests/recordings/calls.jsonl")

@@ -161,6 +161,7 @@ def test_trunks_that_others_deleted_are_listed_too(world, api, person):
     assert [entry["id"] for entry in deleted(api)] == [here]
 
 
+@pytest.mark.either_engine
 def test_pages_of_deleted_trunks(world, api, person):
     db = account_db(person.account_id)
     for number in range(5):
@@ -193,6 +194,7 @@ def test_deleted_trunks_without_the_setting_and_for_those_who_may_not(world, bas
     assert [entry["id"] for entry in deleted(parent, account_id=person.account_id)] == [doc_id]
 
 
+@pytest.mark.either_engine
 def test_authors_have_names(world, base, api, person):
     db = account_db(person.account_id)
     api_key = world.store.open_doc("accounts", person.account_id)["pvt_api_key"]
@@ -221,6 +223,7 @@ def test_authors_have_names(world, base, api, person):
     assert names()[1] is None
 
 
+@pytest.mark.either_engine
 def test_pages(api):
     doc_id = api.create({"name": "0"})
     changed(api, doc_id, *map(str, range(1, 8)))
@@ -248,6 +251,7 @@ def test_writes_of_others_leave_a_gap_that_is_told(world, api, person):
     assert oldest["revision"].startswith("1-")
 
 
+@pytest.mark.either_engine
 def test_only_for_those_who_may(world, base, api, person):
     doc_id = api.create({"name": "one"})
     revision = api.call("GET", f"/{doc_id}").json()["revision"]
@@ -267,6 +271,7 @@ def test_only_for_those_who_may(world, base, api, person):
     assert api.call("GET", f"/{doc_id}/history").status_code == 403
 
 
+@pytest.mark.either_engine
 def test_what_is_not_there(world, base, api, person, service_on, engine):
     doc_id = api.create({"name": "one"})
     for path in (
@@ -409,6 +414,7 @@ def test_a_failing_history_is_counted_and_no_fault_of_the_write(caplog):
     assert failed == [1] and "gone" in caplog.text and "secret" not in caplog.text
 
 
+@pytest.mark.either_engine
 def test_the_command(world, api, person):
     doc_id = api.create({"name": "one", "servers": [support.server_with()]})
     revision = api.call("GET", f"/{doc_id}").json()["revision"]

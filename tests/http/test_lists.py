@@ -7,7 +7,7 @@ from app.auth.credentials import credential_hash
 from app.documents.names import account_db
 from tests import support
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 
 @pytest.fixture(scope="module")

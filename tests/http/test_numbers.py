@@ -14,7 +14,7 @@ from tests import support
 from tests.conftest import make_person
 from tests.support import server_with
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 _NUMBERS = iter(range(6200000, 9999999))
 

@@ -9,7 +9,7 @@ from app.documents.names import account_db
 from tests import support
 from tests.conftest import make_person
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.either_engine]
 
 CORS = {"Origin": "https://ui.example.com", "Access-Control-Request-Method": "GET"}
 

@@ -161,6 +161,7 @@ def test_settings_of_gunicorn_come_from_its_variable(world, tmp_path):
     arguments = f"--bind unix:{path} --bind 127.0.0.1:{(port := support.free_port())} --max-requests 3 --workers 1"
     environment = {**world.environment, "GUNICORN_CMD_ARGS": arguments}
     server = support.service(environment, workers=2)
+    server.workers = 1
     server.url = f"http://127.0.0.1:{port}"
     server.start()
     try:

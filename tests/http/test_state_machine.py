@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.repeated]
 
 STEPS_PER_ACCOUNT = 50
 SETTINGS = settings(
-    max_examples=max(1, int(os.environ.get("FUZZ_STEPS", support.often(150, 1500))) // STEPS_PER_ACCOUNT),
+    max_examples=max(1, int(os.environ.get("FUZZ_STEPS", support.often(100, 1500))) // STEPS_PER_ACCOUNT),
     stateful_step_count=STEPS_PER_ACCOUNT,
     phases=(Phase.generate, Phase.shrink),
     derandomize=False,

@@ -99,7 +99,7 @@ def open_page(browser, address):
         browser.see(".opblock-tag")
 
 
-@pytest.mark.parametrize("name", ["landing", "docs", "audit"])
+@pytest.mark.parametrize("name", ["landing", pytest.param("docs", marks=pytest.mark.long_only), "audit"])
 def test_each_page_can_be_read_light_and_dark_on_a_desk_and_on_a_phone(page, addresses, name):
     page.prefer("light")
     open_page(page, addresses[name])
@@ -196,6 +196,7 @@ def executed(docs, block):
     return int(status.split()[0]), json.loads(body)["data"]
 
 
+@pytest.mark.long_only
 def test_after_the_log_in_the_account_is_filled_in_everywhere(docs, base, person):
     """Also nobody else than this service is asked for anything."""
     trunk = support.Api(base, person).create({"name": "HQ"})

@@ -20,10 +20,21 @@ LONGEST_COMMAND = 300
 
 
 class Server:
-    """A child process that listens; the whole process group goes with it."""
+    """A child process that listens; the whole process group goes with it.
 
-    def __init__(self, command: list[str], url: str, environment: dict[str, str] | None = None, cwd: Path = ROOT):
+    `workers` is how many processes it starts. The first one may answer before the others are there.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        url: str,
+        environment: dict[str, str] | None = None,
+        cwd: Path = ROOT,
+        workers: int = 0,
+    ):
         self.url = url
+        self.workers = workers
         self._command = command
         self.environment = {**os.environ, **(environment or {})}
         self.cwd = cwd
@@ -31,10 +42,11 @@ class Server:
         self.process: subprocess.Popen | forks.Forked | None = None
 
     def start(self) -> "Server":
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers and is complete."""
         self.process = self._launched()
         wait_until(lambda: answers(self.url) or self._check_alive(), message=f"{self._command[0]} at {self.url}")
         self._check_alive()
+        wait_until(lambda: len(self.pids()) > self.workers or self._check_alive(), message=f"{self.workers} workers")
         return self
 
     def _launched(self) -> subprocess.Popen | forks.Forked:
@@ -91,7 +103,7 @@ def service(
     command += ["--demo"] if demo else []
     environment = {**NO_SERVERS, "LOG_LEVEL": "WARNING", **environment}
     kind = ForkedService if forked and forks.is_possible({**os.environ, **environment}) else Server
-    return kind(command, f"http://127.0.0.1:{port}", environment)
+    return kind(command, f"http://127.0.0.1:{port}", environment, workers=workers)
 
 
 def run(environment: dict[str, str], *arguments: str, stdin: str = "", code: int = 0) -> str:
