@@ -59,6 +59,7 @@ class Repeatable:
         """The code under test gets its time and its random values from here."""
         with (
             mock.patch("time.time", lambda: float(NOW)),
+            mock.patch("time.thread_time", lambda: 0.0),
             mock.patch("secrets.token_hex", lambda size: self._random.randbytes(size).hex()),
             mock.patch("random.getrandbits", lambda bits: self._random.getrandbits(bits)),
         ):

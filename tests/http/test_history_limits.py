@@ -62,7 +62,7 @@ def test_all_differences_of_a_page_have_one_budget():
 
 def test_a_slow_store_hides_no_differences(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("app.history.timeline.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("app.history.timeline.time.thread_time", lambda: clock[0])
 
     def slowly():
         for generation in range(9, 0, -1):

@@ -234,7 +234,7 @@ def document(revision, **members):
 class TestTimeline:
     @pytest.fixture(autouse=True)
     def no_time_passes(self, monkeypatch):
-        monkeypatch.setattr("app.history.timeline.time.monotonic", lambda: 0.0)
+        monkeypatch.setattr("app.history.timeline.time.thread_time", lambda: 0.0)
 
     def entries(self, current, *versions):
         return list(timeline(current, [Version(of, by) for of, by in versions]))
@@ -391,9 +391,9 @@ class TestTimeline:
         assert ["not_compared" in entry for entry in entries] == [False] * 3 + [True] * 2 + [False]
 
     def test_comparing_has_a_time(self, monkeypatch):
-        """A comparison takes a quarter of a second on this clock, and two of them use up what there is."""
+        """A comparison takes a quarter of a second of the processor, and two of them use up what there is."""
         readings = iter(range(1000))
-        monkeypatch.setattr("app.history.timeline.time.monotonic", lambda: next(readings) * 0.25)
+        monkeypatch.setattr("app.history.timeline.time.thread_time", lambda: next(readings) * 0.25)
         versions = [
             Version(document(f"{generation}-a", name=generation), Write("POST", 1)) for generation in (3, 2, 1)
         ]

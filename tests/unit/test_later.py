@@ -4,39 +4,41 @@ import threading
 
 from app import later
 from app.later import Later
+from tests import support
 
 PATIENCE = 60
 
 
 def test_what_is_noted_is_done_once():
-    done, all_done = [], threading.Event()
+    done, all_is_noted, all_is_done = [], threading.Event(), threading.Event()
 
-    def work(*words):
-        done.append(words)
-        if words == ("last",):
-            all_done.set()
+    def work(word):
+        done.append(word)
+        if word == "first":
+            all_is_noted.wait(PATIENCE)
+        if word == "last":
+            all_is_done.set()
 
     work_later = Later("work", work)
-    work_later.note("a", "b", seconds=0.05)
-    work_later.note("a", "b", seconds=0.05)
-    work_later.note("last", seconds=0.1)
-    assert all_done.wait(PATIENCE) and done == [("a", "b"), ("last",)]
+    for word in ("first", "again", "again", "last"):
+        work_later.note(word)
+    all_is_noted.set()
+    assert all_is_done.wait(PATIENCE) and done == ["first", "again", "last"]
 
 
 def test_what_fails_is_tried_again_but_not_for_ever(monkeypatch, caplog):
     monkeypatch.setattr(later, "SECONDS_UNTIL_TRIED_AGAIN", 0.0)
-    tried, ended = [], threading.Event()
+    tried = []
 
     def work(word):
         tried.append(word)
-        if word == "last":
-            ended.set()
         raise ValueError("a secret")
 
     work_later = Later("work", work)
-    work_later.note("first")
-    work_later.note("last", seconds=0.5)
-    assert ended.wait(PATIENCE) and tried.count("first") == later.MOST_TRIES
+    for word in ("first", "last"):
+        work_later.note(word)
+        support.wait_until(lambda word=word: tried.count(word) == later.MOST_TRIES, message="all tries")
+    assert tried == ["first"] * later.MOST_TRIES + ["last"] * later.MOST_TRIES
     assert "work of first: failed: ValueError" in caplog.text and "secret" not in caplog.text
 
 
