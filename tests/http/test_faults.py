@@ -87,7 +87,7 @@ def relayed():
         world = support.couchdb_world(url).populate()
         person = world.person("Relayed", "relayed.example.com", world.master)
         relay = Relay(url)
-        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "1"}).start()
+        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4"}).start()
         yield relay, server, support.Api(server.url, person)
         server.stop()
 
@@ -128,7 +128,7 @@ def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, 
 def test_a_fault_is_found_in_both_logs_by_the_id_in_the_answer(relayed, tmp_path):
     relay, _, api = relayed
     log = tmp_path / "log"
-    settings = {"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "1", "ACCESS_LOG": "true", "TEST_LOG": str(log)}
+    settings = {"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4", "ACCESS_LOG": "true", "TEST_LOG": str(log)}
     server = support.service(settings).start()
     try:
         relay.become("reset")

@@ -265,7 +265,7 @@ def http_answer(status, body, content_type="application/json"):
 )
 def test_every_kind_of_rubbish_is_unavailable(answer):
     server = Rubbish(answer)
-    store = CouchDBStore([server.url], timeout=1)
+    store = CouchDBStore([server.url], timeout=60)
     expected = (Unavailable, NotFound) if b"404" in answer else Unavailable
     with pytest.raises(expected):
         store.open_doc("db", "d")
@@ -306,25 +306,25 @@ def test_an_answer_larger_than_one_read():
 def test_an_error_is_known_however_it_comes(answer):
     server = Rubbish(answer("404 Object Not Found", '{"error":"not_found","reason":"missing"}'))
     with pytest.raises(NotFound):
-        CouchDBStore([server.url], timeout=1).open_doc("db", "d")
+        CouchDBStore([server.url], timeout=60).open_doc("db", "d")
     server.stop()
     server = Rubbish(answer("409 Conflict", '{"error":"conflict","reason":"Document update conflict."}'))
     with pytest.raises(Conflict):
-        CouchDBStore([server.url], timeout=1).save_doc("db", {"_id": "d"})
+        CouchDBStore([server.url], timeout=60).save_doc("db", {"_id": "d"})
     server.stop()
 
 
 def test_a_document_that_couchdb_finds_too_large():
     server = Rubbish(http_answer("413 Request Entity Too Large", '{"error":"document_too_large","reason":"d"}'))
     with pytest.raises(TooLarge):
-        CouchDBStore([server.url]).save_doc("db", {"_id": "d"})
+        CouchDBStore([server.url], timeout=60).save_doc("db", {"_id": "d"})
     server.stop()
 
 
 def test_what_a_read_and_a_write_send():
     server = Rubbish(http_answer("201 Created", '{"_id":"d","rev":"1-a"}'), close=False, repeat=True)
     host = server.url.removeprefix("http://")
-    store = CouchDBStore([f"http://jo%40x:p%3Aw@{host}/couch/"], timeout=1)
+    store = CouchDBStore([f"http://jo%40x:p%3Aw@{host}/couch/"], timeout=60)
     store.open_doc("account/aa/bb/c", "a b/ü")
     head, _, body = server.received.decode().partition("\r\n\r\n")
     line, *headers = head.split("\r\n")
@@ -341,7 +341,7 @@ def test_a_connection_is_used_again_unless_the_server_says_otherwise():
     for more, connections in (("", 1), ("connection: close\r\n", 3)):
         answer = http_answer("200 OK", '{"_id":"d"}').replace(b"\r\n\r\n", b"\r\n" + more.encode() + b"\r\n")
         server = Rubbish(answer, close=False, repeat=True)
-        store = CouchDBStore([server.url], timeout=1)
+        store = CouchDBStore([server.url], timeout=60)
         for _ in range(3):
             store.open_doc("db", "d")
         assert (server.requests, server.connections) == (3, connections)
@@ -359,14 +359,14 @@ def test_a_slow_server_is_unavailable_within_the_timeout():
 def test_a_write_is_never_sent_twice():
     server = Rubbish(b"")
     with pytest.raises(Unavailable):
-        CouchDBStore([server.url], timeout=1).save_doc("db", {"_id": "d"})
+        CouchDBStore([server.url], timeout=60).save_doc("db", {"_id": "d"})
     assert server.requests == 1
     server.stop()
 
 
 def test_a_connection_that_the_server_closed_is_not_written_to():
     server = Rubbish(http_answer("201 Created", json.dumps({"ok": True, "rev": "1-" + "0" * 32})))
-    store = CouchDBStore([server.url], timeout=2)
+    store = CouchDBStore([server.url], timeout=60)
     for number in range(5):
         assert store.save_doc("db", {"_id": f"d{number}"}).startswith("1-")
         wait_until(lambda number=number: server.closed == number + 1, message="a closed connection")
