@@ -88,13 +88,27 @@ def assert_serving(base, clients=()):
 
 def are_connected(clients):
     """Whether the server's ends of connections are open. At the clients' ends, unread data may come before the end."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    ports = {tuple(int(end.partition(":")[2], 16) for end in line[1:3]) for line in lines if line[3] == ESTABLISHED}
+    ends = servers_ends()
     try:
-        return all((client.getpeername()[1], client.getsockname()[1]) in ports for client in clients)
+        return all(ports_of(client) in ends for client in clients)
     except OSError:
         # It has been reset.
         return False
+
+
+def servers_ends():
+    """How many bytes wait to be read at the ends of established connections, by the ports there and at the other end."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {
+        tuple(int(end.partition(":")[2], 16) for end in line[1:3]): int(line[4].partition(":")[2], 16)
+        for line in lines
+        if line[3] == ESTABLISHED
+    }
+
+
+def ports_of(client):
+    """Of the server and of this client."""
+    return client.getpeername()[1], client.getsockname()[1]
 
 
 @pytest.mark.parametrize("part", [b"", b"GE", b"GET /v2/schemas HTTP/1.1\r\nHost: x\r\n", b"\r\n"])

@@ -1,13 +1,15 @@
 """Clients that try to stop the service or to make it work for nothing (docs/deploy.md has the limits)."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
 import socket
+import struct
 import subprocess
 import sys
-import time
+import termios
 
 import pytest
 import requests
@@ -19,6 +21,8 @@ from tests.http.test_broken_clients import (
     connect,
     connections_that_sent,
     one_answer,
+    ports_of,
+    servers_ends,
     slow_reader,
     status_of,
 )
@@ -125,7 +129,7 @@ def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
             clients = [stack.enter_context(connect(server.url)) for _ in range(6)]
             for client in clients[:4]:
                 client.sendall(VALIDATION + head + b" " * 7_900_000)
-            wait_until_taken(clients[3])
+            support.wait_until(lambda: are_read(clients[:4]), message="the server takes four bodies")
             with contextlib.suppress(ConnectionError):
                 clients[4].sendall(VALIDATION + head + b" " * 7_900_000)
             refusal = one_answer(clients[4])
@@ -139,17 +143,15 @@ def test_bytes_in_flight_have_a_limit_and_small_requests_pass(world, person):
         server.stop()
 
 
-def wait_until_taken(client):
-    """Wait until the server has read what a client has sent, as far as the client's kernel knows."""
-    import fcntl
-    import struct
-    import termios
+def are_read(clients):
+    """Whether the server has read all that these clients have sent."""
+    ends = servers_ends()
+    return all(unsent(client) == 0 and ends.get(ports_of(client)) == 0 for client in clients)
 
-    def unsent():
-        return struct.unpack("i", fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
 
-    support.wait_until(lambda: unsent() == 0, message="the server takes a body")
-    time.sleep(0.5)
+def unsent(client):
+    """How many bytes the server's kernel does not have yet."""
+    return struct.unpack("i", fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
 
 
 def test_clients_that_read_nothing_give_way_to_others(world, person):
