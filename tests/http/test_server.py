@@ -23,6 +23,9 @@ from tests.recordings.replay import over_http, replay_all
 
 pytestmark = pytest.mark.slow
 
+# A worker that ends has all the time it needs for its last answers.
+NO_HURRY = {"GUNICORN_CMD_ARGS": "--graceful-timeout 3600"}
+
 
 @pytest.fixture(scope="module")
 def engine():
@@ -221,7 +224,7 @@ def unix_connection(path):
 @pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_loses_no_request_that_has_arrived(world, person, sign):
     """Requests wait on open connections, and in the kernel's queue of those that nobody has accepted."""
-    server = support.service({**world.environment, "THREADS": "2"}, workers=1).start()
+    server = support.service({**world.environment, **NO_HURRY, "THREADS": "2"}, workers=1).start()
     api = support.Api(server.url, person)
     body = json.dumps({"data": {"name": "during"}}).encode()
     path = api.url().removeprefix(server.url)
@@ -282,7 +285,7 @@ def test_a_request_that_waits_too_long_for_a_thread_is_refused_and_nothing_is_do
 
 
 def test_no_request_of_a_busy_client_is_lost_while_workers_are_replaced(world):
-    server = support.service(world.environment, workers=2).start()
+    server = support.service({**world.environment, **NO_HURRY}, workers=2).start()
     is_over, failures, counts = threading.Event(), [], []
 
     def ask():
