@@ -73,6 +73,10 @@ def with_number(world: support.World, person: support.Person, prefix: str) -> st
     return number
 
 
-def answers_late_or_not_at_all(page: Browser, script: str) -> None:
-    """From now on, requests go through this: a function of `send`, `url` and `options`."""
-    page.execute(f"const send = window.fetch; window.fetch = async (url, options) => {{ {script} }};")
+def answers_late_or_not_at_all(page: Browser, script: str, first: str = "") -> None:
+    """From now on, requests go through this: a function of `send`, `url` and `options`.
+
+    `first` is a selector of what is clicked at once, so that no request that the page sends by itself comes before.
+    """
+    click = f"document.querySelector('{first}').click()" if first else ""
+    page.execute(f"const send = window.fetch; window.fetch = async (url, options) => {{ {script} }}; {click}")

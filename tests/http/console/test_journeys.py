@@ -22,12 +22,13 @@ pytestmark = pytest.mark.slow
 TAB, ENTER = "\ue004", "\ue007"
 
 
-def session_ends(page):
-    """The next request has a token that is no longer good."""
+def session_ends(page, at):
+    """The session ends at a click: its first request has a token that is no longer good."""
     answers_late_or_not_at_all(
         page,
         "if (options.headers['X-Auth-Token']) { window.fetch = send; options.headers['X-Auth-Token'] = 'x'; }"
         "return send(url, options);",
+        at,
     )
 
 
@@ -224,8 +225,7 @@ def test_an_expired_session_keeps_what_is_not_saved(world, base, person, page):
     open_trunk(page, base, doc_id, "before")
     page.type(field("name"), "after")
     page.see("#changes", "before → after")
-    session_ends(page)
-    page.click("#save")
+    session_ends(page, "#save")
     page.see("dialog h2", "expired")
     assert page.execute("return sessionStorage.length") == 0
     fill_in(page, person, "dialog")
@@ -240,8 +240,7 @@ def test_what_is_not_saved_survives_a_log_in_and_a_reload(world, base, person, p
     page.type(field("name"), "after")
     page.see("#changes", "before → after")
     # Nobody has saved: the session ends at a look at the versions.
-    session_ends(page)
-    page.click("#tab-versions")
+    session_ends(page, "#tab-versions")
     page.see("dialog h2", "expired")
     fill_in(page, person, "dialog")
     page.see(".versions li")
