@@ -78,7 +78,7 @@ class Browser:
     What is clicked or typed into is waited for, as a person would wait, for at most `patience` seconds.
     """
 
-    def __init__(self, root: str, patience: float = 60):
+    def __init__(self, root: str, patience: float = support.PATIENCE):
         self._root = root
         self._session = requests.Session()
         self.patience = patience
@@ -249,7 +249,7 @@ def _session(driver: str, arguments: list[str]) -> Iterator[str]:
     logs = {"browser": "ALL", "performance": "ALL"}
     name = "chrome-headless-shell" if CHROMIUM == HEADLESS_SHELL else "chrome"
     wanted = {"browserName": name, "goog:chromeOptions": options, "goog:loggingPrefs": logs}
-    answer = requests.post(f"{driver}/session", json={"capabilities": {"alwaysMatch": wanted}}, timeout=90).json()
+    answer = requests.post(f"{driver}/session", json={"capabilities": {"alwaysMatch": wanted}}, timeout=120).json()
     assert "sessionId" in answer["value"], answer
     root = f"{driver}/session/{answer['value']['sessionId']}"
     try:
