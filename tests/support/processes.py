@@ -1,10 +1,12 @@
 """This service and other servers as processes, and its commands."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +75,7 @@ class Server:
 
     def pids(self) -> list[int]:
         """The process and its children."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
-        return [self.process.pid, *map(int, children.split())]
+        return [self.process.pid, *sorted(_children(self.process.pid))]
 
     def stop(self) -> None:
         """End it as an operator would, then surely."""
@@ -84,6 +85,15 @@ class Server:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+
+def _children(parent: int) -> Iterator[int]:
+    for process in Path("/proc").glob("[0-9]*"):
+        # It may have ended since.
+        with contextlib.suppress(OSError):
+            # The parent stands second after the name, which has brackets and may have blanks.
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                yield int(process.name)
 
 
 class ForkedService(Server):
