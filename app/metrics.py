@@ -7,6 +7,7 @@ when it is imported. It is imported only inside functions, after `serve` has set
 import os
 import threading
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,19 +87,43 @@ def write_is_weak() -> None:
 def registry() -> Any:
     """The metrics of all workers of `serve`. Under another server, those of this process alone."""
     from prometheus_client import REGISTRY, CollectorRegistry
-    from prometheus_client.multiprocess import MultiProcessCollector
 
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     summed = CollectorRegistry()
-    MultiProcessCollector(summed)
+    summed.register(_AllWorkers())
     return summed
+
+
+def process_ended(pid: int) -> None:
+    """Forget what a worker said about the present. What it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(pid)
 
 
 def start_counting() -> None:
     """Create this process's metrics before its threads start."""
     _counts()
     last_hour.start()
+
+
+class _AllWorkers:
+    """Collects what is in the files of all workers."""
+
+    def collect(self) -> Any:
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        paths = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db")
+        return MultiProcessCollector.merge([str(path) for path in paths if _is_begun(path)])
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether a worker's file can be read. It is empty for a moment, and may go when the worker does."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @cache

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import importlib
 import logging
 import os
 import random
@@ -26,6 +27,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 
+from app import metrics
 from app.accounts.system import prepare_store
 from app.audit import system_schema
 from app.auth.buckets import Buckets
@@ -87,6 +89,8 @@ def serve(host: str | None, port: int | None, workers: int | None, demo: bool) -
     with _metrics_directory() as directory:
         # Requests to CouchDB are counted, so this comes before the first one.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        # For `_forget_worker`: gunicorn calls it while it handles a signal, where nothing should be imported.
+        importlib.import_module("prometheus_client.multiprocess")
         application = GunicornApplication(settings, Buckets(), Additions())
         # Before a demonstration account is created, whose password would be shown to nobody.
         application.check_addresses()
@@ -227,6 +231,7 @@ class GunicornApplication(BaseApplication):
             "pre_fork": self._choose_cpu,
             "post_fork": self._begin_worker,
             "worker_exit": _close_services,
+            "child_exit": _forget_worker,
         }.items():
             # An older gunicorn neither knows nor needs some of these settings.
             if name in self.cfg.settings:
@@ -343,6 +348,11 @@ def _usable_cpus() -> list[int]:
 def _end_at_once(sign: int, frame: FrameType | None) -> None:
     """End a worker that has not served yet."""
     os._exit(0)
+
+
+def _forget_worker(arbiter: Any, worker: Any) -> None:
+    """Once a worker is gone, however it ended, no node is down for it any more."""
+    metrics.process_ended(worker.pid)
 
 
 def _close_services(arbiter: Any, worker: Any) -> None:

@@ -439,8 +439,13 @@ def test_a_worker_that_ends_is_replaced_and_what_it_counted_is_kept(tmp_path):
             for _ in range(30):
                 requests.get(f"{server.url}/v2/schemas", timeout=120)
             gone = server.pids()[1]
+            # What it says about the present, in a file that it has not written to yet.
+            present = next(scratch.glob("*/counter_*.db")).with_name(f"gauge_livemax_{gone}.db")
+            present.touch()
+            assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=120).status_code == 200
             os.kill(gone, sign)
             support.wait_until(partial(is_replaced, gone), message="a new worker in the place of the old one")
+            assert not present.exists()
         wanted = 'connectivity_requests_total{noun="schemas",status="200",verb="GET"} 60.0'
         support.wait_until(
             lambda: wanted in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=120).text, message=wanted
