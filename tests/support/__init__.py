@@ -7,16 +7,7 @@ from app.auth.credentials import credential_hash
 from tests.support.processes import NO_SERVERS, ROOT, Server, command_ended, json_lines, run, service
 from tests.support.stores import NoCouchDB, couchdb, couchdb_or_skip, databases
 from tests.support.waiting import PATIENCE, answers, free_port, wait_until
-from tests.support.world import (
-    PASSWORD,
-    Api,
-    Person,
-    Users,
-    World,
-    couchdb_world,
-    embedded_world,
-    server_with,
-)
+from tests.support.world import PASSWORD, Api, Person, Users, World, couchdb_world, embedded_world, server_with
 
 RECORDINGS = ROOT / "tests/recordings"
 

@@ -75,7 +75,7 @@ class Server:
 
     def pids(self) -> list[int]:
         """The process and its children."""
-        return [self.process.pid, *sorted(_children(self.process.pid))]
+        return [self.process.pid, *sorted(children_of(self.process.pid))]
 
     def stop(self) -> None:
         """End it as an operator would, then surely."""
@@ -87,7 +87,8 @@ class Server:
                 self.kill()
 
 
-def _children(parent: int) -> Iterator[int]:
+def children_of(parent: int) -> Iterator[int]:
+    """The ids of the processes that a process has started, in no order."""
     for process in Path("/proc").glob("[0-9]*"):
         # It may have ended since.
         with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.load.hostile.clients import Target
 from tests.load.hostile.report import MILLISECONDS_BETWEEN, Load, Phase, Sample
+from tests.support.processes import children_of
 
 # Longer than the service may keep anybody waiting.
 TIMEOUT = 5.0
@@ -145,7 +146,7 @@ class Workers:
 
     def pids(self) -> list[int]:
         """The children of the server, which come and go."""
-        return sorted(pid for pid in _pids() if _stat(pid)[:1] == [str(self._server)]) if self._server else []
+        return sorted(children_of(self._server)) if self._server else []
 
     def owner_of(self, port: int, client_port: int) -> int | None:
         """The worker that has accepted a connection from this port; None if that is not known."""
