@@ -75,13 +75,12 @@ class WebDriverError(Exception):
 class Browser:
     """One session of a browser with one window. Elements are found by CSS selectors and, if given, their text.
 
-    What is clicked or typed into is waited for, as a person would wait, for at most `patience` seconds.
+    What is clicked or typed into is waited for, as a person would wait, for at most `support.PATIENCE` seconds.
     """
 
-    def __init__(self, root: str, patience: float = support.PATIENCE):
+    def __init__(self, root: str):
         self._root = root
         self._session = requests.Session()
-        self.patience = patience
 
     def call(self, method: str, path: str, data: Any = None) -> Any:
         """One command of WebDriver; its value. Raises WebDriverError."""
@@ -102,9 +101,9 @@ class Browser:
         """What a script in the page gives to the function that is its last argument."""
         return self.call("POST", "/execute/async", {"script": script, "args": list(arguments)})
 
-    def wait(self, condition: Callable[[], Any], message: str, seconds: float | None = None) -> Any:
+    def wait(self, condition: Callable[[], Any], message: str, seconds: float = support.PATIENCE) -> Any:
         """Ask again until something true comes back. Raises AssertionError."""
-        return support.wait_until(condition, self.patience if seconds is None else seconds, message)
+        return support.wait_until(condition, seconds, message)
 
     def find(self, selector: str, text: str = "") -> list[str]:
         """The visible elements, as WebDriver names them."""
@@ -166,7 +165,7 @@ class Browser:
         self._retried(lambda: self.call("POST", f"/element/{option}/click"))
 
     def _retried(self, act: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + support.PATIENCE
         while True:
             try:
                 return act()
