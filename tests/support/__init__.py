@@ -4,6 +4,7 @@ import os
 
 from app.accounts.creation import add_user
 from app.auth.credentials import credential_hash
+from tests.support.logs import logged_by
 from tests.support.processes import NO_SERVERS, ROOT, Server, command_ended, json_lines, run, service
 from tests.support.stores import NoCouchDB, couchdb, couchdb_or_skip, databases
 from tests.support.waiting import PATIENCE, answers, free_port, wait_until
@@ -34,6 +35,7 @@ __all__ = [
     "embedded_world",
     "free_port",
     "json_lines",
+    "logged_by",
     "often",
     "run",
     "server_with",

@@ -11,6 +11,7 @@ from app.history.timeline import is_at_or_before, timeline
 from app.history.versions import History, Version, Write, is_revision, sort_key
 from app.store import Conflict, NotFound, Unavailable
 from app.store.embedded.store import EmbeddedStore
+from tests.support import logged_by
 
 ACCOUNT, OTHER = "a" * 32, "b" * 32
 DB = "account/aa/aa/" + "a" * 28
@@ -110,7 +111,7 @@ class TestVersions:
         assert failures == [1]
         assert history.replace(ACCOUNT, replaced, Write("POST", 1), DB, {"_id": "d"}) == "2-b"
         assert failures == [1, 1]
-        assert [record.getMessage() for record in caplog.records] == [
+        assert logged_by(caplog, "app.history.versions") == [
             f"version 1-a of {ACCOUNT} d was not kept: {error}"
             for error in (Unavailable("gone"), Unavailable("full"))
         ]
@@ -205,7 +206,7 @@ class TestVersions:
         # The first write after a long time has no witness that the clock is right.
         assert left == [[1, 2, 3, 6], [2, 3, 6], [3, 6], [6]]
         told = "the clock says 20300620, but the last version is of 20300305: no old versions are deleted today"
-        assert [record.getMessage() for record in caplog.records] == [told]
+        assert logged_by(caplog, "app.history.versions") == [told]
 
 
 @pytest.mark.parametrize("text", ["1-a", "1234567890-0f", "2-" + "z" * 64])

@@ -23,6 +23,7 @@ from app.store import Unavailable
 from app.store.cache import DocumentCache
 from app.store.design import documents_for
 from app.store.embedded.store import EmbeddedStore
+from tests.support import logged_by
 from tests.unit.auth import ACCOUNT, OWNER, config_store
 
 AUTHOR = Author("req-1", True, ACCOUNT, OWNER)
@@ -75,14 +76,15 @@ def test_an_attempt_without_a_month_s_database_or_a_store_is_no_fault(tmp_path, 
         attempts.record(store, ACCOUNT, None, "m", False, "why", "ip", {}, AUTHOR)
 
     record()
-    assert not store.has_db(month_db(ACCOUNT)) and not caplog.records
+    assert not store.has_db(month_db(ACCOUNT)) and logged_by(caplog, "app.auth.attempts") == []
 
     def fail(db, document):
         raise Unavailable("gone")
 
     monkeypatch.setattr(store, "save_doc", fail)
     record()
-    assert f"a login attempt on account {ACCOUNT} was not recorded: gone" in caplog.text
+    told = f"a login attempt on account {ACCOUNT} was not recorded: gone"
+    assert logged_by(caplog, "app.auth.attempts") == [told]
 
 
 @pytest.mark.parametrize(
