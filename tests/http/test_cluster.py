@@ -23,7 +23,7 @@ def engine():
 def cluster(couchdb_url, world):
     """A service on three stand-ins for nodes: (nodes, server, client, log)."""
     nodes = [Node(couchdb_url) for _ in range(3)]
-    environment = {"COUCHDB_URL": ",".join(node.url for node in nodes), "COUCHDB_TIMEOUT": "4"}
+    environment = {**world.environment, "COUCHDB_URL": ",".join(node.url for node in nodes)}
     server = support.service(environment, workers=1).start()
     yield nodes, server, support.Api(server.url, make_person(world))
     server.stop()

@@ -1,6 +1,7 @@
 """A store that is down, slow or talks rubbish (docs/kazoo/http.md, section 6)."""
 
 import contextlib
+import copy
 import json
 import os
 import socket
@@ -53,9 +54,6 @@ class Relay:
         self._connections.append(client)
         if self.mode == "reset":
             client.close()
-        elif self.mode == "slow":
-            time.sleep(10)
-            client.close()
         elif self.mode == "silent":
             threading.Event().wait()
         elif self.mode == "rubbish":
@@ -87,48 +85,76 @@ def relayed():
         world = support.couchdb_world(url).populate()
         person = world.person("Relayed", "relayed.example.com", world.master)
         relay = Relay(url)
-        server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4"}).start()
+        server = support.service({**world.environment, "COUCHDB_URL": relay.url}).start()
         yield relay, server, support.Api(server.url, person)
         server.stop()
 
 
-@pytest.mark.parametrize("mode", ["reset", "slow", "rubbish"])
-def test_503_in_the_envelope_within_the_timeout_and_service_afterwards(relayed, mode):
+def assert_unavailable(server, api, doc_id):
+    """Every request is a 503 in the envelope; so are a log-in and the service's health."""
+    requests_to_try = (
+        ("GET", "", None),
+        ("GET", f"/{doc_id}", None),
+        ("PUT", "", {"name": "x"}),
+        ("POST", f"/{doc_id}", {"name": "during"}),
+        ("PATCH", f"/{doc_id}", {"name": "during"}),
+        ("DELETE", f"/{doc_id}", None),
+    )
+    with ThreadPoolExecutor(len(requests_to_try)) as pool:
+        answers = list(pool.map(lambda request: api.call(*request), requests_to_try))
+    for answer in answers:
+        assert answer.status_code == 503, answer.text
+        body = answer.json()
+        assert body["error"] == "503" and body["status"] == "error" and body["request_id"]
+    login = api.login()
+    assert login.status_code == 503 and login.json()["data"] == {"message": "datastore timeout"}
+    assert requests.get(f"{server.url}/health", timeout=120).status_code == 503
+
+
+def is_healthy(server):
+    return requests.get(f"{server.url}/health", timeout=120).status_code == 200
+
+
+@pytest.mark.parametrize("mode", ["reset", "rubbish"])
+def test_503_in_the_envelope_and_service_afterwards(relayed, mode):
     relay, server, api = relayed
     doc_id = api.create({"name": "before"})
     relay.become(mode)
     try:
-        requests_to_try = (
-            ("GET", "", None),
-            ("GET", f"/{doc_id}", None),
-            ("PUT", "", {"name": "x"}),
-            ("POST", f"/{doc_id}", {"name": "during"}),
-            ("PATCH", f"/{doc_id}", {"name": "during"}),
-            ("DELETE", f"/{doc_id}", None),
-        )
-        with ThreadPoolExecutor(len(requests_to_try)) as pool:
-            answers = list(pool.map(lambda request: api.call(*request), requests_to_try))
-        for answer in answers:
-            assert answer.status_code == 503, answer.text
-            body = answer.json()
-            assert body["error"] == "503" and body["status"] == "error" and body["request_id"]
-        login = api.login()
-        assert login.status_code == 503 and login.json()["data"] == {"message": "datastore timeout"}
-        assert requests.get(f"{server.url}/health", timeout=120).status_code == 503
+        assert_unavailable(server, api, doc_id)
     finally:
         relay.become("relay")
     time.sleep(0.1)
-    data = api.call("GET", f"/{doc_id}").json()["data"]
-    assert data["name"] == "before"
+    assert api.call("GET", f"/{doc_id}").json()["data"]["name"] == "before"
     assert api.call("PATCH", f"/{doc_id}", {"name": "after"}).status_code == 200
-    healthy = support.wait_until(lambda: requests.get(f"{server.url}/health", timeout=120).status_code == 200)
-    assert healthy
+    support.wait_until(lambda: is_healthy(server), message="health")
+
+
+@pytest.mark.waits
+def test_the_same_after_a_timeout(relayed):
+    relay, _, patient = relayed
+    doc_id = patient.create({"name": "before"})
+    server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4"}).start()
+    api = copy.copy(patient)
+    api.base = server.url
+    try:
+        relay.become("silent")
+        assert_unavailable(server, api, doc_id)
+        relay.become("relay")
+        assert patient.call("GET", f"/{doc_id}").json()["data"]["name"] == "before"
+        # On a busy machine, CouchDB may take longer than this service waits for it.
+        after = {"name": "after"}
+        support.wait_until(lambda: api.call("PATCH", f"/{doc_id}", after).status_code == 200, message="a write")
+        support.wait_until(lambda: is_healthy(server), message="health")
+    finally:
+        relay.become("relay")
+        server.stop()
 
 
 def test_a_fault_is_found_in_both_logs_by_the_id_in_the_answer(relayed, tmp_path):
     relay, _, api = relayed
     log = tmp_path / "log"
-    settings = {"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4", "ACCESS_LOG": "true", "TEST_LOG": str(log)}
+    settings = {"COUCHDB_URL": relay.url, "ACCESS_LOG": "true", "TEST_LOG": str(log)}
     server = support.service(settings).start()
     try:
         relay.become("reset")
@@ -159,9 +185,14 @@ def test_health_does_not_wait_as_long_as_requests_do(relayed):
         answer = requests.get(server.url + path, timeout=120)
         return answer.status_code, answer.json()
 
-    try:
+    def ready_state():
         status, ready = state("/health/ready")
-        assert (status, ready["status"], ready["store"]["state"]) == (200, "ok", "ok")
+        return status == 200 and ready
+
+    try:
+        # On a busy machine, the store may take longer than that as well.
+        ready = support.wait_until(ready_state, message="the store is there")
+        assert (ready["status"], ready["store"]["state"]) == ("ok", "ok")
         relay.become("silent")
         for path in ("/health/ready", "/health"):
             status, ready = state(path)
@@ -169,7 +200,7 @@ def test_health_does_not_wait_as_long_as_requests_do(relayed):
             assert ready["store"] == {"state": "error", "message": "the store does not answer"}
         assert state("/health/live") == (200, {"status": "ok", "version": __version__})
         relay.become("relay")
-        support.wait_until(lambda: state("/health/ready")[0] == 200, message="the store is back")
+        support.wait_until(ready_state, message="the store is back")
     finally:
         relay.become("relay")
         server.stop()
