@@ -18,6 +18,8 @@ pytestmark = pytest.mark.slow
 # What the source distribution leaves out: it concerns the repository, not the project.
 ONLY_IN_GIT = (".ci/", ".gitignore")
 NEVER = {".git", ".tools", ".venv", "data", "__pycache__"}
+# Other processes may write in them meanwhile.
+CACHES = (".*_cache", ".hypothesis", ".coverage*", "*.egg-info")
 
 
 def run(*command, cwd=support.ROOT):
@@ -28,9 +30,13 @@ def run(*command, cwd=support.ROOT):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """The unpacked source distribution."""
-    directory = tmp_path_factory.mktemp("source")
-    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", directory)
+    """The unpacked source distribution. It is built from a copy, because the tool works among the sources."""
+    directory, copy = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("checkout") / "copy"
+    shutil.copytree(support.ROOT, copy, ignore=shutil.ignore_patterns(*NEVER, *CACHES))
+    for name in NEVER:
+        (copy / name).mkdir()
+        (copy / name / "private.json").touch()
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", directory, cwd=copy)
     (archive,) = directory.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         # Python 3.11.0 to 3.11.3 have no filters; the archive is our own.
