@@ -3,6 +3,9 @@
 # It needs neither pip nor ensurepip of these, which Debian leaves out.
 set -eu
 
+# Where one of these is newer, an environment is made anew.
+MADE_FROM="requirements-test.lock setup.cfg tests/pythons.sh"
+
 say() { "$1" -c "import sys; print($2)" 2>/dev/null; }
 
 candidates() {
@@ -24,11 +27,13 @@ for python in $(candidates || true); do
   tried=$((tried + 1))
   name=$(say "$python" '".".join(map(str, sys.version_info[:3]))')
   folder=.tools/python-$name
-  if [ ! -e "$folder/.ready" ] || [ requirements-test.lock -nt "$folder/.ready" ]; then
+  if [ ! -e "$folder/.ready" ] || [ -n "$(find $MADE_FROM -newer "$folder/.ready")" ]; then
     rm -rf "$folder"
     "$python" -m venv --without-pip "$folder"
     .venv/bin/pip --python "$folder/bin/python" install --quiet --disable-pip-version-check \
       --require-hashes -r requirements-test.lock
+    .venv/bin/pip --python "$folder/bin/python" install --quiet --disable-pip-version-check \
+      --no-deps --no-build-isolation -e .
     touch "$folder/.ready"
   fi
   echo "Python $name"
