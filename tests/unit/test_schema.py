@@ -321,6 +321,41 @@ def test_defaults_are_set_in_a_document_that_is_refused():
     assert refused.value.paths == [("must",)] and str(refused.value) == "must"
 
 
+def test_no_more_than_a_thousand_errors_are_listed():
+    assert "data" not in errors({"servers": [1] * 1000})
+    found = errors({"servers": [1] * 1001})
+    assert found.pop("data") == {"maxErrors": {"message": "There are more errors than these", "target": 1000}}
+    assert list(found) == [f"servers.{index}" for index in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "was_stored"),
+    [
+        ({"a": "x", "b": {}}, True),
+        ({"a": "x", "b": {"other": 1}, "more": 2}, True),
+        ({"a": "y", "b": {}}, False),
+        ({"b": {}}, False),
+        ({"a": "x", "b": {"c": 1}}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_whether_all_that_is_refused_was_stored_like_this(stored, was_stored):
+    """A value of the wrong type, and a member that is missing."""
+    data = {"a": "x", "b": {}}
+    with pytest.raises(Invalid) as refused:
+        Schema('{"properties": {"a": {"type": "integer"}, "b": {"required": ["c"]}}}').validate(data)
+    assert refused.value.paths == [("a",), ("b", "c")]
+    assert refused.value.was_stored(data, stored) is was_stored
+
+
+def test_what_was_stored_is_not_looked_for_where_errors_are_not_listed():
+    data = {"servers": [1] * 1001}
+    with pytest.raises(Invalid) as refused:
+        CONNECTIVITY.validate(data)
+    assert refused.value.was_stored(data, {"servers": [1] * 1001}) is False
+
+
 def test_revisions_and_ids_of_schemas():
     text = '{"type": "object"}'
     assert Schema(text).revision == "1-" + hashlib.md5(text.encode()).hexdigest()
@@ -335,15 +370,15 @@ def test_what_a_schema_defines(name, defined):
 
 
 @pytest.mark.parametrize(
-    "schema",
+    ("schema", "named"),
     [
-        '{"properties": {"a": {"items": {"format": "date"}}}}',
-        '{"patternProperties": {"a": {"oneOf": []}}}',
-        '{"additionalProperties": {"type": "string"}}',
+        ('{"properties": {"a": {"items": {"format": "date"}}}}', "format"),
+        ('{"patternProperties": {"a": {"oneOf": [], "anyOf": []}}}', "anyOf, oneOf"),
+        ('{"additionalProperties": {"type": "string"}}', "additionalProperties as a schema"),
     ],
 )
-def test_a_keyword_that_nobody_wrote_down_is_refused_wherever_it_stands(schema):
-    with pytest.raises(UnsupportedKeyword):
+def test_a_keyword_that_nobody_wrote_down_is_refused_wherever_it_stands(schema, named):
+    with pytest.raises(UnsupportedKeyword, match=f"^{named}$"):
         Schema(schema)
 
 
