@@ -100,7 +100,10 @@ def temporary_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def patient_services():
-    """No service refuses a request because the machine has no time for its threads. A load program that is run by itself has the default."""
+    """No service refuses a request because the machine has no time for its threads.
+
+    A load program that is run by itself has the default.
+    """
     os.environ["QUEUE_SECONDS"] = str(support.PATIENCE)
 
 

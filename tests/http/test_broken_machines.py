@@ -1,7 +1,6 @@
 """Stores that are locked, damaged, removed, full, slow or gone: nothing that was acknowledged may be lost."""
 
 import contextlib
-import copy
 import json
 import os
 import re
@@ -234,8 +233,9 @@ class Between:
     def __init__(self, port):
         self.mode = "well"
         self.writes = 0
-        self.let_go = threading.Event()
         self.held = 0
+        self.let_go = threading.Event()
+        self._counting = threading.Lock()
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -260,16 +260,21 @@ class Between:
                     continue
                 is_held = self.mode == "holding" and is_write
                 if is_held:
-                    self.held += 1
+                    self._count(held=1)
                     self.let_go.wait()
-                self.writes += request.startswith(b"PUT")
+                self._count(writes=request.startswith(b"PUT"))
                 server.sendall(request)
                 answer = self._receive(server)
-                self.held -= is_held
+                self._count(held=-is_held)
                 if self.mode == "half" and is_write:
                     client.sendall(answer[: len(answer) // 2])
                     return
                 client.sendall(answer)
+
+    def _count(self, writes=0, held=0):
+        with self._counting:
+            self.writes += writes
+            self.held += held
 
     def _refusal(self, status, word):
         body = b'{"error":"%s","reason":"x"}' % word
@@ -307,7 +312,7 @@ class TestCouchDB:
         yield server
         server.stop()
 
-    def refuse_writes(self, api, doc_id):
+    def assert_writes_are_refused(self, api, doc_id):
         """Each of eight writes at once is a 503."""
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda n: api.call("PATCH", f"/{doc_id}", {"name": f"{n}"}), range(8)))
@@ -321,7 +326,7 @@ class TestCouchDB:
         before = generation(world, person, doc_id)
         between.mode = mode
         between.writes = 0
-        self.refuse_writes(api, doc_id)
+        self.assert_writes_are_refused(api, doc_id)
         between.mode = "well"
         # What CouchDB got was written at most once each, although nobody saw the answer.
         written = generation(world, person, doc_id) - before
@@ -337,12 +342,11 @@ class TestCouchDB:
         before = generation(world, person, doc_id)
         impatient = support.service({**server.environment, "COUCHDB_TIMEOUT": "2"}, workers=1).start()
         try:
-            api = copy.copy(patient)
-            api.base = impatient.url
+            api = patient.at(impatient.url)
             between.mode = "holding"
             between.writes = 0
             support.wait_until(
-                lambda: self.refuse_writes(api, doc_id) or between.held, message="a write that is held"
+                lambda: self.assert_writes_are_refused(api, doc_id) or between.held, message="a write that is held"
             )
             between.mode = "well"
             assert generation(world, person, doc_id) == before

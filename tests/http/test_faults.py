@@ -1,7 +1,6 @@
 """A store that is down, slow or talks rubbish (docs/kazoo/http.md, section 6)."""
 
 import contextlib
-import copy
 import json
 import os
 import socket
@@ -131,12 +130,11 @@ def test_503_in_the_envelope_and_service_afterwards(relayed, mode):
 
 
 @pytest.mark.waits
-def test_the_same_after_a_timeout(relayed):
+def test_503_after_a_timeout_and_service_afterwards(relayed):
     relay, _, patient = relayed
     doc_id = patient.create({"name": "before"})
     server = support.service({"COUCHDB_URL": relay.url, "COUCHDB_TIMEOUT": "4"}).start()
-    api = copy.copy(patient)
-    api.base = server.url
+    api = patient.at(server.url)
     try:
         relay.become("silent")
         assert_unavailable(server, api, doc_id)

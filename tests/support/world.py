@@ -1,5 +1,6 @@
 """Accounts in a store, and clients of a service."""
 
+import copy
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -102,6 +103,12 @@ class Api:
         answer = self.login()
         assert answer.status_code == 201, answer.text
         self.token = answer.json()["auth_token"]
+
+    def at(self, base: str) -> "Api":
+        """The same client, still logged in, of another service on the same store."""
+        other = copy.copy(self)
+        other.base = base
+        return other
 
     def login(self) -> requests.Response:
         data = {"credentials": self.person.credentials, "account_realm": self.person.realm}
